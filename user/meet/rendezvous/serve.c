@@ -24,8 +24,8 @@
 /* Descriptors besides the connections. */
 #define FILES_SPARE 128
 /* Interval of the reports to the daemon. */
-#define REPORT_US   5000000
-#define KILOBYTE    1000ULL
+#define REPORT_US 5000000
+#define KILOBYTE  1000ULL
 
 struct serve {
 	const struct rendezvous_options *options;
@@ -229,10 +229,13 @@ static void report(const struct serve *serve, const char *text)
 static void on_report(void *arg)
 {
 	struct serve *serve = arg;
+	const struct self_check *check = serve->metrics.check;
 	char why[256] = "\n";
-	bool fails = serve->metrics.check &&
-		     !self_check_passes(serve->metrics.check, why, sizeof(why));
+	bool fails;
 
+	if (!check || self_check_is_early(check))
+		return;
+	fails = !self_check_passes(check, why, sizeof(why));
 	if (fails != serve->reported)
 		report(serve, why);
 	serve->reported = fails;
