@@ -166,10 +166,13 @@ static void report(const struct serve *serve, const char *text)
 static void on_report(void *arg)
 {
 	struct serve *serve = arg;
+	const struct self_check *check = serve->metrics.check;
 	char why[256] = "\n";
-	bool fails = serve->metrics.check &&
-		     !self_check_passes(serve->metrics.check, why, sizeof(why));
+	bool fails;
 
+	if (!check || self_check_is_early(check))
+		return;
+	fails = !self_check_passes(check, why, sizeof(why));
 	if (fails != serve->reported)
 		report(serve, why);
 	serve->reported = fails;
