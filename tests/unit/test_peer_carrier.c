@@ -345,7 +345,8 @@ static void test_flows(void **state)
 	for (i = 0; i < 2 * UDP_FLOWS_MAX; i++) {
 		head[4] = (uint8_t)(i >> 8);
 		head[5] = (uint8_t)i;
-		quic_datagram(net.end[0].quic, head, i % 9 ? sizeof(head) : i % 5 + 1, "", 0);
+		quic_datagram(net.end[0].quic, head, i % 9 ? sizeof(head) : i % 5 + 1, "", 0,
+			      now_ns());
 		settle();
 	}
 	quic_stream_finish(raw->stream);

@@ -105,11 +105,15 @@ static void log_service(const struct channel *channel, enum log_level level, con
 	log_end(&line);
 }
 
-/* Moves bytes of a TCP service. The channel may be freed. */
+/* Moves bytes of a TCP service, or datagrams. The channel may be freed. */
 static void pump(struct channel *channel)
 {
-	int result = pipe_pump(&channel->pipe, channel->stream);
+	int result = 0;
 
+	if (channel->udp)
+		udp_flows_deliver(channel->udp);
+	else
+		result = pipe_pump(&channel->pipe, channel->stream);
 	/* after the end of both directions, the stream still has to deliver what is queued */
 	if (result < 0 || (result && !channel->stream))
 		channel_free(channel, result < 0);
@@ -230,6 +234,7 @@ static int open_udp(struct channel *channel, const struct stun_endpoint *at)
 		.at = *at,
 		.flush = options->flush,
 		.arg = options->arg,
+		.drops = options->drops,
 	};
 
 	return udp_flows_new(&channel->udp, &udp);
@@ -389,9 +394,10 @@ static int take_bytes(struct channel *channel, const uint8_t *data, size_t lengt
 	if (channel->has_pipe)
 		return pipe_put(&channel->pipe, data, length, fin);
 	quic_stream_consumed(channel->stream, length);
-	if (channel->udp)
-		return fin ? -EPIPE : udp_flows_data(channel->udp, data, length);
-	return 0;
+	if (!channel->udp)
+		return 0;
+	pump_later(channel);
+	return fin ? -EPIPE : udp_flows_data(channel->udp, data, length);
 }
 
 void carrier_data(void *user, const uint8_t *data, size_t length, bool fin)
@@ -452,6 +458,7 @@ void carrier_datagram(struct carrier *carrier, const uint8_t *data, size_t lengt
 		if (channel->udp && channel->stream &&
 		    quic_stream_number(channel->stream) == stream) {
 			udp_flows_datagram(channel->udp, data, length);
+			pump_later(channel);
 			return;
 		}
 }

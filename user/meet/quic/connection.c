@@ -268,6 +268,7 @@ static int create(struct quic_endpoint *endpoint, const struct quic_settings *se
 	*created = (struct quic){ .endpoint = endpoint,
 				  .handlers = settings->handlers,
 				  .arg = settings->arg,
+				  .drops = settings->drops,
 				  .slot = settings->slot,
 				  .tls.ref = { conn_of_ref, created } };
 	LIST_INIT(&created->streams);
