@@ -15,11 +15,20 @@
 #define STREAM_WINDOW_MAX (4 << 20)
 #define WINDOW		  (1 << 20)
 #define WINDOW_MAX	  (16 << 20)
+#define MEMORY_KEPT	  (4 << 20)
+
+/* Each batch of packets fills buffers that are freed with it, and that the next one needs again. */
+static void keep_memory(void)
+{
+	mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
+	mallopt(M_TOP_PAD, MEMORY_KEPT / 4);
+}
 
 int quic_endpoint_new(struct quic_endpoint **endpoint)
 {
 	struct quic_endpoint *created = calloc(1, sizeof(*created));
 
+	keep_memory();
 	if (!created || tls_priority_new(&created->priority)) {
 		free(created);
 		return -ENOMEM;
