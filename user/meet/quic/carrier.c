@@ -317,7 +317,6 @@ static int take_request(struct channel *channel, const uint8_t *data, size_t len
 static int take_answer(struct channel *channel, unsigned int code)
 {
 	const struct carrier_options *options = &channel->carrier->options;
-	const struct stun_endpoint none = { .port_be = 0 };
 
 	if (code != SERVICE_OK)
 		log_service(channel, LOG_LEVEL_WARNING, "service refused", service_describe(code));
@@ -326,9 +325,10 @@ static int take_answer(struct channel *channel, unsigned int code)
 	if (code != SERVICE_OK)
 		return -ECONNREFUSED;
 	channel->state = CHANNEL_OPEN;
-	return channel->kind == SERVICE_UDP ? open_udp(channel, &none) : 0;
+	return 0;
 }
 
+/* Returns NULL if no stream is possible now. */
 static struct channel *ask(struct carrier *carrier, enum service_kind kind, const char *service)
 {
 	uint8_t request[SERVICE_REQUEST_MAX];
@@ -340,9 +340,11 @@ static struct channel *ask(struct carrier *carrier, enum service_kind kind, cons
 	channel->kind = kind;
 	snprintf(channel->service, sizeof(channel->service), "%s", service);
 	channel->stream = quic_stream_open(carrier->quic, channel);
-	if (channel->stream)
-		quic_stream_write(channel->stream, request,
-				  service_request_put(request, kind, service));
+	if (!channel->stream) {
+		channel_free(channel, false);
+		return NULL;
+	}
+	quic_stream_write(channel->stream, request, service_request_put(request, kind, service));
 	return channel;
 }
 
@@ -354,10 +356,6 @@ int carrier_tcp(struct carrier *carrier, const char *service, int in, int out)
 	channel = is_limit(carrier, SERVICE_TCP) ? NULL : ask(carrier, SERVICE_TCP, service);
 	if (!channel)
 		return -EAGAIN;
-	if (!channel->stream) {
-		channel_free(channel, false);
-		return -EAGAIN;
-	}
 	result = pipe_open(&channel->pipe, carrier->options.loop, in, out, on_local, channel);
 	channel->has_pipe = !result;
 	if (result)
@@ -367,18 +365,20 @@ int carrier_tcp(struct carrier *carrier, const char *service, int in, int out)
 	return result;
 }
 
+/* Datagrams follow the request at once: they need not wait for a round trip. */
 int carrier_udp(struct carrier *carrier, const char *service, int listen_fd)
 {
+	const struct stun_endpoint none = { .port_be = 0 };
 	struct channel *channel = ask(carrier, SERVICE_UDP, service);
+	int result;
 
-	if (channel && channel->stream) {
-		channel->listen_fd = listen_fd;
-		return 0;
-	}
 	if (!channel)
-		return -ENOMEM;
-	channel_free(channel, false);
-	return -EAGAIN;
+		return -EAGAIN;
+	channel->listen_fd = listen_fd;
+	result = open_udp(channel, &none);
+	if (result)
+		channel_free(channel, false);
+	return result;
 }
 
 /* --- streams */
@@ -394,7 +394,7 @@ static int take_bytes(struct channel *channel, const uint8_t *data, size_t lengt
 	if (channel->has_pipe)
 		return pipe_put(&channel->pipe, data, length, fin);
 	quic_stream_consumed(channel->stream, length);
-	if (!channel->udp)
+	if (!channel->udp || channel->state == CHANNEL_ASKED)
 		return 0;
 	pump_later(channel);
 	return fin ? -EPIPE : udp_flows_data(channel->udp, data, length);
