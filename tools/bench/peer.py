@@ -341,6 +341,10 @@ class Wireguard(Overlay):
 TOOLS = (Sluice, Nebula, N2n)
 
 
+def wanted(options, kinds):
+    return [kind for kind in kinds if re.search(options.tools, kind.name)]
+
+
 # --- part "pairs"
 
 def reach_all(lab, targets):
@@ -392,11 +396,11 @@ def is_direct(lab, number, target, count=20):
     return lab.packets(lab.server) - before < 2 * got if got else None
 
 
-def pairs(_, options):
+def pairs(options):
     """Two hosts of each kind: the first connects, the second is reached."""
     rows, count = [], len(KINDS)
-    wanted = list(itertools.combinations_with_replacement(range(1, count + 1), 2))
-    for kind in (Sluice, Nebula, NebulaDirect, N2n):
+    kinds = list(itertools.combinations_with_replacement(range(1, count + 1), 2))
+    for kind in wanted(options, (Sluice, Nebula, NebulaDirect, N2n)):
         with Lab(KINDS + KINDS) as lab:
             used, targets = kind(lab, options), {}
             for number in range(1, count + 1):
@@ -404,14 +408,14 @@ def pairs(_, options):
                 used.expose(count + number)
                 if kind is not Sluice:
                     used.expose(number)
-            for one, other in wanted:
+            for one, other in kinds:
                 words, target = used.connect(one, count + other)
                 if kind is Sluice:
                     lab.spawn(lab.host(one), f"connect{one}-{other}", words)
                 targets.setdefault(one, {})[count + other] = target
             reached = reach_all(lab, targets)
             time.sleep(5)  # for those that are relayed at first
-            for one, other in wanted:
+            for one, other in kinds:
                 key = one, count + other
                 rows.append({"tool": kind.name, "kinds": [KINDS[one - 1], KINDS[other - 1]],
                              "theory": theory(KINDS[one - 1], KINDS[other - 1]),
@@ -460,11 +464,11 @@ def start_and_exchange(words, target):
     return steps
 
 
-def times(_, options):
+def times(options):
     rows = []
     with Lab(PLAIN, DELAY_MS) as lab:
         lab.echo(2)
-        used = [kind(lab, options) for kind in TOOLS]
+        used = [kind(lab, options) for kind in wanted(options, TOOLS)]
         for one in used:
             one.expose(2)
         time.sleep(5)
@@ -497,11 +501,12 @@ def print_times(rows):
 
 # --- part "idle"
 
-def idle(_, options):
+def idle(options):
     rows = []
-    with Lab(PLAIN * len(TOOLS)) as lab:
+    tools = wanted(options, TOOLS)
+    with Lab(PLAIN * len(tools)) as lab:
         ends = []
-        for index, kind in enumerate(TOOLS):
+        for index, kind in enumerate(tools):
             one, other = 2 * index + 1, 2 * index + 2
             used = kind(lab, options)
             lab.echo(other)
@@ -564,10 +569,10 @@ def one_throughput(lab, options, name):
     return dict(found, tool_s=cpu_s(ends) - before)
 
 
-def throughput(_, options):
+def throughput(options):
     rows = []
     # the plain socket has no NAT to pass, but the same devices
-    with Lab(("endpoint-independent",) * 2) as lab, tempfile.TemporaryDirectory() as _unused:
+    with Lab(("endpoint-independent",) * 2) as lab:
         lab.spawn(lab.host(2), "iperf3", [tool("iperf3"), "-s", "-p", "5201"])
         command(tool("nsenter"), f"--net=/run/netns/{lab.prefix}nat2", tool("nft"), "-f", "-",
                 input="add rule ip lab prerouting iifname out tcp dport 5201 dnat to 10.0.0.2\n")
@@ -578,10 +583,10 @@ def throughput(_, options):
         connecting = lab.spawn(lab.host(1), "connect", words)
         lab.wait_log("connect", 'msg="connected"')
         options.ends["sluice"] = [exposed, connecting], "127.0.0.1", 5201
-        wireguard = Wireguard(lab, options)
-        options.ends["wireguard-go"] = ([wireguard.start(1), wireguard.start(2)],
-                                        wireguard.address(2), 5201)
-        for kind in (Nebula, N2n):
+        for kind in wanted(options, (Wireguard,)):
+            used = kind(lab, options)
+            options.ends[used.name] = [used.start(1), used.start(2)], used.address(2), 5201
+        for kind in wanted(options, (Nebula, N2n)):
             used = kind(lab, options)
             options.ends[used.name] = [used.expose(1), used.expose(2)], used.address(2), 5201
         lab.echo(2)
@@ -615,6 +620,8 @@ def parse_options(words):
         prog="tools/bench/run peer",
         description="Paths between peers, beside nebula, n2n and wireguard-go.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--tools", default="", metavar="REGEX",
+                        help="only the tools that match, such as sluice")
     parser.add_argument("--rounds", type=int, default=20, help="of time (20)")
     parser.add_argument("--rounds-throughput", type=int, default=5, help="of throughput (5)")
     parser.add_argument("--slice", type=int, default=3000, help="ms of a run of throughput (3000)")
@@ -642,7 +649,7 @@ def main(words):
                  "idle": (idle, print_idle), "throughput": (throughput, print_throughput)}
     for part in options.parts:
         measure, show = functions[part]
-        found[part] = measure(None, options)
+        found[part] = measure(options)
         show(found[part])
         sys.stdout.flush()
     options.json.parent.mkdir(parents=True, exist_ok=True)
