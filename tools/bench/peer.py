@@ -5,7 +5,8 @@
               are connected, and which of them directly
   time        from the start of the connecting process to the first byte that comes back, between
               two NATs that theory lets pass; every round trip takes 40 ms
-  idle        packets and wake-ups of an idle path
+  idle        packets and wake-ups of an idle path between NATs that keep a mapping for 30 s, and how
+              long an echo takes afterwards
   throughput  TCP through a path, and CPU time, beside a plain socket and wireguard-go
 
 All are of Debian, with a server in the same place: a lighthouse that is a relay, too, and a
@@ -61,8 +62,8 @@ def theory(one, other):
 class Lab:
     """NATs around a router, each with a host behind it: host(NUMBER), from 1."""
 
-    def __init__(self, kinds, delay_ms=0):
-        self.kinds, self.delay_ms = kinds, delay_ms
+    def __init__(self, kinds, delay_ms=0, timeout_s=300):
+        self.kinds, self.delay_ms, self.timeout_s = kinds, delay_ms, timeout_s
         self.prefix = f"sluice-bench-{os.getpid()}-"
         self.state = tempfile.TemporaryDirectory(prefix="sluice-bench-")
         os.chmod(self.state.name, 0o755)  # the server reads its peers without privileges
@@ -77,7 +78,8 @@ class Lab:
         else:
             script += ["lab_core"]
         for number, kind in enumerate(self.kinds, 1):
-            script += [f"lab_nat {self.prefix}nat{number} {self.host(number)} {kind} 300 {number}",
+            script += [f"lab_nat {self.prefix}nat{number} {self.host(number)} {kind} "
+                       f"{self.timeout_s} {number}",
                        f"in_ns {self.host(number)} sysctl -qw net.ipv6.conf.all.disable_ipv6=1"]
         script += ['wait_link "$ROUTER" outside']
         try:
@@ -136,6 +138,12 @@ class Lab:
     def packets(self, netns):
         shown = json.loads(command(tool("ip"), "-n", netns, "-s", "-j", "link", "show", "eth0"))
         return sum(shown[0]["stats64"][way]["packets"] for way in ("rx", "tx"))
+
+    def datagrams(self, netns):
+        text = command(tool("nsenter"), f"--net=/run/netns/{netns}", "cat", "/proc/net/snmp")
+        names, values = (line.split()[1:] for line in text.splitlines() if line[:4] == "Udp:")
+        found = dict(zip(names, map(int, values)))
+        return found["InDatagrams"] + found["NoPorts"] + found["OutDatagrams"]
 
     def inside(self, netns, work):
         """Runs a function in a child that has entered the namespace; returns its result."""
@@ -504,7 +512,7 @@ def print_times(rows):
 def idle(options):
     rows = []
     tools = wanted(options, TOOLS)
-    with Lab(PLAIN * len(tools)) as lab:
+    with Lab(PLAIN * len(tools), timeout_s=30) as lab:
         ends = []
         for index, kind in enumerate(tools):
             one, other = 2 * index + 1, 2 * index + 2
@@ -515,26 +523,30 @@ def idle(options):
             connecting = lab.spawn(lab.host(one), f"{used.name}-connect", words)
             if lab.inside(lab.host(one), lambda: exchange(tuple(target), PATIENCE_S)) is None:
                 raise BenchError(f"{used.name}: not connected")
-            ends.append((used.name, [(one, connecting), (other, exposed)]))
+            ends.append((used.name, target, [(one, connecting), (other, exposed)]))
         time.sleep(20)
-        before = [(lab.packets(lab.host(number)), wakeups(process.pid))
-                  for _, both in ends for number, process in both]
+        before = [(lab.datagrams(lab.host(number)), wakeups(process.pid))
+                  for *_, both in ends for number, process in both]
         began = time.monotonic()
         time.sleep(options.idle)
         hours = (time.monotonic() - began) / 3600
-        after = [(lab.packets(lab.host(number)), wakeups(process.pid))
-                 for _, both in ends for number, process in both]
-        for index, (name, _) in enumerate(ends):
+        after = [(lab.datagrams(lab.host(number)), wakeups(process.pid))
+                 for *_, both in ends for number, process in both]
+        for index, (name, target, both) in enumerate(ends):
             each = [[(after[end][what] - before[end][what]) / hours
                      for end in (2 * index, 2 * index + 1)] for what in (0, 1)]
-            rows.append({"tool": name, "packets": sum(each[0]) / 2, "wakeups": sum(each[1]) / 2})
+            rows.append({"tool": name, "datagrams": sum(each[0]) / 2, "wakeups": sum(each[1]) / 2,
+                         "echo_s": lab.inside(lab.host(both[0][0]),
+                                              lambda: exchange(tuple(target), PATIENCE_S))})
     return rows
 
 
 def print_idle(rows):
-    print(f"\nan idle path, per hour and host, with the registration{'packets':>17} {'wake-ups':>9}")
+    print(f"\nan idle path, per hour and host, with the registration{'datagrams':>17} {'wake-ups':>9} "
+          f"{'echo afterwards, ms':>20}")
     for row in rows:
-        print(f"  {row['tool']:<50} {row['packets']:>19.0f} {row['wakeups']:>9.0f}")
+        took = f"{1000 * row['echo_s']:.0f}" if row["echo_s"] else "none"
+        print(f"  {row['tool']:<50} {row['datagrams']:>19.0f} {row['wakeups']:>9.0f} {took:>20}")
 
 
 # --- part "throughput"
