@@ -7,7 +7,8 @@
               two NATs that theory lets pass; every round trip takes 40 ms
   idle        packets and wake-ups of an idle path between NATs that keep a mapping for 30 s, and how
               long an echo takes afterwards
-  throughput  TCP through a path, and CPU time, beside a plain socket and wireguard-go
+  throughput  TCP, and UDP at 100 Mbit/s, through a path, and CPU time, beside a plain socket and
+              wireguard-go
 
 All are of Debian, with a server in the same place: a lighthouse that is a relay, too, and a
 supernode. An echo service for UDP answers at one end. A path counts as relayed if the server's device
@@ -46,7 +47,8 @@ KINDS = ("none", "firewall", "endpoint-independent", "address-dependent",
 STRICT = {"firewall", "address-and-port-dependent", "address-dependent-mapping", "symmetric"}
 PLAIN = ("endpoint-independent", "address-and-port-dependent")
 SERVER = "203.0.113.2"
-ECHO, LOCAL = 7, 7000
+ECHO, IPERF, LOCAL = 7, 5201, 7000
+UDP_RATE, UDP_SIZE = "100M", 1100
 DELAY_MS, ROUND_TRIP_S = 10, 0.040  # of one cable; two cables there, and two back
 PATIENCE_S = 30
 PARTS = ("pairs", "time", "idle", "throughput")
@@ -238,12 +240,11 @@ class Sluice:
         self.lab.wait_log(f"run{number}", "registered")
         return process
 
-    def connect(self, number, other, listen=None):
+    def connect(self, number, other):
         """Returns the words of the connecting process, and where the service is then."""
         port = LOCAL + other
         return (self.words("connect", f"connect{number}") +
-                ["--to", f"run{other}", "--listen", listen or f"udp:127.0.0.1:{port}"],
-                ("127.0.0.1", port))
+                ["--to", f"run{other}", "--listen", f"udp:127.0.0.1:{port}"], ("127.0.0.1", port))
 
 
 class Overlay:
@@ -252,7 +253,7 @@ class Overlay:
     def expose(self, number, *_):
         return self.lab.spawn(self.lab.host(number), f"{self.name}{number}", self.words(number))
 
-    def connect(self, number, other, *_):
+    def connect(self, number, other):
         return self.words(number), (self.address(other), ECHO)
 
     def address(self, number):
@@ -324,7 +325,7 @@ class Wireguard(Overlay):
         for number in (1, 2):
             (lab.home / f"wg{number}").write_text(command(self.wg, "genkey"))
 
-    def start(self, number):
+    def expose(self, number, *_):
         lab, other = self.lab, 3 - number
         # its control socket has the name of the device, in all namespaces
         host, device = lab.host(number), f"wgb{os.getpid()}{number}"[-15:]
@@ -555,74 +556,75 @@ def cpu_s(processes):
     return sum(run_s(process.pid) for process in processes)
 
 
-def iperf(lab, target, port, ms):
+def iperf(lab, target, udp, ms):
     """Runs iperf3 from host 1. Returns the received bits, and the CPU time of both its ends."""
     def work():
-        done = subprocess.run(
-            [tool("iperf3"), "-c", target, "-p", str(port), "-t", str(ms / 1000), "-J"],
-            capture_output=True, text=True, timeout=PATIENCE_S + ms / 1000)
+        words = [tool("iperf3"), "-c", target, "-p", str(IPERF), "-t", str(ms / 1000), "-J"]
+        words += ["-u", "-b", UDP_RATE, "-l", str(UDP_SIZE)] if udp else []
+        done = subprocess.run(words, capture_output=True, text=True,
+                              timeout=PATIENCE_S + ms / 1000)
         found = json.loads(done.stdout)
         if "error" in found:
             raise BenchError(f"iperf3: {found['error']}")
         end = found["end"]
-        part = end["cpu_utilization_percent"]
-        return {"bits": end["sum_received"]["bytes"] * 8, "seconds": end["sum_received"]["seconds"],
-                "iperf_s": (part["host_total"] + part["remote_total"]) / 100 *
-                end["sum_sent"]["seconds"]}
+        used, total = end["cpu_utilization_percent"], end["sum" if udp else "sum_received"]
+        lost = total["lost_packets"] if udp else 0
+        sent = end["sum"] if udp else end["sum_sent"]
+        return {"bits": 8 * ((total["packets"] - lost) * UDP_SIZE if udp else total["bytes"]),
+                "seconds": total["seconds"], "lost": total["lost_percent"] if udp else 0,
+                "iperf_s": (used["host_total"] + used["remote_total"]) / 100 * sent["seconds"]}
     return lab.inside(lab.host(1), work)
 
 
-def one_throughput(lab, options, name):
-    if name == "plain socket":
-        return dict(iperf(lab, options.plain, 5201, options.slice), tool_s=0)
-    ends, target, port = options.ends[name]
+def one_throughput(lab, ends, target, udp, options):
     before = cpu_s(ends)
-    found = iperf(lab, target, port, options.slice)
-    return dict(found, tool_s=cpu_s(ends) - before)
+    found = iperf(lab, target, udp, options.slice)
+    return dict(found, udp=udp, tool_s=cpu_s(ends) - before)
 
 
 def throughput(options):
-    rows = []
-    # the plain socket has no NAT to pass, but the same devices
+    rows, ends = [], {}
     with Lab(("endpoint-independent",) * 2) as lab:
-        lab.spawn(lab.host(2), "iperf3", [tool("iperf3"), "-s", "-p", "5201"])
+        lab.spawn(lab.host(2), "iperf3", [tool("iperf3"), "-s", "-p", str(IPERF)])
         command(tool("nsenter"), f"--net=/run/netns/{lab.prefix}nat2", tool("nft"), "-f", "-",
-                input="add rule ip lab prerouting iifname out tcp dport 5201 dnat to 10.0.0.2\n")
-        options.plain, options.ends = "198.51.100.2", {}
-        sluice, names = Sluice(lab, options), ["plain socket"]
-        exposed = sluice.expose(2, "tcp:127.0.0.1:5201")
-        words, _target = sluice.connect(1, 2, "tcp:127.0.0.1:5201")
-        connecting = lab.spawn(lab.host(1), "connect", words)
-        lab.wait_log("connect", 'msg="connected"')
-        options.ends["sluice"] = [exposed, connecting], "127.0.0.1", 5201
-        for kind in wanted(options, (Wireguard,)):
+                input=f"add rule ip lab prerouting iifname out tcp dport {IPERF} dnat to 10.0.0.2\n"
+                f"add rule ip lab prerouting iifname out udp dport {IPERF} dnat to 10.0.0.2\n")
+        ends["plain socket"] = [], "198.51.100.2"
+        sluice, services = Sluice(lab, options), [f"{kind}:127.0.0.1:{IPERF}" for kind in ("tcp", "udp")]
+        processes = [sluice.expose(2, *services)]
+        for name, service in zip(("connect1", "connect2"), services):
+            processes.append(lab.spawn(lab.host(1), name, sluice.words("connect", name) +
+                                       ["--to", "run2", "--listen", service]))
+            lab.wait_log(name, 'msg="connected"')
+        ends["sluice"] = processes, "127.0.0.1"
+        for kind in wanted(options, (Wireguard, Nebula, N2n)):
             used = kind(lab, options)
-            options.ends[used.name] = [used.start(1), used.start(2)], used.address(2), 5201
-        for kind in wanted(options, (Nebula, N2n)):
-            used = kind(lab, options)
-            options.ends[used.name] = [used.expose(1), used.expose(2)], used.address(2), 5201
+            ends[used.name] = [used.expose(1), used.expose(2)], used.address(2)
         lab.echo(2)
-        for name, (_ends, target, _port) in options.ends.items():
-            if name != "sluice" and lab.inside(
+        for name, (processes, target) in ends.items():
+            if target not in ("127.0.0.1", "198.51.100.2") and lab.inside(
                     lab.host(1), lambda: exchange((target, ECHO), PATIENCE_S)) is None:
                 raise BenchError(f"{name}: not connected")
-        names += options.ends
         for _round in range(options.rounds_throughput):
-            for name in random.sample(names, len(names)):
-                rows.append({"tool": name, **one_throughput(lab, options, name)})
+            for name, udp in random.sample(list(itertools.product(ends, (False, True))),
+                                           2 * len(ends)):
+                rows.append({"tool": name, **one_throughput(lab, *ends[name], udp, options)})
     return rows
 
 
 def print_throughput(rows):
-    print(f"\nTCP, medians of {len(rows) // len({row['tool'] for row in rows})} runs"
-          f"{'Gbit/s':>26} {'Gbit per CPU-second':>24} {'with iperf3':>12}")
-    for name in dict.fromkeys(sorted((row["tool"] for row in rows), key=lambda n: n != "sluice")):
-        those = [row for row in rows if row["tool"] == name]
-        rate = statistics.median(row["bits"] / row["seconds"] for row in those) / 1e9
-        alone = [row["bits"] / row["tool_s"] for row in those if row["tool_s"]]
-        both = statistics.median(row["bits"] / (row["tool_s"] + row["iperf_s"]) for row in those)
-        print(f"  {name:<36} {rate:>12.2f} "
-              f"{f'{statistics.median(alone) / 1e9:.2f}' if alone else '':>24} {both / 1e9:>12.2f}")
+    for udp in (False, True):
+        title = f"UDP, {UDP_SIZE} bytes at {UDP_RATE}bit/s" if udp else "TCP"
+        print(f"\n{title:<40} {'Gbit/s':>8} {'Gbit per CPU-second':>21} {'with iperf3':>12}"
+              f"{' lost, %' if udp else ''}")
+        for name in dict.fromkeys(sorted(row["tool"] for row in rows)):
+            those = [row for row in rows if (row["tool"], row["udp"]) == (name, udp)]
+            rate = statistics.median(row["bits"] / row["seconds"] for row in those) / 1e9
+            alone = [row["bits"] / row["tool_s"] / 1e9 for row in those if row["tool_s"]]
+            both = statistics.median(row["bits"] / (row["tool_s"] + row["iperf_s"]) for row in those)
+            lost = f"{statistics.median(row['lost'] for row in those):>8.1f}" if udp else ""
+            print(f"  {name:<38} {rate:>8.2f} "
+                  f"{f'{statistics.median(alone):.2f}' if alone else '':>21} {both / 1e9:>12.2f}{lost}")
 
 
 # --- all
