@@ -23,19 +23,20 @@ RANKS = {
     "user/base": 1,
     "user/net": 2, "user/metrics": 2,
     "user/kernel": 3, "user/nat": 3,
-    "user/reply": 4, "user/wire": 4, "user/conntrack": 4, "user/hold": 4, "user/meet": 4,
-    "user/steer/group": 4,
-    "user/steer/cpu": 5,
-    "user/steer": 6,
-    "user/host": 7,
-    "user/daemon": 8,
-    "user/cmd": 9,
-    "tests": 10,
-    "tools": 10,
+    "user/process": 4,
+    "user/reply": 5, "user/wire": 5, "user/conntrack": 5, "user/hold": 5, "user/meet": 5,
+    "user/steer/group": 5,
+    "user/steer/cpu": 6,
+    "user/steer": 7,
+    "user/host": 8,
+    "user/daemon": 9,
+    "user/cmd": 10,
+    "tests": 11,
+    "tools": 11,
 }
 # The include paths of each tree, as in the Makefile.
 ROOTS = {"bpf": "bpf/", "user": "user/", "tests": "user/", "tools": "user/"}
-SKELETONS = {"bpf/common": "user/kernel"}
+SKELETONS = {"bpf/common": "user/process"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"(?P<own>[^"]+)"|<(?P<shared>sluice/[^>]+)>)', re.M)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
@@ -196,8 +197,8 @@ GOOD = {
 BAD = [
     ({"user/base/log.c": '#include "kernel/links.h"\n'}, "user/base/log.c:1: user/base (rank 1)"),
     ({"user/base/log.c": '\n#include "reply/reply.h"\n'}, "user/base/log.c:2: user/base (rank 1)"),
-    ({"user/wire/x.c": '#include "reply/reply.h"\n'}, "user/wire (rank 4)"),
-    ({"user/steer/group/x.c": '#include "steer/steer.h"\n'}, "user/steer/group (rank 4)"),
+    ({"user/wire/x.c": '#include "reply/reply.h"\n'}, "user/wire (rank 5)"),
+    ({"user/steer/group/x.c": '#include "steer/steer.h"\n'}, "user/steer/group (rank 5)"),
     ({"user/wire/x.c": '#include "bpf/reply/reply.skel.h"\n'}, "of another subject"),
     ({"user/cmd/x.c": '#include "bpf/steer/steer.skel.h"\n'}, "of another subject"),
     ({"user/reply/x.c": '#include "bpf/reply/gone.skel.h"\n'}, "has no bpf/reply/gone.bpf.c"),

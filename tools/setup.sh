@@ -14,7 +14,7 @@ SERVERS=$ROOT/build/servers
 BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
 	libbpf-dev libelf-dev zlib1g-dev libmnl-dev libnetfilter-conntrack-dev libjansson-dev
 	libevent-dev libinih-dev nettle-dev uthash-dev libhiredis-dev libcap-dev
-	libngtcp2-dev libngtcp2-crypto-gnutls-dev libgnutls28-dev"
+	libngtcp2-dev libngtcp2-crypto-gnutls-dev libgnutls28-dev libncurses-dev"
 RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd dnsperf"
 UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion

@@ -11,31 +11,12 @@
  * User space renews a lease: a server that hangs is not answered for. If it is killed, its links go
  * with it.
  */
-#include "common/clock.h"
 #include "common/kernel.h"
 #include "meet/answer.h"
+#include "meet/binding.h"
 #include "meet/datagram.h"
 #include "meet/maps.h"
 #include "meet/refresh.h"
-
-/* May a prefix get one more answer? Counts it. */
-static __always_inline bool budget_take(const struct sluice_addr *source, __u64 now)
-{
-	__u32 index = sluice_meet_budget_index(seed, source);
-	__u64 *entry = bpf_map_lookup_elem(&sluice_m_budget, &index);
-	__u64 interval = budget_interval_ns, due;
-
-	if (!entry || !interval)
-		return true;
-	due = *(volatile __u64 *)entry;
-	if (due < now)
-		due = now;
-	due += interval;
-	if (due > now + budget_burst_ns)
-		return false;
-	*(volatile __u64 *)entry = due;
-	return true;
-}
 
 /* Returns enum sluice_meet_service, 0 at an address that is not the server's. */
 static __always_inline __u32 services_of(const struct datagram *datagram)
@@ -45,31 +26,6 @@ static __always_inline __u32 services_of(const struct datagram *datagram)
 	const __u32 *services = bpf_map_lookup_elem(&sluice_m_listen, &at);
 
 	return services ? *services : 0;
-}
-
-/* Builds the answer. Returns XDP_TX with its length, or what else to do with the request. */
-static __always_inline int binding_answer(const struct packet_cursor *cursor,
-					  const struct datagram *datagram, bool open_ok,
-					  struct sluice_stun_answer *answer, __u32 *length)
-{
-	struct sluice_stun_request request;
-	struct in6_addr source;
-	int verdict;
-	__u64 now;
-
-	if (sluice_stun_recognise(cursor, datagram->payload_off, datagram->payload_len, &request) !=
-	    SLUICE_STUN_IS_ORDINARY)
-		return pass(SLUICE_MEET_passed_message);
-	verdict = may_answer(cursor, datagram, open_ok, &now);
-	if (verdict != XDP_TX)
-		return verdict;
-	if (!budget_take(&datagram->source, now)) {
-		count(SLUICE_MEET_dropped_budget);
-		return XDP_DROP;
-	}
-	__builtin_memcpy(&source, &datagram->source, sizeof(source));
-	*length = sluice_stun_answer(answer, &request, &source, datagram->source_port_be);
-	return XDP_TX;
 }
 
 static __always_inline int handle(struct xdp_md *ctx, bool open_ok)

@@ -77,8 +77,8 @@ struct {
 } sluice_placed SEC(".maps");
 
 /*
- * Written by the program; max_entries is set at load. No process maps it: BPF_F_MMAPABLE only
- * aligns the values to a page, and thereby each set to its cache lines.
+ * Written by the program; max_entries is set at load. BPF_F_MMAPABLE lets user space count the
+ * flows, and aligns the values to a page, and thereby each set to its cache lines.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

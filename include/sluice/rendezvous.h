@@ -19,10 +19,12 @@ enum sluice_rendezvous_method {
 	SLUICE_RENDEZVOUS_CONNECT = 0x0a3,
 	SLUICE_RENDEZVOUS_INTRODUCE = 0x0a4, /* from the server to a peer */
 	SLUICE_RENDEZVOUS_REPORT = 0x0a5,
+	SLUICE_RENDEZVOUS_BIND = 0x0a6, /* a channel of the relay */
 };
 
 enum sluice_rendezvous_attr {
-	SLUICE_RENDEZVOUS_LIFETIME = 0x000d, /* RFC 8656: seconds */
+	SLUICE_RENDEZVOUS_CHANNEL_NUMBER = 0x000c, /* RFC 8656: 2 bytes, and 2 zero bytes */
+	SLUICE_RENDEZVOUS_LIFETIME = 0x000d,	   /* RFC 8656: seconds */
 	SLUICE_RENDEZVOUS_CANDIDATE = 0x4a50,
 	SLUICE_RENDEZVOUS_PEER_NAME = 0x4a51,
 	SLUICE_RENDEZVOUS_PEER_KEY = 0x4a52,
@@ -38,6 +40,11 @@ enum sluice_rendezvous_attr {
 };
 
 #define SLUICE_RENDEZVOUS_SESSION_ID_SIZE 16
+
+/* ChannelData (RFC 8656, section 12): the number, the length of the data, the data. */
+#define SLUICE_CHANNEL_MIN    0x4000
+#define SLUICE_CHANNEL_MAX    0x4fff
+#define SLUICE_CHANNEL_HEADER 4
 
 /* The value of OUTCOME. */
 enum sluice_rendezvous_outcome {

@@ -10,7 +10,7 @@
 #include "../../user/base/addr.c"
 #include "../../user/base/array.c"
 #include "../../user/base/conf.c"
-#include "../../user/base/context.c"
+#include "../../user/base/environment.c"
 #include "../../user/base/err.c"
 #include "../../user/base/log.c"
 #include "../../user/base/opt.c"

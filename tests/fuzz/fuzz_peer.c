@@ -4,14 +4,14 @@
  * input is a sequence of messages, each behind four bytes:
  *
  *   extras  enum extras; the two lowest bits are the source
- *   method  an index into the methods, and the class in the two highest bits
+ *   method  an index into the methods, or BIND, and the class in the two highest bits
  *   length  of the attributes, which follow
  *   time    that passes before, in units of 100 ms
  *
  * A message may be completed by the transaction id of the last request, a session id, the number of
  * a check and a MAC, which no fuzzer would find.
  *
- * with: user/meet/peer/client*.c user/meet/peer/session*.c
+ * with: user/meet/peer/client*.c user/meet/peer/session*.c user/meet/peer/relay.c
  * with: user/meet/key.c user/meet/peers.c user/meet/scope.c user/meet/candidate.c
  * with: user/net/stun*.c user/base/keepalive.c user/base/text.c user/base/err.c user/base/log.c
  */
@@ -27,6 +27,7 @@
 #define SENDS_MAX   200
 #define SOURCES	    4
 #define MESSAGE_MAX 1280
+#define BIND	    8 /* instead of a method */
 
 enum extras {
 	TO_SESSION = 4,
@@ -149,7 +150,13 @@ static void flush(void)
 	while (peer_client_next_event(lab.client, &event))
 		if (event.kind == PEER_CLIENT_INTRODUCED)
 			peer_session_introduce(lab.session, &event.introduction, lab.now_ns);
-	peer_session_events(lab.session);
+		else if (event.kind == PEER_CLIENT_RELAYED)
+			peer_session_set_relay(lab.session, event.session_id, &event.relay,
+					       lab.now_ns);
+		else if (event.kind == PEER_CLIENT_RELAY_ENDED)
+			peer_session_lose_relay(lab.session, &event.relay, lab.now_ns);
+	if (peer_session_events(lab.session) & PEER_SESSION_WANTS_RELAY)
+		peer_client_relay(lab.client, peer_session_introduction(lab.session), lab.now_ns);
 	peer_session_remotes(lab.session, &count);
 	MUST(count <= PEER_SESSION_REMOTES_MAX);
 }
@@ -167,7 +174,8 @@ static size_t build(uint8_t *message, uint8_t extras, uint8_t method, const uint
 	fill(id, sizeof(id), NULL);
 	if (extras & WITH_SESSION_ID && methods[method % 8] == SLUICE_RENDEZVOUS_INTRODUCE)
 		memset(id, 7, sizeof(id));
-	stun_begin(&builder, message, MESSAGE_MAX, methods[method % 8], class,
+	stun_begin(&builder, message, MESSAGE_MAX,
+		   method & BIND ? SLUICE_RENDEZVOUS_BIND : methods[method % 8], class,
 		   extras & SAME_ID ? lab.last_id[to_session] : id);
 	if (extras & WITH_SESSION_ID) {
 		if (to_session) {

@@ -4,20 +4,22 @@
  * behind four bytes:
  *
  *   who     2 bits: peer a, b, c, or a source without a key; the other bits are enum extras
- *   method  an index into the methods, and the class in the two highest bits
+ *   method  an index into the methods, what else it is (enum other), and the class in the two
+ *           highest bits
  *   length  of the attributes, which follow
  *   seconds that pass before
  *
  * A message may be completed by a valid nonce, a name and a MAC, which no fuzzer would find.
  *
  * with: user/meet/key.c user/meet/peers.c user/meet/scope.c
- * with: user/meet/nonce.c user/meet/candidate.c user/net/stun*.c
+ * with: user/meet/nonce.c user/meet/candidate.c user/meet/channel.c user/net/stun*.c
  * with: user/base/timer_wheel.c user/base/array.c user/base/text.c
  * with: user/base/err.c user/base/log.c
- * with: user/meet/rendezvous/auth.c user/meet/rendezvous/binding.c
- * with: user/meet/rendezvous/config.c
- * with: user/meet/rendezvous/connect.c user/meet/rendezvous/prefix.c
- * with: user/meet/rendezvous/register.c user/meet/rendezvous/reply.c
+ * with: user/meet/rendezvous/auth.c user/meet/rendezvous/bind.c
+ * with: user/meet/rendezvous/binding.c
+ * with: user/meet/rendezvous/connect.c user/net/prefix.c
+ * with: user/meet/rendezvous/register.c user/meet/rendezvous/relay.c
+ * with: user/meet/rendezvous/reply.c
  * with: user/meet/rendezvous/server.c user/meet/rendezvous/session.c
  * with: user/meet/rendezvous/store.c
  */
@@ -25,6 +27,7 @@
 
 #define BUDGET_ENTRIES 64
 #include "../../user/meet/rendezvous/budget.c"
+#include "meet/channel.h"
 #include "meet/nonce.h"
 #include "meet/rendezvous/request.h"
 #include "meet/rendezvous/server.h"
@@ -45,6 +48,13 @@ enum extras {
 	SAME_ID = 128,
 };
 
+/* Instead of one of the methods. */
+enum other {
+	OTHER_BIND = 8,
+	OTHER_DATA = 16,
+	OTHER_MASK = 0x38,
+};
+
 static const uint16_t methods[] = {
 	SLUICE_STUN_BINDING,	   SLUICE_RENDEZVOUS_REGISTER,
 	SLUICE_RENDEZVOUS_REFRESH, SLUICE_RENDEZVOUS_UNREGISTER,
@@ -60,18 +70,33 @@ static struct {
 	uint64_t now_ns;
 	size_t to_source; /* bytes */
 	struct stun_endpoint source;
-	uint8_t introduction[SLUICE_STUN_ID_SIZE];
+	/* the id of the last session; its start is the transaction id of the introduction */
+	uint8_t session[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
+	bool relayed;
 } lab;
 
 static void on_send(const struct path *path, const void *data, size_t length, void *arg)
 {
 	struct stun_message message;
+	struct channel_data relayed;
+	const uint8_t *id;
+	size_t id_length;
 
+	if (channel_is_data(data, length)) {
+		/* to a peer that is in a session, and not back to where it comes from */
+		MUST(!channel_parse(data, length, &relayed));
+		MUST(path->stream || length == SLUICE_CHANNEL_HEADER + relayed.length);
+		MUST(!path->stream || length == channel_padded(relayed.length));
+		MUST(!lab.relayed && !stun_endpoint_is_same(&path->client, &lab.source));
+		lab.relayed = true;
+		return;
+	}
 	MUST(!stun_parse(data, length, &message));
 	if (path->client.port_be == lab.source.port_be)
 		lab.to_source += length;
 	if (message.method == SLUICE_RENDEZVOUS_INTRODUCE)
-		memcpy(lab.introduction, stun_id(&message), SLUICE_STUN_ID_SIZE);
+		if (!stun_get(&message, SLUICE_RENDEZVOUS_SESSION_ID, &id, &id_length))
+			memcpy(lab.session, id, sizeof(lab.session));
 }
 
 /*
@@ -106,6 +131,7 @@ static void setup(void)
 	};
 	struct server_config config = { .listeners = 1,
 					.limits = { .total = 2, .prefix = 2 },
+					.relay = { .pairs = 2, .peer_rate = 2000 },
 					.port_min = 1024 };
 	int i;
 
@@ -117,11 +143,13 @@ static void setup(void)
 		memcpy(peer->key, lab.key[i], KEY_SIZE);
 		peer->has_key = true;
 		peer->connects_due_ns = 0;
+		peer->relay_due_ns = 0;
 	}
 	memcpy(config.secret, secret[CLIENTS], KEY_SIZE);
 	config.listener[0] = (struct listener){ .at = { .port_be = 1 }, .has_alternate = true };
 	lab.now_ns = SECOND_NS;
 	memset(lab.stream, 0, sizeof(lab.stream));
+	memset(lab.session, 0, sizeof(lab.session));
 	MUST(!server_new(&lab.server, &config, &lab.peers, on_send, NULL, lab.now_ns,
 			 &(struct err){ 0 }));
 }
@@ -151,6 +179,21 @@ static struct path path_of(unsigned int who, uint8_t extras)
 	return path;
 }
 
+static size_t build_data(uint8_t *message, unsigned int who, const uint8_t *data, size_t length)
+{
+	channel_put_header(message, (uint16_t)(SLUICE_CHANNEL_MIN + who), length);
+	memcpy(message + SLUICE_CHANNEL_HEADER, data, length);
+	return SLUICE_CHANNEL_HEADER + length;
+}
+
+static void put_bind(struct stun_builder *builder, unsigned int who)
+{
+	const uint8_t number[4] = { SLUICE_CHANNEL_MIN >> 8, (uint8_t)who };
+
+	stun_put(builder, SLUICE_RENDEZVOUS_SESSION_ID, lab.session, sizeof(lab.session));
+	stun_put(builder, SLUICE_RENDEZVOUS_CHANNEL_NUMBER, number, sizeof(number));
+}
+
 static size_t build(uint8_t *message, size_t room, unsigned int who, uint8_t extras, uint8_t method,
 		    const uint8_t *attributes, size_t length)
 {
@@ -159,11 +202,15 @@ static size_t build(uint8_t *message, size_t room, unsigned int who, uint8_t ext
 	struct path path = path_of(who, extras);
 	struct stun_builder builder;
 	char nonce[NONCE_SIZE], name[2] = { (char)('a' + who) };
+	bool bind = (method & OTHER_MASK) == OTHER_BIND;
 
+	if ((method & OTHER_MASK) == OTHER_DATA)
+		return build_data(message, who, attributes, length);
 	memcpy(fresh, &lab.now_ns, sizeof(lab.now_ns));
 	memcpy(fresh + sizeof(lab.now_ns), attributes, length < 4 ? length : 4);
-	stun_begin(&builder, message, room, methods[method % 8], method >> 6,
-		   method % 8 == 5    ? lab.introduction
+	stun_begin(&builder, message, room, bind ? SLUICE_RENDEZVOUS_BIND : methods[method % 8],
+		   method >> 6,
+		   method % 8 == 5    ? lab.session
 		   : extras & SAME_ID ? id
 				      : fresh);
 	if (extras & WITH_NONCE) {
@@ -173,6 +220,8 @@ static size_t build(uint8_t *message, size_t room, unsigned int who, uint8_t ext
 	}
 	if (extras & WITH_NAME)
 		stun_put(&builder, SLUICE_STUN_USERNAME, name, 1);
+	if (bind)
+		put_bind(&builder, who);
 	/* the fuzzer writes whole attributes, with their headers */
 	if (builder.length + length <= room) {
 		memcpy(message + builder.length, attributes, length);
@@ -197,6 +246,12 @@ static void check(const uint8_t *message, size_t length, uint8_t extras, bool st
 	MUST(count == store_count(server_store(lab.server)) && count <= 2);
 	/* two registrations, at most one session each way */
 	MUST(server_sessions(lab.server) <= 2);
+	MUST(server_relays(lab.server) <= 2);
+	for (count = 0; count < STRANGER; count++)
+		MUST(peers_find(&lab.server->peers, (char[]){ (char)('a' + count) }, 1)->relays <=
+		     2);
+	if (lab.relayed)
+		MUST(channel_is_data(message, length) && server_relays(lab.server));
 	if (!stranger || extras & BY_STREAM || stun_parse(message, length, &parsed) == -EPROTO ||
 	    parsed.method == SLUICE_STUN_BINDING)
 		return;
@@ -222,6 +277,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(exact, message, length);
 		lab.source = path.client;
 		lab.to_source = 0;
+		lab.relayed = false;
 		server_receive(lab.server, &path, exact, length, lab.now_ns);
 		check(message, length, extras, who == STRANGER || !(extras & WITH_MAC));
 		free(exact);

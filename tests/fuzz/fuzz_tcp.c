@@ -5,7 +5,7 @@
  *
  * The input is the sizes of segments, up to a size 0, and then the stream.
  *
- * with: user/meet/rendezvous/prefix.c
+ * with: user/net/prefix.c user/meet/channel.c
  * with: user/base/timer_wheel.c user/net/stun*.c
  * with: user/base/err.c user/base/log.c user/base/text.c
  */
@@ -92,8 +92,7 @@ static size_t frame_whole(const uint8_t *data, size_t size, bool *broken)
 	size_t at = 0;
 	ssize_t length;
 
-	while ((length = stun_frame(data + at, size - at, MESSAGE_MAX)) > 0 &&
-	       (size_t)length <= size - at)
+	while ((length = frame(data + at, size - at)) > 0 && (size_t)length <= size - at)
 		at += (size_t)length;
 	*broken = length < 0;
 	return at;

@@ -7,9 +7,9 @@
 
 #include "bpf/steer/steer.skel.h"
 #include "kernel/feature.h"
-#include "kernel/sockets.h"
 #include "kernel/ticks.h"
 #include "lab.h"
+#include "process/sockets.h"
 
 #include <bpf/btf.h>
 #include <sys/random.h>

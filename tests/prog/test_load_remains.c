@@ -16,6 +16,7 @@
 #include "kernel/load_outcome.h"
 #include "kernel/pins.h"
 #include "kernel/unload.h"
+#include "kernel/verifier_log.h"
 #include "load_lab.h"
 
 #include <signal.h>
@@ -218,7 +219,7 @@ static void test_refusal_long(void **unused)
 
 	for (i = 0; i < COUNT(lengths); i++) {
 		long_log(log, sizeof(log), lengths[i]);
-		assert_int_equal(links_load_error("these programs", EACCES, log, &err), -EACCES);
+		assert_int_equal(verifier_log_error("these programs", EACCES, log, &err), -EACCES);
 		assert_int_equal(err.code, EXIT_LACKING);
 		assert_non_null(strstr(err.what, "these programs"));
 		assert_detail_ends(log);
@@ -236,7 +237,7 @@ static void test_refusal_not_kept(void **unused)
 	snprintf(before, sizeof(before), "%s", folder ? folder : "");
 	long_log(log, sizeof(log), 20);
 	setenv("TMPDIR", "/nonexistent", 1);
-	links_load_error("these programs", EACCES, log, &err);
+	verifier_log_error("these programs", EACCES, log, &err);
 	if (folder)
 		setenv("TMPDIR", before, 1);
 	else
@@ -245,10 +246,10 @@ static void test_refusal_not_kept(void **unused)
 	assert_detail_ends(log);
 
 	/* no log: another part of the kernel refused */
-	assert_int_equal(links_load_error("these programs", EPERM, "", &err), -EPERM);
+	assert_int_equal(verifier_log_error("these programs", EPERM, "", &err), -EPERM);
 	assert_int_equal(err.code, EXIT_PERMISSION);
 	assert_string_equal(err.detail, "");
-	assert_int_equal(links_load_error("these programs", EINVAL, "", &err), -EINVAL);
+	assert_int_equal(verifier_log_error("these programs", EINVAL, "", &err), -EINVAL);
 	assert_int_equal(err.code, EXIT_LACKING);
 }
 

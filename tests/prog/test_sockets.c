@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "kernel/sockets.h"
 #include "lab.h"
+#include "process/sockets.h"
 
 #include <fcntl.h>
 #include <sched.h>

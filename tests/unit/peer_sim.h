@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A simulated Internet for two peers: hosts, NATs of every kind of RFC 4787, links with loss, delay
- * and reordering, and a clock of each peer. Time jumps from one event to the next.
+ * and reordering, a server with a relay, and a clock of each peer. Time jumps from one event to the
+ * next.
  *
  *   internet: server 192.0.2.1, hosts, NATs ── realm of a NAT: hosts, NATs ── realm …
  */
@@ -9,6 +10,8 @@
 #define SLUICE_TESTS_PEER_SIM_H
 
 #include "base/addr.h"
+#include "meet/channel.h"
+#include "meet/peer/relay.h"
 #include "meet/peer/session.h"
 #include "net/stun.h"
 
@@ -35,6 +38,8 @@
 #define SIDES	     2
 #define NOBODY	     2 /* the host that belongs to neither peer */
 #define HOSTS	     3
+#define LEGS_MAX     16 /* of a peer at the relay, by session */
+#define SERVER	     "192.0.2.1:3478"
 
 /* RFC 4787, sections 4.1 and 5 */
 enum sim_kind {
@@ -45,6 +50,7 @@ enum sim_kind {
 
 struct sim_permit {
 	struct stun_endpoint to;
+	uint64_t out_ns;
 };
 
 struct sim_mapping {
@@ -66,6 +72,13 @@ struct sim_nat {
 	struct sim_mapping map[MAPPINGS_MAX];
 };
 
+/* A channel of the relay that a peer has bound. */
+struct sim_leg {
+	bool bound;
+	struct stun_endpoint at;
+	uint16_t channel;
+};
+
 struct sim_host {
 	int realm;
 	struct stun_endpoint at;
@@ -77,6 +90,10 @@ struct sim_host {
 	uint64_t sent, bytes;
 	uint64_t up_ns; /* since when it has a full-size path, 0: it has none */
 	bool reflects;	/* sends each datagram back */
+	enum peer_session_relay relay;
+	uint64_t interval_ns;
+	struct sim_leg leg[LEGS_MAX];
+	unsigned int relayed; /* datagrams that the relay has passed on to it */
 };
 
 struct sim_packet {
@@ -100,6 +117,8 @@ struct sim {
 	unsigned int loss; /* of 1000 */
 	size_t mtu;	   /* larger datagrams are lost; 0: none */
 	bool server_gone;
+	bool has_relay;
+	struct stun_endpoint server;
 	bool isolated; /* hosts behind one NAT reach each other by its public side alone */
 	uint64_t dropped_by_nat, introductions;
 	uint8_t static_key[SIDES][KEY_SIZE], static_public[SIDES][KEY_SIZE];
@@ -184,6 +203,7 @@ static inline struct sim_mapping *sim_map(struct sim_nat *nat, const struct stun
 					  const struct stun_endpoint *to)
 {
 	struct sim_mapping *mapping = NULL, *oldest = &nat->map[0];
+	struct sim_permit *permit;
 	unsigned int i;
 
 	for (i = 0; i < MAPPINGS_MAX; i++) {
@@ -202,12 +222,19 @@ static inline struct sim_mapping *sim_map(struct sim_nat *nat, const struct stun
 		};
 	}
 	mapping->out_ns = sim.now_ns;
-	for (i = 0; i < mapping->permits; i++)
-		if (stun_endpoint_is_same(&mapping->permit[i].to, to))
+	permit = mapping->permits < PERMITS_MAX ? &mapping->permit[mapping->permits]
+						: &mapping->permit[0];
+	for (i = 0; i < mapping->permits; i++) {
+		if (stun_endpoint_is_same(&mapping->permit[i].to, to)) {
+			mapping->permit[i].out_ns = sim.now_ns;
 			return mapping;
-	mapping->permit[mapping->permits++ % PERMITS_MAX].to = *to;
-	if (mapping->permits > PERMITS_MAX)
-		mapping->permits = PERMITS_MAX;
+		}
+		if (mapping->permits == PERMITS_MAX && mapping->permit[i].out_ns < permit->out_ns)
+			permit = &mapping->permit[i];
+	}
+	*permit = (struct sim_permit){ *to, sim.now_ns };
+	if (mapping->permits < PERMITS_MAX)
+		mapping->permits++;
 	return mapping;
 }
 
@@ -258,11 +285,48 @@ static inline void sim_enqueue(int realm, const struct stun_endpoint *from,
 static inline void sim_host_send(unsigned int host, const struct stun_endpoint *to,
 				 const void *data, size_t length)
 {
+	uint8_t framed[PACKET_MAX];
+
 	sim.host[host].sent++;
 	sim.host[host].bytes += length;
 	if (sim.tap)
 		sim.tap((int)host, to, data, length);
+	if (relay_is_endpoint(to)) {
+		channel_put_header(framed, relay_channel(to), length);
+		memcpy(framed + SLUICE_CHANNEL_HEADER, data, length);
+		to = &sim.server;
+		data = framed;
+		length += SLUICE_CHANNEL_HEADER;
+	}
 	sim_enqueue(sim.host[host].realm, &sim.host[host].at, to, data, length, MS_NS);
+}
+
+/* --- the relay, as rendezvous/relay.c, which has tests of its own */
+
+static inline void sim_relay(const struct sim_packet *packet)
+{
+	uint8_t framed[PACKET_MAX];
+	struct channel_data in;
+	struct sim_leg *own, *other;
+	unsigned int side, i;
+
+	if (sim.server_gone || !sim.has_relay || channel_parse(packet->data, packet->length, &in))
+		return;
+	for (side = 0; side < SIDES; side++)
+		for (i = 0; i < LEGS_MAX; i++) {
+			own = &sim.host[side].leg[i];
+			other = &sim.host[!side].leg[i];
+			if (!own->bound || !other->bound || own->channel != in.number ||
+			    !stun_endpoint_is_same(&own->at, &packet->from))
+				continue;
+			channel_put_header(framed, other->channel, in.length);
+			memcpy(framed + SLUICE_CHANNEL_HEADER, in.data, in.length);
+			sim.host[!side].relayed++;
+			if (sim_below(1000) >= sim.loss)
+				sim_enqueue(INTERNET, &sim.server, &other->at, framed,
+					    SLUICE_CHANNEL_HEADER + in.length, sim.delay_ns);
+			return;
+		}
 }
 
 static inline void sim_flush(unsigned int side)
@@ -287,7 +351,11 @@ static inline void sim_flush(unsigned int side)
 static inline void sim_host_receive(unsigned int index, const struct sim_packet *packet)
 {
 	struct sim_host *host = &sim.host[index];
+	struct stun_endpoint from = packet->from;
+	const uint8_t *data = packet->data;
+	size_t length = packet->length;
 	struct stun_message message;
+	struct channel_data in;
 	uint8_t *copy;
 
 	if (host->reflects)
@@ -295,16 +363,22 @@ static inline void sim_host_receive(unsigned int index, const struct sim_packet 
 			    MS_NS);
 	if (!host->session)
 		return;
-	if (packet->length && packet->data[0] == 0x80) { /* other traffic */
+	if (stun_endpoint_is_same(&packet->from, &sim.server) &&
+	    !channel_parse(packet->data, packet->length, &in)) {
+		from = relay_endpoint(0, in.number);
+		data = in.data;
+		length = in.length;
+	}
+	if (length && data[0] == 0x80) { /* other traffic */
 		host->data++;
-		peer_session_heard(host->session);
+		peer_session_heard(host->session, &from);
 		return;
 	}
-	copy = malloc(packet->length ? packet->length : 1); /* for the address sanitizer */
+	copy = malloc(length ? length : 1); /* for the address sanitizer */
 	assert_non_null(copy);
-	memcpy(copy, packet->data, packet->length);
-	if (!stun_parse(copy, packet->length, &message))
-		peer_session_receive(host->session, &packet->from, &message, sim_clock(host));
+	memcpy(copy, data, length);
+	if (!stun_parse(copy, length, &message))
+		peer_session_receive(host->session, &from, &message, sim_clock(host));
 	free(copy);
 	sim_flush(index);
 }
@@ -318,6 +392,10 @@ static inline void sim_deliver(struct sim_packet *packet)
 	uint64_t delay_ns;
 	unsigned int i;
 
+	if (packet->realm == INTERNET && stun_endpoint_is_same(&packet->to, &sim.server)) {
+		sim_relay(packet);
+		return;
+	}
 	for (i = 0; i < HOSTS; i++)
 		if (sim.host[i].realm == packet->realm &&
 		    !(sim.isolated && packet->realm != INTERNET && !packet->from_nat) &&
@@ -471,16 +549,19 @@ static inline bool sim_run_up(uint64_t duration_ns)
 /* A host registers: the server sees the address that the NATs give it. */
 static inline void sim_register(unsigned int side)
 {
-	const struct stun_endpoint server = sim_endpoint("192.0.2.1:3478");
 	struct sim_host *host = &sim.host[side];
 	struct sim_mapping *mapping;
+	unsigned int i;
 	int realm = host->realm;
 
 	host->mapped = host->at;
 	for (; realm != INTERNET; realm = sim.nat[realm].realm) {
-		mapping = sim_map(&sim.nat[realm], &host->mapped, &server);
+		mapping = sim_map(&sim.nat[realm], &host->mapped, &sim.server);
 		host->mapped = (struct stun_endpoint){ sim.nat[realm].addr, mapping->port_be };
 	}
+	/* its channels move along */
+	for (i = 0; i < LEGS_MAX; i++)
+		host->leg[i].at = host->mapped;
 }
 
 static inline void sim_put_candidate(struct introduction *introduction,
@@ -523,13 +604,59 @@ static inline void sim_begin(void)
 	unsigned int side;
 
 	for (side = 0; side < SIDES; side++) {
-		options = (struct peer_session_options){ .random = sim_fill };
+		options =
+			(struct peer_session_options){ .random = sim_fill,
+						       .relay = sim.host[side].relay,
+						       .interval_ns = sim.host[side].interval_ns };
 		memcpy(options.secret, sim.static_key[side], KEY_SIZE);
 		assert_int_equal(peer_session_new(&sim.host[side].session, &options,
 						  &sim.host[side].introduction,
 						  sim_clock(&sim.host[side])),
 				 0);
 	}
+}
+
+/* Binds a channel for the latest introduction, and adds it to the session. */
+static inline void sim_bind(unsigned int side)
+{
+	struct sim_host *host = &sim.host[side];
+	unsigned int i = sim.introductions % LEGS_MAX;
+	struct stun_endpoint at;
+
+	sim_register(side);
+	host->leg[i] = (struct sim_leg){
+		.bound = true,
+		.at = host->mapped,
+		.channel = (uint16_t)(SLUICE_CHANNEL_MIN + sim.introductions % 1000 * SIDES + side)
+	};
+	at = relay_endpoint(0, host->leg[i].channel);
+	peer_session_set_relay(host->session, host->introduction.id, &at, sim_clock(host));
+	sim_flush(side);
+}
+
+/* The relay forgets everything, as a server that was restarted. */
+static inline void sim_forget_relay(void)
+{
+	unsigned int side, i;
+	struct stun_endpoint at;
+
+	for (side = 0; side < SIDES; side++)
+		for (i = 0; i < LEGS_MAX; i++) {
+			if (!sim.host[side].leg[i].bound)
+				continue;
+			sim.host[side].leg[i].bound = false;
+			at = relay_endpoint(0, sim.host[side].leg[i].channel);
+			peer_session_lose_relay(sim.host[side].session, &at,
+						sim_clock(&sim.host[side]));
+			sim_flush(side);
+		}
+}
+
+static inline bool sim_is_relayed(unsigned int side)
+{
+	const struct peer_session_remote *path = peer_session_path(sim.host[side].session);
+
+	return path && path->kind == PEER_SESSION_REMOTE_RELAYED;
 }
 
 /* What the client of the rendezvous protocol and the server do. */
@@ -544,6 +671,8 @@ static inline void sim_on_events(unsigned int side)
 		return;
 	if (events & PEER_SESSION_WANTS_REFRESH)
 		sim_register(side);
+	if (events & PEER_SESSION_WANTS_RELAY && sim.has_relay)
+		sim_bind(side);
 	if (!(events & PEER_SESSION_WANTS_INTRODUCTION))
 		return;
 	sim_register(!side);
@@ -573,6 +702,8 @@ static inline void sim_reset(uint64_t seed)
 	sim.delay_ns = 20 * MS_NS;
 	sim.jitter_ns = 0;
 	sim.server_gone = false;
+	sim.has_relay = false;
+	sim.server = sim_endpoint(SERVER);
 	sim.isolated = false;
 	sim.introductions = 0;
 	sim.tap = NULL;

@@ -170,6 +170,7 @@ static inline int lab_setup(void **state)
 	lab.now_ns = 1000 * SECOND_NS;
 	lab.config = (struct server_config){ .listeners = 1,
 					     .limits = { .total = 1000, .prefix = 100 },
+					     .relay = { .pairs = 100 },
 					     .port_min = 1024 };
 	lab.config.listener[0].at = endpoint("192.0.2.1:3478");
 	lab_start();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The short name of a cgroup, and the container that its path names. */
-#include "kernel/cgroup_names.h"
+#include "process/cgroup_names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

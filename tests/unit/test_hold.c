@@ -2,6 +2,7 @@
 /* The interval that probes lead to, and the packet of a keepalive. */
 #include "hold/interval.h"
 #include "hold/packet.h"
+#include "hold/ttl.h"
 
 #include <arpa/inet.h>
 #include <netinet/ip.h>

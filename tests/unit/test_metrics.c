@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The exposition formats, their negotiation, and the option --metrics. */
+/* The exposition formats, their negotiation, the metrics of objects, and the option --metrics. */
 #include "metrics/accept.h"
 #include "metrics/metrics.h"
+#include "metrics/objects.h"
 #include "metrics/options.h"
 #include "metrics/process.h"
 
@@ -97,6 +98,89 @@ static void test_document(void **state)
 		      "# EOF\n");
 }
 
+static void test_large(void **state)
+{
+	struct metrics *metrics = metrics_new(METRICS_OPENMETRICS);
+	size_t length, expected = strlen("# EOF\n");
+	char *text, *at, line[64];
+	int i;
+
+	assert_non_null(metrics);
+	for (i = 0; i < 20000; i++)
+		metrics_add(metrics, (uint64_t)i, "netns", "many", NULL);
+	text = metrics_end(metrics, &length);
+	assert_non_null(text);
+	for (i = 0, at = text; i < 20000; i++) {
+		int size = snprintf(line, sizeof(line), "{netns=\"many\"} %d\n", i);
+
+		assert_memory_equal(at, line, (size_t)size);
+		at += size;
+		expected += (size_t)size;
+	}
+	assert_string_equal(at, "# EOF\n");
+	assert_int_equal(length, expected);
+	free(text);
+}
+
+/* Does a line of the document begin with @sample, up to a space, and end with @value? */
+static void want_sample(const char *text, const char *sample, const char *value)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "\n%s %s\n", sample, value);
+	if (!strstr(text, line))
+		fail_msg("no '%s %s' in:\n%s", sample, value, text);
+}
+
+static void test_objects(void **state)
+{
+	struct metrics *metrics = metrics_new(METRICS_PROMETHEUS);
+	struct metrics_objects objects = { 0 };
+	size_t length;
+	char *text, many[101];
+	int i;
+
+	memset(many, 'a', 100);
+	many[100] = '\0';
+	assert_non_null(metrics);
+	objects_add(&objects, "reply", true, true);
+	objects_add(&objects, "wire", false, true);
+	objects_add(&objects, "hold", true, false);
+	objects_add_table(&objects, "reply", "flows", 7, 64, 4096);
+	/* a program that is loaded twice, and another object's */
+	objects_add_program(&objects, "steer", "sluice_steer", 1500000000, 10);
+	objects_add_program(&objects, "reply", "sluice_fix4", 250000000, 3);
+	objects_add_program(&objects, "steer", "sluice_steer", 500000000, 5);
+	objects_metrics(metrics, &objects);
+	text = metrics_end(metrics, &length);
+	assert_non_null(text);
+	want_sample(text, "sluice_object_loaded{object=\"reply\"}", "1");
+	want_sample(text, "sluice_object_loaded{object=\"wire\"}", "0");
+	want_sample(text, "sluice_object_readable{object=\"wire\"}", "1");
+	want_sample(text, "sluice_object_readable{object=\"hold\"}", "0");
+	want_sample(text, "sluice_table_entries{object=\"reply\",table=\"flows\"}", "7");
+	want_sample(text, "sluice_table_capacity{object=\"reply\",table=\"flows\"}", "64");
+	want_sample(text, "sluice_table_size_bytes{object=\"reply\",table=\"flows\"}", "4096");
+	want_sample(text,
+		    "sluice_program_run_seconds_total{object=\"steer\",program=\"sluice_steer\"}",
+		    "2");
+	want_sample(text, "sluice_program_runs_total{object=\"steer\",program=\"sluice_steer\"}",
+		    "15");
+	want_sample(text, "sluice_program_runs_total{object=\"reply\",program=\"sluice_fix4\"}",
+		    "3");
+	free(text);
+	/* what has no room is left out */
+	for (i = 0; i < 100; i++) {
+		objects_add(&objects, "more", true, true);
+		objects_add_table(&objects, "more", "flows", 0, 0, 0);
+		/* a shorter name each time */
+		objects_add_program(&objects, "more", many + i, 0, 0);
+	}
+	assert_int_equal(objects.objects, OBJECTS_MAX);
+	assert_int_equal(objects.tables, TABLES_MAX);
+	assert_int_equal(objects.programs, PROGRAMS_MAX);
+}
+
 static const struct opt opt = { "metrics", 0, METRICS_OPT_ARG, metrics_opt, 0, METRICS_OPT_HELP };
 
 static int parse(const char *text, struct metrics_address *address, struct err *err)
@@ -153,10 +237,9 @@ static void test_process(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accept),
-		cmocka_unit_test(test_document),
-		cmocka_unit_test(test_address),
-		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_accept),	cmocka_unit_test(test_document),
+		cmocka_unit_test(test_large),	cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_address), cmocka_unit_test(test_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,9 @@
  * two servers, each pair with its own loss. Time jumps from one deadline to the next.
  */
 #include "base/addr.h"
+#include "meet/channel.h"
 #include "meet/peer/client.h"
+#include "meet/peer/relay.h"
 #include "meet/peer/secret.h"
 #include "meet/rendezvous/path.h"
 #include "meet/rendezvous/server.h"
@@ -40,9 +42,11 @@ struct node {
 	uint8_t secret[KEY_SIZE], public[KEY_SIZE];
 	bool refuses, pins_other_key;
 	/* the last event of each kind, and how many */
-	struct peer_client_event event[PEER_CLIENT_CONNECT_FAILED + 1];
-	unsigned int count[PEER_CLIENT_CONNECT_FAILED + 1];
+	struct peer_client_event event[PEER_CLIENT_RELAY_ENDED + 1];
+	unsigned int count[PEER_CLIENT_RELAY_ENDED + 1];
 	unsigned int sent;
+	unsigned int relayed; /* datagrams that have come through the relay */
+	uint16_t channel;     /* of the last one */
 };
 
 static struct {
@@ -114,6 +118,7 @@ static void start_server(unsigned int index)
 {
 	struct server_config config = { .listeners = 1,
 					.limits = { .total = 100, .prefix = 100 },
+					.relay = { .pairs = 10 },
 					.port_min = 1024 };
 	char text[512], keys[CLIENTS][KEY_TEXT];
 	struct peers peers = { NULL };
@@ -217,6 +222,7 @@ static void deliver(const struct datagram *datagram)
 	struct path path = { .client = node->at, .local = net.server_at[datagram->server] };
 	uint8_t *copy = malloc(datagram->length);
 	struct stun_message message;
+	struct channel_data relayed;
 
 	assert_non_null(copy);
 	memcpy(copy, datagram->data, datagram->length);
@@ -224,6 +230,10 @@ static void deliver(const struct datagram *datagram)
 		if (!net.dead[datagram->server])
 			server_receive(net.server[datagram->server], &path, copy, datagram->length,
 				       net.now_ns);
+	} else if (channel_is_data(copy, datagram->length)) {
+		assert_int_equal(channel_parse(copy, datagram->length, &relayed), 0);
+		node->relayed++;
+		node->channel = relayed.number;
 	} else if (node->client) {
 		assert_int_equal(stun_parse(copy, datagram->length, &message), 0);
 		peer_client_receive(node->client, &net.server_at[datagram->server], &message,
@@ -688,6 +698,168 @@ static void test_forged_success(void **state)
 	assert_false(peer_client_registered(net.node[0].client, 0));
 }
 
+/* --- the relay */
+
+static void introduce_both(void)
+{
+	start_both(1);
+	connect_to("bob");
+	run(SECOND_NS);
+	assert_int_equal(net.node[0].count[PEER_CLIENT_INTRODUCED], 1);
+	assert_int_equal(net.node[1].count[PEER_CLIENT_INTRODUCED], 1);
+}
+
+static void bind_relay(unsigned int index)
+{
+	struct node *node = &net.node[index];
+
+	assert_int_equal(peer_client_relay(node->client,
+					   &node->event[PEER_CLIENT_INTRODUCED].introduction,
+					   net.now_ns),
+			 0);
+	flush(node);
+}
+
+static const struct stun_endpoint *relay_of(unsigned int index)
+{
+	return &net.node[index].event[PEER_CLIENT_RELAYED].relay;
+}
+
+/* Sends through the relay from this client. Does the datagram arrive in the other's channel? */
+static bool passes(unsigned int index)
+{
+	uint8_t message[SLUICE_CHANNEL_HEADER + 100] = { 0 };
+	unsigned int before = net.node[!index].relayed;
+
+	channel_put_header(message, relay_channel(relay_of(index)), 100);
+	enqueue(true, relay_server(relay_of(index)), index, message, sizeof(message));
+	run(SECOND_NS);
+	return net.node[!index].relayed > before &&
+	       net.node[!index].channel == relay_channel(relay_of(!index));
+}
+
+/* The binding is kept for as long as it is held, and then ends. */
+static void test_relay(void **state)
+{
+	unsigned int i;
+
+	introduce_both();
+	for (i = 0; i < CLIENTS; i++)
+		bind_relay(i);
+	run(SECOND_NS);
+	for (i = 0; i < CLIENTS; i++) {
+		assert_int_equal(net.node[i].count[PEER_CLIENT_RELAYED], 1);
+		assert_memory_equal(net.node[i].event[PEER_CLIENT_RELAYED].session_id,
+				    net.node[i].event[PEER_CLIENT_INTRODUCED].introduction.id,
+				    SLUICE_RENDEZVOUS_SESSION_ID_SIZE);
+		assert_true(relay_is_endpoint(relay_of(i)));
+		assert_true(channel_is_valid(relay_channel(relay_of(i))));
+	}
+	assert_true(passes(0) && passes(1));
+	/* to ask again changes nothing */
+	bind_relay(0);
+	run(SECOND_NS);
+	net.node[0].sent = 0;
+	run(3600 * SECOND_NS);
+	/* the refreshes of the registration and of the binding, which needs a nonce each minute */
+	assert_in_range(net.node[0].sent, 3600 / 18 + 3600 / 21, 3600 / 15 + 3600 / 18 + 3600 / 30);
+	assert_int_equal(server_relays(net.server[0]), 1);
+	assert_true(passes(0) && passes(1));
+	for (i = 0; i < CLIENTS; i++) {
+		assert_int_equal(net.node[i].count[PEER_CLIENT_RELAYED], 1);
+		assert_int_equal(net.node[i].count[PEER_CLIENT_RELAY_ENDED], 0);
+		peer_client_hold_relay(net.node[i].client, relay_of(i), false, net.now_ns);
+		flush(&net.node[i]);
+	}
+	run(65 * SECOND_NS);
+	assert_int_equal(server_relays(net.server[0]), 0);
+	assert_int_equal(net.node[0].count[PEER_CLIENT_RELAY_ENDED], 1);
+	assert_int_equal(net.node[1].count[PEER_CLIENT_RELAY_ENDED], 1);
+}
+
+static void test_relay_loss(void **state)
+{
+	introduce_both();
+	net.loss = 300;
+	bind_relay(0);
+	bind_relay(1);
+	run(20 * 60 * SECOND_NS);
+	net.loss = 0;
+	run(40 * SECOND_NS);
+	assert_int_equal(net.node[0].count[PEER_CLIENT_RELAY_ENDED], 0);
+	assert_int_equal(net.node[1].count[PEER_CLIENT_RELAY_ENDED], 0);
+	assert_true(passes(0) && passes(1));
+}
+
+/* The address of a client changes: its channel moves along. */
+static void test_relay_moves(void **state)
+{
+	introduce_both();
+	bind_relay(0);
+	bind_relay(1);
+	run(SECOND_NS);
+	net.node[0].at = endpoint("198.51.100.9:41000");
+	assert_false(passes(1));
+	peer_client_refresh(net.node[0].client, net.now_ns);
+	flush(&net.node[0]);
+	run(2 * SECOND_NS);
+	assert_true(passes(0) && passes(1));
+	/* without a call, by the next refresh of the registration */
+	net.node[0].at = endpoint("198.51.100.9:42000");
+	run(25 * SECOND_NS);
+	assert_true(passes(0) && passes(1));
+	assert_int_equal(net.node[0].count[PEER_CLIENT_RELAYED], 1);
+}
+
+static void want_relay_ended(unsigned int code)
+{
+	assert_int_equal(net.node[0].count[PEER_CLIENT_RELAY_ENDED], 1);
+	assert_int_equal(net.node[0].event[PEER_CLIENT_RELAY_ENDED].code, code);
+	assert_memory_equal(net.node[0].event[PEER_CLIENT_RELAY_ENDED].session_id,
+			    net.node[0].event[PEER_CLIENT_INTRODUCED].introduction.id,
+			    SLUICE_RENDEZVOUS_SESSION_ID_SIZE);
+}
+
+/* The server is restarted, and does not know the session any more. */
+static void test_relay_restarted_server(void **state)
+{
+	introduce_both();
+	bind_relay(0);
+	bind_relay(1);
+	run(5 * SECOND_NS);
+	start_server(0);
+	run(25 * SECOND_NS);
+	want_relay_ended(404);
+}
+
+static void test_relay_silent_server(void **state)
+{
+	introduce_both();
+	net.dead[0] = true;
+	bind_relay(0);
+	run(25 * SECOND_NS);
+	assert_int_equal(net.node[0].count[PEER_CLIENT_RELAY_ENDED], 0);
+	run(10 * SECOND_NS);
+	want_relay_ended(PEER_CLIENT_CODE_SILENT);
+	assert_int_equal(net.node[0].count[PEER_CLIENT_RELAYED], 0);
+}
+
+static void test_relay_limit(void **state)
+{
+	struct introduction *introduction;
+	unsigned int i;
+
+	introduce_both();
+	introduction = &net.node[0].event[PEER_CLIENT_INTRODUCED].introduction;
+	for (i = 0; i < PEER_CLIENT_RELAYS_MAX; i++) {
+		memcpy(introduction->id, &i, sizeof(i));
+		assert_int_equal(peer_client_relay(net.node[0].client, introduction, net.now_ns),
+				 0);
+	}
+	introduction->id[15] ^= 1;
+	assert_int_equal(peer_client_relay(net.node[0].client, introduction, net.now_ns), -EBUSY);
+}
+
 /* A weak key of a server is refused at the start. */
 static void test_weak_server_key(void **state)
 {
@@ -785,6 +957,12 @@ int main(void)
 		TEST(forged),
 		TEST(forged_success),
 		TEST(weak_server_key),
+		TEST(relay),
+		TEST(relay_loss),
+		TEST(relay_moves),
+		TEST(relay_restarted_server),
+		TEST(relay_silent_server),
+		TEST(relay_limit),
 		TEST(impossible_keys),
 	};
 

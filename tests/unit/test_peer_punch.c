@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Pairs of peers behind simulated NATs: each pair gets a direct path if and only if theory allows
- * one. PAIRS in the environment sets the number of random pairs.
+ * one, and with the relay of the server each pair has a path. PAIRS in the environment sets the
+ * number of random pairs.
  */
 #include "meet/peer/session.h"
 #include "peer_sim.h"
@@ -254,6 +255,98 @@ static void test_random_pairs(void **state)
 	assert_int_equal(lost, 0);
 }
 
+/* --- with the relay */
+
+static void test_relayed_table(void **state)
+{
+	unsigned int a, b, side;
+
+	for (a = 0; a < KINDS; a++)
+		for (b = 0; b < KINDS; b++) {
+			sim_reset(a * KINDS + b + 1);
+			sim.has_relay = true;
+			lay_out_pair(a, b);
+			begin(0);
+			if (!sim_run_up(15 * SECOND_NS))
+				fail_msg("NAT kinds %u and %u: no path", a, b);
+			sim_run(5 * SECOND_NS);
+			if (!sim_passes())
+				fail_msg("NAT kinds %u and %u: no traffic", a, b);
+			for (side = 0; side < SIDES; side++)
+				if (sim_is_relayed(side) == is_possible(a, b))
+					fail_msg("NAT kinds %u and %u: peer %u is%s relayed", a, b,
+						 side, is_possible(a, b) ? "" : " not");
+		}
+}
+
+/* As is_held(); a relayed pair is also introduced again, for a direct path. */
+static bool is_relay_held(void)
+{
+	unsigned int i, rebooted = (unsigned int)sim_below(2);
+
+	for (i = 0; i < NATS_MAX; i++)
+		sim.nat[i].timeout_ns = (20 + sim_below(280)) * SECOND_NS;
+	sim_run(120 * SECOND_NS);
+	if (!sim_passes())
+		return false;
+	memset(sim.nat[rebooted].map, 0, sizeof(sim.nat[rebooted].map));
+	sim_run(90 * SECOND_NS);
+	return sim_passes();
+}
+
+/* Every pair; a datagram through the relay has two chances to be lost, so loss is half of that. */
+static void test_relayed_pairs(void **state)
+{
+	const char *wanted = getenv("PAIRS");
+	unsigned long i, pairs = wanted ? strtoul(wanted, NULL, 10) / 4 : PAIRS_DEFAULT / 4;
+	unsigned long relayed = 0;
+	struct random_pair pair;
+
+	for (i = 0; i < pairs; i++) {
+		sim_reset(i + 500000);
+		sim.has_relay = true;
+		lay_out_random(&pair);
+		sim.loss /= 2;
+		begin(sim_below(200) * MS_NS);
+		if (!sim_run_up(20 * SECOND_NS))
+			fail_msg("pair %lu of kinds %u and %u has no path", i, pair.a, pair.b);
+		sim.loss = 0;
+		sim_run(5 * SECOND_NS);
+		if (!sim_passes())
+			fail_msg("pair %lu of kinds %u and %u passes no traffic", i, pair.a,
+				 pair.b);
+		relayed += sim_is_relayed(0) && sim_is_relayed(1);
+		if (!pair.possible && (!sim_is_relayed(0) || !sim_is_relayed(1)))
+			fail_msg("pair %lu of kinds %u and %u has a direct path", i, pair.a,
+				 pair.b);
+		if (i % 8 == 0 && !is_relay_held())
+			fail_msg("pair %lu of kinds %u and %u is lost later", i, pair.a, pair.b);
+	}
+	print_message("%lu of %lu pairs are relayed\n", relayed, pairs);
+}
+
+/*
+ * Two NATs that map by port and admit all: each check comes from a new address. There the relay,
+ * far away and with loss, gets its turn.
+ */
+static void test_relayed_in_a_crowd(void **state)
+{
+	unsigned long i;
+
+	for (i = 0; i < 300; i++) {
+		sim_reset(i + 700000);
+		sim.has_relay = true;
+		lay_out_pair(6, 6);
+		sim.loss = 100;
+		sim.delay_ns = (30 + i % 4 * 40) * MS_NS;
+		sim.jitter_ns = i % 5 * 10 * MS_NS;
+		begin(0);
+		if (!sim_run_up(20 * SECOND_NS))
+			fail_msg("pair %lu has no path", i);
+		assert_true(sim_is_relayed(0) && sim_is_relayed(1));
+	}
+}
+
 static int teardown(void **state)
 {
 	sim_reset(1);
@@ -265,6 +358,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_random_pairs),
+		cmocka_unit_test(test_relayed_table),
+		cmocka_unit_test(test_relayed_pairs),
+		cmocka_unit_test(test_relayed_in_a_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

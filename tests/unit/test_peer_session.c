@@ -167,11 +167,11 @@ static void test_busy(void **state)
 
 static void test_interval(void **state)
 {
-	unsigned int side;
-
-	for (side = 0; side < SIDES; side++)
-		peer_session_set_interval(sim.host[side].session, 100 * SECOND_NS,
-					  sim_clock(&sim.host[side]));
+	sim_reset(7);
+	put_nats(BY_ADDRESS_AND_PORT);
+	sim.host[0].interval_ns = sim.host[1].interval_ns = 100 * SECOND_NS;
+	begin();
+	assert_true(sim_run_up(5 * SECOND_NS));
 	sim_run(MINUTE_NS);
 	sim.host[0].sent = sim.host[1].sent = 0;
 	sim_run(60 * MINUTE_NS);
@@ -545,6 +545,44 @@ static void test_amplification(void **state)
 }
 
 /* An introduction that the server has made up, or an attacker repeats, does not end the path. */
+/* A hostile server introduces many peers at once, each at addresses of others. */
+static void test_many_searches(void **state)
+{
+	static struct peer_session *many[64];
+	unsigned int i, step, sent = 0;
+	uint8_t buffer[PEER_SESSION_FULL_SIZE];
+	uint64_t searches_full_ns = 0, now_ns;
+	struct peer_session_options options = { .random = sim_fill,
+						.searches_full_ns = &searches_full_ns };
+	struct stun_endpoint to;
+
+	sim_reset(3);
+	put_nats(BY_ADDRESS_AND_PORT);
+	sim_register(0);
+	sim_register(1);
+	sim_introduce(0, 0);
+	memcpy(options.secret, sim.static_key[0], KEY_SIZE);
+	now_ns = sim_clock(&sim.host[0]);
+	for (i = 0; i < 64; i++)
+		assert_int_equal(
+			peer_session_new(&many[i], &options, &sim.host[0].introduction, now_ns), 0);
+	for (step = 0; step < 200; step++) {
+		now_ns += 10 * MS_NS;
+		for (i = 0; i < 64; i++) {
+			if (peer_session_due_ns(many[i]) <= now_ns)
+				peer_session_timeout(many[i], now_ns);
+			while (peer_session_send(many[i], buffer, &to, now_ns))
+				sent++;
+			/* nothing is due that is not sent */
+			assert_true(peer_session_due_ns(many[i]) > now_ns);
+		}
+	}
+	/* two seconds, and what a full budget holds; alone, each would send 40 */
+	assert_in_range(sent, 2 * PEER_SESSION_SEARCHES, 3 * PEER_SESSION_SEARCHES);
+	for (i = 0; i < 64; i++)
+		peer_session_free(many[i]);
+}
+
 static void test_bogus_introduction(void **state)
 {
 	struct introduction bogus = sim.host[1].introduction;
@@ -604,6 +642,7 @@ int main(void)
 		TEST(reflected),
 		TEST(forged),
 		TEST(amplification),
+		TEST(many_searches),
 		TEST(bogus_introduction),
 		TEST(weak_introduction),
 	};

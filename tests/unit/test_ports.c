@@ -185,6 +185,26 @@ static void test_names_the_item(void **state)
 	assert_refused("53,5000-5100,70000,80", "'70000'", "1 to 65535");
 }
 
+/* Structs on the stack differ in their padding. */
+static void test_same_whatever_the_padding(void **state)
+{
+	struct ports a, b;
+	struct err err;
+
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0xff, sizeof(b));
+	memset(b.bit, 0, sizeof(b.bit));
+	b.any = false;
+	assert_true(ports_are_same(&a, &b));
+	assert_true(ports_empty(&b));
+	assert_int_equal(ports_parse("53", &a, &err), 0);
+	assert_false(ports_are_same(&a, &b));
+	b.bit[0] = a.bit[0];
+	assert_true(ports_are_same(&a, &b));
+	b.any = true;
+	assert_false(ports_are_same(&a, &b));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_no_number),
 		cmocka_unit_test(test_reversed),
 		cmocka_unit_test(test_names_the_item),
+		cmocka_unit_test(test_same_whatever_the_padding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,9 +2,9 @@
 /* Registrations: who gets one, what a stranger gets, how they are kept and end. */
 #include "meet/candidate.h"
 #include "meet/nonce.h"
-#include "meet/rendezvous/prefix.h"
 #include "meet/rendezvous/server.h"
 #include "meet/rendezvous/store.h"
+#include "net/prefix.h"
 #include "rendezvous_lab.h"
 
 static struct registration *of(const struct client *client)

@@ -72,6 +72,12 @@ def mounted(kind):
     raise BenchError(f"no {kind} is mounted")
 
 
+def run_s(pid):
+    """Returns the run time of all threads of a process."""
+    return sum(int(path.read_text().split()[0])
+               for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
 class Process:
     """A process of echo.c, hooks.c or packets.c. It answers each line with a line of JSON."""
 

@@ -35,7 +35,7 @@ import sys
 import tempfile
 import time
 
-from bed import BenchError, command, mounted, tool
+from bed import BenchError, command, mounted, run_s, tool
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/net/lib"))
@@ -153,12 +153,6 @@ def complete_checksums(device):
     request = struct.pack("16sP", device.encode(), value.buffer_info()[0])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, 0x8946, request)
-
-
-def run_s(pid):
-    """Returns the run time of all threads of a process."""
-    return sum(int(path.read_text().split()[0])
-               for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
 def wakeups(pid):

@@ -2,21 +2,10 @@
 #ifndef SLUICE_BASE_CONTEXT_H
 #define SLUICE_BASE_CONTEXT_H
 
-#include "base/opt.h"
+#include "base/environment.h"
 #include "base/output.h"
 
 #include <stdbool.h>
-
-#define BPFFS_DEFAULT "/sys/fs/bpf/sluice"
-
-/* The location of objects. Options override the daemon's file, which overrides the environment. */
-struct location {
-	const char *bpffs;
-	const char *cgroup;
-};
-
-/* Global options that are also keys of section [global]. */
-extern const struct opt location_opts[];
 
 /* The values of the global options. */
 struct context {
@@ -28,10 +17,5 @@ struct context {
 	bool verbose;
 	char **argv; /* of the process, for a command that executes another program */
 };
-
-/* Returns the value of a variable of the environment, or NULL if it is unset or empty. */
-const char *from_environment(const char *name);
-/* Sets the location of objects from the command line, else the environment, else the default. */
-void context_locate(struct context *context, const struct location *given);
 
 #endif

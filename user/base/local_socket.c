@@ -108,17 +108,34 @@ bool local_socket_is_served(const struct sockaddr_un *address)
 	return fd >= 0 || fd == -ETIMEDOUT;
 }
 
-/* Reads up to the end of the answer. Returns its length, or -errno; the caller frees *text. */
-static ssize_t answer_read(int fd, __useconds_t wait_us, size_t max, char **text)
+#define CUT "]}"
+
+/* Ends the document behind @mark, which opens its last list. Returns its length, or 0. */
+static ssize_t cut(char *text, size_t length, const char *mark)
+{
+	char *at = memmem(text, length, mark, strlen(mark));
+
+	if (!at)
+		return 0;
+	at += strlen(mark);
+	memcpy(at, CUT, strlen(CUT));
+	return at - text + (ssize_t)strlen(CUT);
+}
+
+/*
+ * Reads up to the end of the answer or, unless @mark is NULL, up to this mark. Returns its length,
+ * or -errno; the caller frees *text.
+ */
+static ssize_t answer_read(int fd, __useconds_t wait_us, size_t max, const char *mark, char **text)
 {
 	__u64 now = clock_now_us(), end = now + wait_us;
 	size_t length = 0, room = READ_FIRST;
 
-	*text = malloc(room);
+	*text = malloc(room + strlen(CUT));
 	for (; *text && now < end; now = clock_now_us()) {
 		struct pollfd wait = { .fd = fd, .events = POLLIN };
 		int ready = poll(&wait, 1, (int)((end - now) / 1000) + 1);
-		ssize_t got;
+		ssize_t got, end_at;
 		char *grown;
 
 		if (ready <= 0)
@@ -129,11 +146,14 @@ static ssize_t answer_read(int fd, __useconds_t wait_us, size_t max, char **text
 		if (got <= 0)
 			return got ? -errno : (ssize_t)length;
 		length += (size_t)got;
+		end_at = mark ? cut(*text, length, mark) : 0;
+		if (end_at)
+			return end_at;
 		if (length >= max)
 			return -EMSGSIZE;
 		if (length < room)
 			continue;
-		grown = realloc(*text, room * 2);
+		grown = realloc(*text, room * 2 + strlen(CUT));
 		if (!grown)
 			return -ENOMEM;
 		*text = grown;
@@ -142,8 +162,8 @@ static ssize_t answer_read(int fd, __useconds_t wait_us, size_t max, char **text
 	return *text ? -ETIMEDOUT : -ENOMEM;
 }
 
-void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
-		      struct local_answer *answer)
+static void ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
+		const char *mark, struct local_answer *answer)
 {
 	int fd = connect_to(address, wait_us);
 	ssize_t length = fd;
@@ -151,7 +171,7 @@ void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, s
 
 	*answer = (struct local_answer){ .error = 0 };
 	if (fd >= 0) {
-		length = answer_read(fd, wait_us, max, &text);
+		length = answer_read(fd, wait_us, max, mark, &text);
 		close(fd);
 	}
 	if (length >= 0)
@@ -171,4 +191,20 @@ void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, s
 	else
 		snprintf(answer->reason, sizeof(answer->reason),
 			 "%s: the answer is not a JSON object", address->sun_path);
+}
+
+void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
+		      struct local_answer *answer)
+{
+	ask(address, wait_us, max, NULL, answer);
+}
+
+void local_socket_ask_head(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
+			   const char *list, struct local_answer *answer)
+{
+	char mark[64];
+
+	/* a quote within a string has a backslash before it */
+	snprintf(mark, sizeof(mark), "\"%s\":[", list);
+	ask(address, wait_us, max, mark, answer);
 }

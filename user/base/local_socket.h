@@ -42,5 +42,11 @@ struct local_answer {
  */
 void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
 		      struct local_answer *answer);
+/*
+ * Asks in the same way, but reads only up to the list that the document ends with, which may be
+ * long: the answer has an empty list of the key @list.
+ */
+void local_socket_ask_head(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
+			   const char *list, struct local_answer *answer);
 
 #endif

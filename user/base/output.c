@@ -1,12 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/output.h"
 
+#include "base/environment.h"
+#include "base/text.h"
+
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COLUMNS_MAX 16
+
+struct output output_to(FILE *file)
+{
+	return (struct output){ .file = file,
+				.colour = isatty(fileno(file)) && !environment_get("NO_COLOR") &&
+					  text_terminal_has_escapes() };
+}
+
+int output_finish(const struct output *output, struct err *err)
+{
+	errno = 0;
+	if (!fflush(output->file) && !ferror(output->file))
+		return 0;
+	/* errno is 0 if an earlier write failed */
+	err_set(err, EXIT_ERROR, EIO, "standard output: %s", strerror(errno ? errno : EIO));
+	return err_hint(err, -EIO, "the command was carried out; only its output is incomplete");
+}
 
 json_t *output_document(void)
 {

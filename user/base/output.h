@@ -6,6 +6,8 @@
 #ifndef SLUICE_BASE_OUTPUT_H
 #define SLUICE_BASE_OUTPUT_H
 
+#include "base/err.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,8 +23,13 @@ struct output {
 	FILE *file;
 	bool json;
 	bool pretty;
-	bool colour; /* on a terminal, unless NO_COLOR is set */
+	bool colour;
 };
+
+/* Colours are used on a terminal with escape sequences only, unless NO_COLOR is set. */
+struct output output_to(FILE *file);
+/* Returns 0, or -errno with *err set if not all of the output could be written. */
+int output_finish(const struct output *output, struct err *err);
 
 /*
  * Returns a JSON string for an untrusted name (text.h). JSON must be valid UTF-8 (RFC 8259 section

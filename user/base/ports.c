@@ -76,7 +76,12 @@ bool ports_empty(const struct ports *ports)
 {
 	static const struct ports none;
 
-	return !memcmp(ports, &none, sizeof(none));
+	return ports_are_same(ports, &none);
+}
+
+bool ports_are_same(const struct ports *a, const struct ports *b)
+{
+	return a->any == b->any && !memcmp(a->bit, b->bit, sizeof(a->bit));
 }
 
 bool ports_contain(const struct ports *ports, uint16_t port)

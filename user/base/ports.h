@@ -18,6 +18,8 @@ struct ports {
 
 /* Parses a list. Returns 0, or -errno with *err set and *ports untouched. */
 int ports_parse(const char *list, struct ports *ports, struct err *err);
+/* Are they the same? Compare them so: memcmp(3) would see the padding behind `any`. */
+bool ports_are_same(const struct ports *a, const struct ports *b);
 /* Room for the longest list. */
 #define PORTS_TEXT_MAX (6 * 32768 + 1)
 /*

@@ -91,7 +91,8 @@ static void print(const struct context *context, int removed, int groups, const 
 	if (groups)
 		fprintf(output->file, "cleanup: %d steered group%s returned to the kernel\n",
 			groups, groups == 1 ? "" : "s");
-	if (!removed && !groups) {
+	if (!removed) {
+		/* groups may have lost their pins, which lay in any directory */
 		fprintf(output->file, "cleanup: nothing to remove in %s\n", context->bpffs);
 		/* Without this hint, a wrong --bpffs would look like a clean host. */
 		cleanup_hint_elsewhere(context->bpffs, &elsewhere);

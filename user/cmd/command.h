@@ -13,8 +13,9 @@ struct command {
 	const char *object;
 	const char *name; /* NULL: the object is the whole command, as in "sluice status" */
 	const char *summary;
-	const char *words; /* operands for the usage line; NULL: none */
-	const char *help;  /* further lines for --help; NULL: none */
+	const char *words;	     /* operands for the usage line; NULL: none */
+	const char *help;	     /* further lines for --help; NULL: none */
+	const char *const *operands; /* the words that an operand may be, up to NULL; NULL: any */
 	/* The options of the command; the last table's `opts` is NULL. */
 	struct opt_table tables[COMMAND_TABLES_MAX];
 	void *options;	/* passed to run() */
@@ -30,6 +31,8 @@ struct command {
 #define COMMANDS(X)         \
 	X(check)            \
 	X(status)           \
+	X(top)              \
+	X(monitor)          \
 	X(reply_load)       \
 	X(reply_show)       \
 	X(reply_flows)      \

@@ -204,6 +204,9 @@ void completion_print(FILE *file, int words, char **word)
 		offer_objects(&request);
 	else if (line.command == &help_command && line.operands == 1)
 		offer_commands(&request, word[words - 2]);
+	else if (line.command->operands && line.operands < line.command->max_words)
+		for (i = 0; line.command->operands[i]; i++)
+			offer(&request, line.command->operands[i], NULL);
 	else if (line.command == &completion_command && !line.operands)
 		for (i = 0; i < SHELLS; i++)
 			offer(&request, shells[i].name, NULL);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The command line: parses the global options, runs the command, prints its error. */
 #include "base/log.h"
-#include "base/text.h"
 #include "cmd/commands.h"
 #include "cmd/completion.h"
 #include "cmd/help.h"
@@ -19,6 +18,7 @@ static int run(const struct command *command, struct globals *globals, int argc,
 	struct opt_table tables[LINE_TABLES_MAX];
 	const struct opt_table *table;
 	struct context context = { .output = globals->output };
+	struct location location;
 	int first;
 
 	for (table = command->tables; table->opts; table++)
@@ -39,7 +39,10 @@ static int run(const struct command *command, struct globals *globals, int argc,
 				command->name ? " " : "", command->name ? command->name : "");
 	context.output.pretty = globals->pretty;
 	context.output.json = globals->json || globals->pretty;
-	context_locate(&context, &globals->location);
+	location = environment_location(&globals->location, NULL);
+	context.given = globals->location;
+	context.bpffs = location.bpffs;
+	context.cgroup = location.cgroup;
 	context.netns = globals->netns;
 	context.verbose = globals->verbose;
 	context.argv = globals->argv;
@@ -127,23 +130,13 @@ static void open_standard_streams(void)
 
 int main(int argc, char **argv)
 {
-	struct globals globals = { .output = { .file = stdout }, .argv = argv };
+	struct globals globals = { .output = output_to(stdout), .argv = argv };
 	struct err err = { .code = EXIT_ERROR, .what = "unknown error" };
 
 	open_standard_streams();
 	/* a write beyond RLIMIT_FSIZE then fails and is reported as an output error */
 	signal(SIGXFSZ, SIG_IGN);
-	globals.output.colour = isatty(STDOUT_FILENO) && !from_environment("NO_COLOR") &&
-				text_terminal_has_escapes();
 	if (dispatch(&globals, argc, argv, &err))
 		return fail(&err);
-	errno = 0;
-	if (fflush(stdout) || ferror(stdout)) {
-		/* errno is 0 if an earlier write failed */
-		err_set(&err, EXIT_ERROR, EIO, "standard output: %s",
-			strerror(errno ? errno : EIO));
-		err_hint(&err, -EIO, "the command was carried out; only its output is incomplete");
-		return fail(&err);
-	}
-	return EXIT_OK;
+	return output_finish(&globals.output, &err) ? fail(&err) : EXIT_OK;
 }

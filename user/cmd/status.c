@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * sluice status: the daemon, modes, table usage and counters, and the order of the programs on each
- * hook.
+ * hook. An object that cannot be read, such as one of another version, does not hide the rest.
  */
 #include "cmd/command.h"
 #include "cmd/daemon_view.h"
@@ -9,12 +9,33 @@
 #include "cmd/hook_order.h"
 #include "cmd/reply/view.h"
 #include "cmd/steer/status_view.h"
+#include "hold/pins.h"
 #include "host/cleanup.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
+#include "kernel/state_dir.h"
+#include "reply/pins.h"
+#include "steer/group/groups.h"
+#include "wire/pins.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* The objects, in the order of the output. */
+enum {
+	REPLY,
+	WIRE,
+	STEER,
+	HOLD,
+	OBJECTS
+};
+
+static const struct state_dir *const state_dirs[OBJECTS] = {
+	[REPLY] = &reply_state_dir,
+	[WIRE] = &wire_state_dir,
+	[STEER] = &steer_state_dir,
+	[HOLD] = &hold_state_dir,
+};
 
 /* The state of the daemon and of all objects. */
 struct status {
@@ -24,7 +45,40 @@ struct status {
 	struct hold_view hold;
 	bool has_steer;
 	bool has_hold;
+	bool by_daemon[OBJECTS];     /* a daemon has loaded it last */
+	struct err failure[OBJECTS]; /* why it cannot be read; code EXIT_OK: it can, or is absent */
 };
+
+/* --- JSON */
+
+static json_t *by_daemon_json(const struct status *status)
+{
+	json_t *names = json_array();
+	int i;
+
+	for (i = 0; i < OBJECTS; i++)
+		if (status->by_daemon[i])
+			json_array_append_new(names, json_string(state_dirs[i]->name));
+	return names;
+}
+
+static json_t *failures_json(const struct status *status)
+{
+	json_t *failures = json_array();
+	int i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		const struct err *err = &status->failure[i];
+
+		if (err->code)
+			json_array_append_new(
+				failures,
+				json_pack("{s:s, s:o, s:o}", "object", state_dirs[i]->name,
+					  "reason", output_name(err->what), "hint",
+					  *err->hint ? output_name(err->hint) : json_null()));
+	}
+	return failures;
+}
 
 static void print_json(const struct output *output, const struct status *status)
 {
@@ -33,6 +87,8 @@ static void print_json(const struct output *output, const struct status *status)
 
 	json_object_set_new(document, "version", json_string(SLUICE_VERSION));
 	json_object_set_new(document, "daemon", daemon_view_json(&status->daemon));
+	json_object_set_new(document, "by_daemon", by_daemon_json(status));
+	json_object_set_new(document, "unreadable", failures_json(status));
 	reply_loaded_json(loaded, document);
 	json_object_set_new(document, "steer",
 			    status->has_steer ? steer_status_json(&status->steer) : json_null());
@@ -42,13 +98,53 @@ static void print_json(const struct output *output, const struct status *status)
 	output_json(output, document);
 }
 
+/* --- text */
+
+/* States what the end of the daemon means for the objects that it has loaded. */
+static void print_left(const struct output *output, const struct status *status)
+{
+	char names[64] = "";
+	int i, used = 0;
+
+	for (i = 0; i < OBJECTS; i++)
+		if (status->by_daemon[i])
+			used += snprintf(names + used, sizeof(names) - (size_t)used, "%s%s",
+					 used ? ", " : "", state_dirs[i]->name);
+	if (status->daemon.pid || !used)
+		return;
+	fprintf(output->file,
+		"  %swarning%s: a daemon has loaded %s: the programs stay attached, but nothing"
+		" follows changes of the host%s; start 'sluice run'\n",
+		output_tone(output, OUTPUT_WARNING), output_plain(output), names,
+		status->by_daemon[HOLD] ? ", or sends keepalives" : "");
+}
+
+static void print_failures(const struct output *output, const struct status *status)
+{
+	int i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		const struct err *err = &status->failure[i];
+
+		if (err->code)
+			fprintf(output->file, "%s: %scannot be read%s: %s%s%s\n",
+				state_dirs[i]->name, output_tone(output, OUTPUT_BAD),
+				output_plain(output), err->what, *err->hint ? "; " : "", err->hint);
+	}
+}
+
 static void print_text(const struct output *output, const struct status *status, const char *bpffs)
 {
 	const struct reply_loaded *loaded = &status->loaded;
+	const struct err *failure = status->failure;
+	bool found = loaded->has_reply || loaded->has_wire || status->has_steer || status->has_hold;
 	struct err elsewhere = { 0 };
+	int i;
 
 	daemon_view_text(&status->daemon, output);
-	if (!loaded->has_reply && !loaded->has_wire)
+	print_left(output, status);
+	print_failures(output, status);
+	if (!loaded->has_reply && !loaded->has_wire && !failure[REPLY].code && !failure[WIRE].code)
 		fprintf(output->file, "reply: not loaded (no %s/reply, no %s/wire)\n", bpffs,
 			bpffs);
 	if (loaded->has_reply)
@@ -59,13 +155,15 @@ static void print_text(const struct output *output, const struct status *status,
 		hook_order_text(loaded, output);
 	if (status->has_steer)
 		steer_status_text(&status->steer, output);
-	else
+	else if (!failure[STEER].code)
 		fprintf(output->file, "steer: not loaded (no %s/steer)\n", bpffs);
 	if (status->has_hold)
 		hold_view_text(&status->hold, output);
-	else
+	else if (!failure[HOLD].code)
 		fprintf(output->file, "hold: not loaded (no %s/hold)\n", bpffs);
-	if (loaded->has_reply || loaded->has_wire || status->has_steer || status->has_hold)
+	for (i = 0; i < OBJECTS; i++)
+		found |= failure[i].code != EXIT_OK;
+	if (found)
 		return;
 	/* Without this hint, a wrong --bpffs would look like a clean host. */
 	cleanup_hint_elsewhere(bpffs, &elsewhere);
@@ -73,33 +171,47 @@ static void print_text(const struct output *output, const struct status *status,
 		fprintf(output->file, "%s\n", elsewhere.hint);
 }
 
+/* --- the command */
+
+static void read_objects(struct status *status, const char *bpffs)
+{
+	struct err *failure = status->failure;
+	int i, result;
+
+	for (i = 0; i < OBJECTS; i++)
+		status->by_daemon[i] = state_dir_is_daemons(state_dirs[i], bpffs);
+	reply_loaded_read_each(bpffs, &status->loaded, &failure[REPLY], &failure[WIRE]);
+	if (steer_status_read(bpffs, &status->steer, &status->has_steer, &failure[STEER])) {
+		steer_view_free(&status->steer);
+		status->has_steer = false;
+	}
+	result = pins_exist(bpffs, "hold", &failure[HOLD]);
+	status->has_hold = result > 0 && !hold_view_read(bpffs, &status->hold, &failure[HOLD]);
+}
+
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	struct status status = { 0 };
-	int result = reply_loaded_read(context->bpffs, &status.loaded, err);
+	static struct status status;
+	int i, failed = 0, result = pins_exist(context->bpffs, "reply", err);
 
+	if (result < 0)
+		return result;
 	links_libbpf_log();
-	if (result)
-		goto out;
-	result = steer_status_read(context->bpffs, &status.steer, &status.has_steer, err);
-	if (result)
-		goto out;
-	result = pins_exist(context->bpffs, "hold", err);
-	status.has_hold = result > 0;
-	if (status.has_hold)
-		result = hold_view_read(context->bpffs, &status.hold, err);
-	if (result)
-		goto out;
+	read_objects(&status, context->bpffs);
 	daemon_status_read(context->bpffs, &status.daemon);
 	if (context->output.json)
 		print_json(&context->output, &status);
 	else
 		print_text(&context->output, &status, context->bpffs);
-out:
+	for (i = OBJECTS; i--;)
+		if (status.failure[i].code) {
+			*err = status.failure[i];
+			failed++;
+		}
 	daemon_status_free(&status.daemon);
 	reply_loaded_free(&status.loaded);
 	steer_view_free(&status.steer);
-	return result;
+	return failed ? -EIO : 0;
 }
 
 const struct command status_command = {

@@ -31,8 +31,7 @@ int config_file_need_cgroup(struct config_file *file, const struct context *cont
 
 	if (*file->cgroup)
 		return 0;
-	if (file->config.location.cgroup && !context->given.cgroup)
-		acting.cgroup = file->config.location.cgroup;
+	acting.cgroup = file->config.location.cgroup;
 	result = cgroup_root_path(&acting, file->cgroup, err);
 	if (result)
 		*file->cgroup = '\0';
@@ -64,9 +63,7 @@ int config_file_read(const struct context *context, const char *path, struct con
 		config_file_put(fresh);
 		return result;
 	}
-	/* A command-line option overrides the file, which overrides the environment. */
-	if (!config->location.bpffs || context->given.bpffs)
-		config->location.bpffs = context->bpffs;
+	config->location = environment_location(&context->given, &config->location);
 	config->reply.bpffs = config->wire.bpffs = config->hold.bpffs = config->location.bpffs;
 	config->reply.cgroup = fresh->cgroup;
 	/* ignore a failure here: steering works without a cgroup */

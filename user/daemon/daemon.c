@@ -99,8 +99,10 @@ static void on_changed(void *arg)
 	/* a group may be gone, and its maps must not stay open */
 	daemon_metrics_forget(&node->metrics);
 	/* start() sends the first status after it has tried every section. */
-	if (node->sections.file)
-		notify_status(node, "");
+	if (!node->sections.file)
+		return;
+	notify_status(node, "");
+	status_socket_note(&node->status);
 }
 
 /* Sends keepalives during long operations, such as attaching hundreds of groups. */
@@ -183,6 +185,7 @@ static void on_check(void *arg)
 	}
 	spread_section_check(&node->steer.spread);
 	watch_check(node->watch);
+	status_socket_note(&node->status);
 }
 
 static void on_follow(void *arg)
@@ -190,6 +193,7 @@ static void on_follow(void *arg)
 	struct node *node = arg;
 
 	sections_follow(&node->sections);
+	status_socket_note(&node->status);
 }
 
 static int apply_metrics(struct node *node, const struct config *config, struct err *err)
@@ -266,6 +270,7 @@ static void on_reload(void *arg)
 	}
 	config_file_put(file);
 	notify_status(node, "READY=1\n");
+	status_socket_note(&node->status);
 }
 
 static void on_stop(void *arg)
@@ -355,6 +360,7 @@ static int start(struct node *node, struct err *err)
 	log_field(&line, "bpffs", "%s", node->bpffs);
 	log_end(&line);
 	notify_status(node, "READY=1\n");
+	status_socket_note(&node->status);
 out:
 	config_file_put(file);
 	return result;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hold/hold.h"
+#include "hold/interval.h"
 #include "kernel/load_outcome.h"
 #include "net/netns.h"
 
@@ -34,7 +35,9 @@ static void on_probed(const struct hold_finding *finding, void *arg)
 
 	if (hold->sender)
 		hold_sender_probed(hold->sender, finding);
-	if (!memcmp(&hold->finding, finding, sizeof(*finding)))
+	if (hold->finding.proven_s == finding->proven_s &&
+	    hold->finding.shorter == finding->shorter &&
+	    hold->finding.outermost == finding->outermost)
 		return;
 	hold->finding = *finding;
 	log_begin(&line, LOG_LEVEL_INFO, "hold: probe");
@@ -86,12 +89,7 @@ static void log_applied(const struct hold_options *options, const struct hold_se
 	log_field(&line, "payload", "%s", hold_payloads[send->payload]);
 	log_field(&line, "table_bytes", "%llu", hold_table_bytes(options->table));
 	log_end(&line);
-	if (!send->interval_s || send->interval_s >= HOLD_INTERVAL_FLOOR)
-		return;
-	log_begin(&line, LOG_LEVEL_WARNING,
-		  "hold: the interval is below the 15 s that RFC 8085 allows on the Internet");
-	log_field(&line, "interval_s", "%u", send->interval_s);
-	log_end(&line);
+	hold_interval_warn(send->interval_s);
 }
 
 /* Starts to send keepalives, and to probe if the file has a probe key. */

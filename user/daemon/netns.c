@@ -60,14 +60,20 @@ bool daemon_netns_allows(const struct daemon_netns *netns, const char *name)
 	return !netns->fixed || !strcmp(netns->name, name ? name : "");
 }
 
-bool daemon_netns_is_replaced(const struct daemon_netns *netns)
+bool daemon_netns_has_moved(const char *name, uint32_t netns)
 {
 	uint32_t now;
+
+	return !netns_number(name, &now, &(struct err){ 0 }) && now != netns;
+}
+
+bool daemon_netns_is_replaced(const struct daemon_netns *netns)
+{
 	struct stat wire;
 
 	return netns->fixed && *netns->name && netns->wire_fd >= 0 &&
 	       !fstat(netns->wire_fd, &wire) &&
-	       !netns_number(netns->name, &now, &(struct err){ 0 }) && now != wire.st_ino;
+	       daemon_netns_has_moved(netns->name, (uint32_t)wire.st_ino);
 }
 
 int daemon_netns_enter(const struct daemon_netns *netns, struct err *err)

@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct daemon_netns {
 	int home_fd;
@@ -30,6 +31,8 @@ int daemon_netns_add_wire(struct daemon_netns *netns, const char *name, struct e
 void daemon_netns_fix(struct daemon_netns *netns, const char *name);
 /* Checks whether mode wire can still be loaded in a namespace. */
 bool daemon_netns_allows(const struct daemon_netns *netns, const char *name);
+/* Does a name no longer refer to @netns, an inode number? */
+bool daemon_netns_has_moved(const char *name, uint32_t netns);
 /* Does the name of mode wire's namespace now refer to another namespace? */
 bool daemon_netns_is_replaced(const struct daemon_netns *netns);
 /* Enters the namespace of mode wire. Returns 0, or -errno with *err set. */

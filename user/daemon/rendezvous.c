@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,11 +119,51 @@ static void retry(struct rendezvous_section *section)
 	loop_timer_start(section->timer, section->delay_s * SECOND_US);
 }
 
+/*
+ * Reads what the server reports: why it does not work, or an empty line once it does again. Returns
+ * true if that has changed.
+ */
+static bool read_reports(struct rendezvous_section *section)
+{
+	char text[sizeof(section->unwell.text)];
+	bool changed = false;
+	ssize_t length;
+
+	while ((length = recv(section->input_fd, text, sizeof(text) - 1, MSG_DONTWAIT)) > 0) {
+		text[length] = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		changed |= log_condition_set(&section->unwell, text_controls(text, false));
+	}
+	/* the process ends, which its pidfd reports */
+	if (!length)
+		loop_remove(section->loop, section->input_fd);
+	return changed;
+}
+
+static void on_report(void *arg)
+{
+	struct rendezvous_section *section = arg;
+	struct log_line line;
+
+	if (!read_reports(section))
+		return;
+	if (*section->unwell.text) {
+		log_begin(&line, LOG_LEVEL_WARNING, "rendezvous: the server does not work");
+		log_field(&line, "reason", "%s", section->unwell.text);
+	} else {
+		log_begin(&line, LOG_LEVEL_INFO, "rendezvous: the server works again");
+	}
+	log_end(&line);
+	section->changed(section->arg);
+}
+
 /* Lets the process end: the daemon may not send signals to another user without CAP_KILL. */
 static void close_input(struct rendezvous_section *section)
 {
-	if (section->input_fd >= 0)
+	if (section->input_fd >= 0) {
+		loop_remove(section->loop, section->input_fd);
 		close(section->input_fd);
+	}
 	section->input_fd = -1;
 }
 
@@ -139,9 +181,11 @@ static void reap(struct rendezvous_section *section, int *status)
 static void on_ended(void *arg)
 {
 	struct rendezvous_section *section = arg;
-	char reason[96];
+	char reason[sizeof(section->unwell.text) + 96];
 	int status;
 
+	if (section->input_fd >= 0)
+		read_reports(section);
 	reap(section, &status);
 	if (!section->args[0] || section->replaces) {
 		section->replaces = false;
@@ -151,8 +195,9 @@ static void on_ended(void *arg)
 		return;
 	}
 	if (WIFEXITED(status))
-		snprintf(reason, sizeof(reason), "it has exited with status %d; see its messages",
-			 WEXITSTATUS(status));
+		snprintf(reason, sizeof(reason), "it has exited with status %d: %s",
+			 WEXITSTATUS(status),
+			 *section->unwell.text ? section->unwell.text : "see its messages");
 	else
 		snprintf(reason, sizeof(reason), "signal %d (%s) has ended it", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
@@ -168,25 +213,29 @@ static void on_ended(void *arg)
 
 static void start(struct rendezvous_section *section)
 {
-	int pipe_fd[2];
+	int pair[2]; /* of the daemon, of the server */
 	pid_t pid;
 
-	if (pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK)) {
+	log_condition_set(&section->unwell, NULL);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair)) {
 		log_failure(section, strerror(errno));
 		retry(section);
 		return;
 	}
 	pid = fork();
 	if (!pid)
-		execute(section->args, pipe_fd[0]);
-	close(pipe_fd[0]);
-	section->input_fd = pipe_fd[1];
+		execute(section->args, pair[1]);
+	close(pair[1]);
+	section->input_fd = pair[0];
 	section->pidfd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
-	if (section->pidfd < 0 || loop_read(section->loop, section->pidfd, on_ended, section)) {
+	if (section->pidfd < 0 || loop_read(section->loop, section->pidfd, on_ended, section) ||
+	    loop_read(section->loop, section->input_fd, on_report, section)) {
 		log_failure(section, strerror(errno));
-		close(pipe_fd[1]);
-		if (section->pidfd >= 0)
+		close_input(section);
+		if (section->pidfd >= 0) {
+			loop_remove(section->loop, section->pidfd);
 			close(section->pidfd);
+		}
 		/* the end of its input ends it */
 		if (pid > 0)
 			waitpid(pid, NULL, 0);

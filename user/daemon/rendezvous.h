@@ -2,7 +2,8 @@
 /*
  * The section [rendezvous]: the daemon runs 'sluice rendezvous serve' with the options of the file,
  * in a process of its own, which drops the privileges that the daemon needs. The server ends with
- * the daemon, and the daemon starts it again if it ends by itself.
+ * the daemon, and the daemon starts it again if it ends by itself. The standard input of the server
+ * is a socket, at which the server also reports why it does not work.
  */
 #ifndef SLUICE_DAEMON_RENDEZVOUS_H
 #define SLUICE_DAEMON_RENDEZVOUS_H
@@ -22,11 +23,12 @@ struct rendezvous_section {
 	struct loop_timer *timer;	 /* of the next start */
 	char *args[RENDEZVOUS_ARGS_MAX]; /* args[0] is NULL: the file has no such section */
 	pid_t pid;			 /* 0: it does not run */
-	int pidfd, input_fd;		 /* of that process; its standard input */
-	bool replaces;			 /* it was told to end, for another one to start */
+	int pidfd, input_fd; /* of that process; the socket that is its standard input */
+	bool replaces;	     /* it was told to end, for another one to start */
 	unsigned int delay_s;
 	uint64_t started_us;
 	struct log_condition failure; /* why it does not run */
+	struct log_condition unwell;  /* why it does not work, as it reports */
 	loop_fn changed;	      /* called when it has started or ended */
 	void *arg;
 };

@@ -62,9 +62,19 @@ bool sections_name_netns(const struct sections *sections);
  * Until then, the section stays as it is.
  */
 void sections_follow(struct sections *sections);
-/* Was the daemon, this one or an earlier one, the last to load the object of a section? */
-bool sections_is_own(const struct sections *sections, int i);
 /* Drops the references to the files; the objects stay loaded. */
 void sections_end(struct sections *sections);
+
+/* --- daemon/damage.c */
+
+/* Was the daemon, this one or an earlier one, the last to load the object of a section? */
+bool sections_is_own(const struct sections *sections, int i);
+/*
+ * Marks a section as pending if another process has damaged an object that the daemon loaded.
+ * Damage to an object that a command loaded is only logged.
+ */
+void sections_check_damage(struct sections *sections, int i);
+/* Logs once that another process has unloaded an object. It stays unloaded. */
+void sections_check_unloaded(struct sections *sections, int i);
 
 #endif

@@ -10,21 +10,29 @@
 #include "host/daemon_status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+void status_socket_note(struct status_socket *status)
+{
+	if (status_view_note(&status->view) && status->fd >= 0)
+		utimensat(AT_FDCWD, status->address.sun_path, NULL, 0);
+}
+
 static void on_client(void *arg)
 {
-	const struct status_socket *status = arg;
+	struct status_socket *status = arg;
 	int fd = local_socket_accept(status->fd, geteuid());
 	json_t *answer;
 	char *text;
 
 	if (fd < 0)
 		return;
+	status_socket_note(status);
 	answer = status_view_json(&status->view);
 	text = json_dumps(answer, JSON_COMPACT | OUTPUT_JSON_FLAGS);
 	if (text)

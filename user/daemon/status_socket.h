@@ -23,6 +23,11 @@ struct status_socket {
  */
 int status_socket_open(struct status_socket *status, struct loop *loop, int lock_fd,
 		       struct err *err);
+/*
+ * Notes the state of the sections. If it has changed, sets the times of the socket, so that 'sluice
+ * monitor' asks again. Call it after each step that may change the state.
+ */
+void status_socket_note(struct status_socket *status);
 /* Closes and removes the socket. Call it before the lock is released. */
 void status_socket_close(struct status_socket *status);
 

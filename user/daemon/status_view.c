@@ -25,6 +25,8 @@ static json_t *steer_warnings(const struct steer_section *steer)
 	__u32 i;
 
 	warning_add(warnings, steer->failure.text);
+	if (steer->active && !steer->groups)
+		warning_add(warnings, "no socket with SO_REUSEPORT is bound to its ports yet");
 	warning_add(warnings, steer->events_failure.text);
 	warning_add(warnings, steer->loader.consumers_failure.text);
 	warning_add(warnings, steer->spread.failure.text);
@@ -64,33 +66,52 @@ static json_t *hold_warnings(const struct hold_section *hold)
 	return warnings;
 }
 
-static json_t *section_json(const struct status_view *view, int i)
+/* The state of a section that loads an object; the texts are NULL or belong to the section. */
+struct section_state {
+	const char *state, *reason, *hint;
+};
+
+static struct section_state section_state(const struct status_view *view, int i)
 {
 	const struct section *section = &view->sections->section[i];
 	const char *bpffs = view->sections->file->config.location.bpffs;
-	const char *state = "loaded", *reason = NULL, *hint = NULL, *replaced = NULL;
+
+	if (section->pending)
+		return (struct section_state){ "waiting", section->err.what,
+					       section->err.hint[0] ? section->err.hint : NULL };
+	if (!pins_exist(bpffs, config_section_names[i], &(struct err){ 0 }))
+		return (struct section_state){ "unloaded", "unloaded by another process",
+					       "send SIGHUP to the daemon to load it again" };
+	return (struct section_state){ "loaded", NULL, NULL };
+}
+
+static struct section_state rendezvous_state(const struct rendezvous_section *section)
+{
+	const char *failure = section->failure.text;
+
+	if (section->pid)
+		return (struct section_state){ "running", NULL, NULL };
+	return (struct section_state){ "waiting", *failure ? failure : NULL, NULL };
+}
+
+static json_t *section_json(const struct status_view *view, int i)
+{
+	struct section_state is = section_state(view, i);
+	const char *replaced = NULL;
 	json_t *object, *warnings;
 
-	if (section->pending) {
-		state = "waiting";
-		reason = section->err.what;
-		hint = section->err.hint[0] ? section->err.hint : NULL;
-	} else if (!pins_exist(bpffs, config_section_names[i], &(struct err){ 0 })) {
-		state = "unloaded";
-		reason = "unloaded by another process";
-		hint = "send SIGHUP to the daemon to load it again";
-	} else if (!sections_is_own(view->sections, i)) {
+	if (!strcmp(is.state, "loaded") && !sections_is_own(view->sections, i))
 		replaced = "a command has loaded it last: send SIGHUP to the daemon to apply the"
 			   " file";
-	}
 	warnings = i == SECTION_STEER  ? steer_warnings(view->steer)
 		   : i == SECTION_WIRE ? wire_warnings(view->watch, view->sections->netns)
 		   : i == SECTION_HOLD ? hold_warnings(view->hold)
 				       : json_array();
 	warning_add(warnings, replaced);
 	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",
-			   state, "reason", reason ? output_name(reason) : json_null(), "hint",
-			   hint ? output_name(hint) : json_null(), "warnings", warnings);
+			   is.state, "reason", is.reason ? output_name(is.reason) : json_null(),
+			   "hint", is.hint ? output_name(is.hint) : json_null(), "warnings",
+			   warnings);
 	if (i == SECTION_STEER)
 		json_object_set_new(object, "groups", json_integer(view->steer->groups));
 	if (i == SECTION_WIRE)
@@ -102,12 +123,14 @@ static json_t *section_json(const struct status_view *view, int i)
 
 static json_t *rendezvous_json(const struct rendezvous_section *section)
 {
-	const char *failure = section->failure.text;
+	struct section_state is = rendezvous_state(section);
+	json_t *warnings = json_array();
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", "rendezvous", "state",
-			 section->pid ? "running" : "waiting", "reason",
-			 !section->pid && *failure ? output_name(failure) : json_null(), "hint",
-			 json_null(), "warnings", json_array());
+	if (section->pid)
+		warning_add(warnings, section->unwell.text);
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", "rendezvous", "state", is.state,
+			 "reason", is.reason ? output_name(is.reason) : json_null(), "hint",
+			 json_null(), "warnings", warnings);
 }
 
 static json_t *last_problem_json(void)
@@ -121,6 +144,36 @@ static json_t *last_problem_json(void)
 			 (double)(clock_now_us() - at_us) / 1e6);
 }
 
+bool status_view_note(struct status_view *view)
+{
+	const struct config_file *file = view->sections->file;
+	bool changed = log_condition_set(&view->refused_noted, view->refused);
+	char text[1024];
+	int i;
+
+	for (i = 0; file && i <= SECTION_RENDEZVOUS; i++) {
+		struct section_state is = { "", NULL, NULL };
+
+		if (file->config.has[i])
+			is = i == SECTION_RENDEZVOUS ? rendezvous_state(view->rendezvous)
+						     : section_state(view, i);
+		snprintf(text, sizeof(text), "%s%s%s", is.state, is.reason ? ": " : "",
+			 is.reason ? is.reason : "");
+		if (!log_condition_set(&view->noted[i], text))
+			continue;
+		view->changes[i]++;
+		changed = true;
+	}
+	return changed;
+}
+
+/* Adds a section to the list, with the number of its changes. */
+static void section_add(json_t *sections, const struct status_view *view, int i, json_t *section)
+{
+	json_object_set_new(section, "changes", json_integer((json_int_t)view->changes[i]));
+	json_array_append_new(sections, section);
+}
+
 json_t *status_view_json(const struct status_view *view)
 {
 	const struct config_file *file = view->sections->file;
@@ -130,9 +183,9 @@ json_t *status_view_json(const struct status_view *view)
 
 	for (i = 0; file && i < SECTIONS; i++)
 		if (file->config.has[i])
-			json_array_append_new(sections, section_json(view, i));
+			section_add(sections, view, i, section_json(view, i));
 	if (file && file->config.has[SECTION_RENDEZVOUS])
-		json_array_append_new(sections, rendezvous_json(view->rendezvous));
+		section_add(sections, view, SECTION_RENDEZVOUS, rendezvous_json(view->rendezvous));
 	process_usage_read(&usage);
 	json_object_update_new(
 		document,

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <linux/types.h>
+#include <stdbool.h>
 
 /* The sources of the answer. */
 struct status_view {
@@ -21,9 +22,15 @@ struct status_view {
 	const struct rendezvous_section *rendezvous;
 	const struct watch *watch;
 	struct rates rates;
+	/* state and reason of each section at the last note, and how often that has changed */
+	struct log_condition noted[SECTION_NAMES];
+	__u64 changes[SECTION_NAMES];
+	struct log_condition refused_noted;
 	char refused[768]; /* why the last reload was refused; empty: it was accepted */
 };
 
+/* Notes the state of each section. Returns true if one, or `refused`, has changed since. */
+bool status_view_note(struct status_view *view);
 /* Returns the answer as a document, which the caller frees. */
 json_t *status_view_json(const struct status_view *view);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "hold/interval.h"
 
+#include "base/log.h"
 #include "hold/send_options.h"
 
 /* Common UDP timeouts: Hätönen et al., IMC 2010; conntrack, cloud NATs and load balancers. */
@@ -52,4 +53,16 @@ __u64 hold_interval_ns(const struct hold_finding *finding, __u32 max_s)
 	if (!finding->shorter && interval > max_s * 10)
 		interval = max_s * 10;
 	return interval * 100000000ULL;
+}
+
+void hold_interval_warn(__u32 fixed_s)
+{
+	struct log_line line;
+
+	if (!fixed_s || fixed_s >= HOLD_INTERVAL_FLOOR)
+		return;
+	log_begin(&line, LOG_LEVEL_WARNING,
+		  "hold: the interval is below the 15 s that RFC 8085 allows on the Internet");
+	log_field(&line, "interval_s", "%u", fixed_s);
+	log_end(&line);
 }

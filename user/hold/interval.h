@@ -36,4 +36,7 @@ int hold_steps_useful(__u32 max_s);
  */
 __u64 hold_interval_ns(const struct hold_finding *finding, __u32 max_s);
 
+/* Warns if a fixed interval, unless 0, is shorter than RFC 8085 allows. */
+void hold_interval_warn(__u32 fixed_s);
+
 #endif

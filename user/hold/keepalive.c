@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Decides whether a flow gets a keepalive, whether a conntrack entry is renewed instead, and with
- * which TTL the keepalive is sent.
- */
+/* Decides when a flow gets a keepalive, and whether it gets one. */
 #include "base/keepalive.h"
-#include "base/addr.h"
 #include "base/log.h"
-#include "bpf/hold/icmp.skel.h"
 #include "hold/interval.h"
-#include "hold/packet.h"
-#include "hold/renew.h"
+#include "hold/saved.h"
 #include "hold/sender_state.h"
-
-#include <errno.h>
-#include <string.h>
+#include "hold/ttl.h"
 
 #define SECOND 1000000000ULL
 /* How soon a missing namespace is looked up again; a look-up walks through /proc. */
 #define RETRY_NS (30 * SECOND)
-/* An entry is renewed for this many intervals, so that it outlives a late daemon. */
-#define RENEW_INTERVALS 3
 
 /* --- the timer of a flow */
 
@@ -58,18 +48,6 @@ static void slot_end(struct hold_sender *sender, __u32 slot, const struct sluice
 
 /* --- does a flow get a keepalive? */
 
-/* Returns which conntrack entries of this host are renewed for the flow instead of a keepalive. */
-static enum hold_renew renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
-{
-	if (sender->options.outermost)
-		return HOLD_RENEW_ALL;
-	/* a probe has found no NAT beyond this host, but a firewall may be there */
-	if (sender->outermost &&
-	    addr_is_ip4(&sender->options.probe.addr) == addr_is_ip4(&flow->key.peer))
-		return HOLD_RENEW_TRANSLATED;
-	return HOLD_RENEW_NONE;
-}
-
 /* Postpones a flow that gets no keepalive now. Counts it, unless it was in this state already. */
 static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state, int counter)
 {
@@ -96,7 +74,7 @@ static bool is_open(const struct hold_sender *sender, struct hold_slot *at,
 static bool is_near(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
 {
 	return sender->options.payload == HOLD_PAYLOAD_EMPTY &&
-	       renews(sender, flow) == HOLD_RENEW_NONE && !hold_ttl_before_peer(flow->in_ttl);
+	       hold_renews(sender, flow) == HOLD_RENEW_NONE && !hold_ttl_before_peer(flow->in_ttl);
 }
 
 bool hold_flow_is_too_old(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
@@ -133,58 +111,7 @@ bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_fl
 	return false;
 }
 
-/* --- the keepalive, or the renewal of an entry in its place */
-
-/*
- * Checks and renews the flow's conntrack entries, in its own namespace and in the daemon's. Returns
- * true if a keepalive has to be sent.
- */
-static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
-			   const struct sluice_hold_flow *flow)
-{
-	struct sluice_hold_kept *kept = hold_kept(sender, slot);
-	struct nl *own = netns->outlet ? outlet_conntrack(netns->outlet) : NULL;
-	struct nl *tables[] = { netns->number == sender->home ? NULL : own,
-				sender->home_conntrack };
-	__u64 seconds = (sender->interval_ns * RENEW_INTERVALS + SECOND - 1) / SECOND;
-	bool known = false, renewed = false;
-	size_t i;
-
-	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
-		/* a peer that has answered since the last keepalive knows the current mapping */
-		__u32 mapping = i && flow->in_ns < kept->kept_ns ? kept->mapping : 0;
-		enum hold_entry entry = hold_entry_renew(
-			tables[i], &flow->key, renews(sender, flow), (__u32)seconds, &mapping);
-
-		if (entry == HOLD_ENTRY_NONE)
-			continue;
-		if (entry == HOLD_ENTRY_UNREPLIED || entry == HOLD_ENTRY_REMAPPED) {
-			if (kept->state != SLUICE_HOLD_REMAPPED)
-				hold_count(sender, entry == HOLD_ENTRY_UNREPLIED
-							   ? SLUICE_HOLD_SEND_unreplied
-							   : SLUICE_HOLD_SEND_remapped);
-			hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
-			return false;
-		}
-		known = true;
-		renewed |= entry == HOLD_ENTRY_RENEWED;
-		if (i)
-			kept->mapping = mapping;
-	}
-	/* a keepalive would only create another mapping that the peer does not know */
-	if (!known && kept->state == SLUICE_HOLD_REMAPPED && flow->in_ns < kept->kept_ns &&
-	    flow->out_ns < kept->kept_ns) {
-		hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
-		return false;
-	}
-	if (!renewed)
-		return true;
-	kept->kept_ns = sender->now_ns;
-	kept->sent++;
-	hold_count(sender, SLUICE_HOLD_SEND_renewed);
-	hold_slot_arm(sender, slot, SLUICE_HOLD_RENEWED, sender->now_ns);
-	return false;
-}
+/* --- the keepalive */
 
 /* Opens the outlet of the namespace if necessary. Returns false if that fails. */
 static bool has_outlet(struct hold_sender *sender, struct hold_netns *netns)
@@ -204,21 +131,6 @@ static bool has_outlet(struct hold_sender *sender, struct hold_netns *netns)
 	return false;
 }
 
-static void watch_errors(struct hold_sender *sender, struct hold_netns *netns, __u32 ifindex)
-{
-	bool first;
-	int result;
-
-	if (!sender->icmp)
-		return;
-	result = outlet_watch(netns->outlet, ifindex,
-			      bpf_program__fd(sender->icmp->progs.sluice_hold_icmp), &first);
-	if (result && first && result != -ENODEV)
-		log_warning("hold: cannot read the ICMP errors of interface %u in network"
-			    " namespace %u: %s",
-			    ifindex, netns->number, strerror(-result));
-}
-
 bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
 			    struct outlet_send *send)
 {
@@ -235,9 +147,9 @@ bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns
 		hold_slot_arm(sender, slot, SLUICE_HOLD_FAILED, sender->now_ns);
 		return false;
 	}
-	if (!pass_conntrack(sender, netns, slot, flow))
+	if (!hold_renew_entries(sender, netns, slot, flow))
 		return false;
-	watch_errors(sender, netns, flow->ifindex);
+	hold_icmp_watch(sender, netns, flow->ifindex);
 	before_peer = hold_ttl_before_peer(flow->in_ttl);
 	send->ttl = sender->options.ttl < before_peer ? sender->options.ttl : before_peer;
 	/* the peer is on the link, and conntrack had no entry to renew */

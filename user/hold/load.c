@@ -9,7 +9,6 @@
 #include "kernel/mounts.h"
 #include "kernel/object.h"
 #include "kernel/pins_lock.h"
-#include "kernel/unload.h"
 
 #include <errno.h>
 #include <string.h>
@@ -222,14 +221,4 @@ int hold_load(const struct hold_options *options, struct hold_result *result, st
 	object_end(&object);
 	pins_unlock(&pins);
 	return failed;
-}
-
-int hold_unload(const char *bpffs, struct err *err)
-{
-	return unload_object(&hold_state_dir, bpffs, false, NULL, NULL, err);
-}
-
-int hold_unload_own(const char *bpffs, struct err *err)
-{
-	return unload_object(&hold_state_dir, bpffs, true, NULL, NULL, err);
 }

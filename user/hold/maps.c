@@ -2,7 +2,6 @@
 #include "hold/maps.h"
 
 #include "hold/pins.h"
-#include "hold/send_options.h"
 #include "kernel/maps.h"
 
 #include <bpf/bpf.h>
@@ -118,13 +117,4 @@ __u64 hold_netns_sockets(const struct hold_maps *maps, __u32 netns)
 
 	bpf_map_lookup_elem(maps->netns_fd, &netns, &tracked);
 	return tracked.sockets;
-}
-
-__s64 hold_saved(const struct sluice_hold_flow *flow, __u32 sent, __u64 end_ns)
-{
-	__u64 fixed = 0;
-
-	if (flow->answered_ns && end_ns > flow->answered_ns)
-		fixed = (end_ns - flow->answered_ns) / (HOLD_INTERVAL_FLOOR * 1000000000ULL);
-	return (__s64)fixed - sent;
 }

@@ -42,10 +42,4 @@ bool hold_socket_open(const struct hold_maps *maps, const struct sluice_hold_flo
 /* Returns the number of open, tracked sockets of a namespace. */
 __u64 hold_netns_sockets(const struct hold_maps *maps, __u32 netns);
 
-/*
- * Returns how many more keepalives a fixed schedule of 15 s would have sent, from the flow's first
- * answer until @end_ns; negative if it would have sent fewer.
- */
-__s64 hold_saved(const struct sluice_hold_flow *flow, __u32 sent, __u64 end_ns);
-
 #endif

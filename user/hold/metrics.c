@@ -17,19 +17,15 @@ static const struct counter sent[] = { SLUICE_HOLD_SEND_COUNTERS(COUNTER) };
 static const char *const programs[] = { "sluice_closed", "sluice_hold_out", "sluice_hold_in" };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
-struct usage {
-	__u64 flows[SLUICE_HOLD_STATES];
-	__u64 used, table;
-};
-
 /* Counts every so many slots: slots that are neighbours have flows of one age. */
-static int usage_read(const char *bpffs, struct usage *usage)
+int hold_usage_read(const char *bpffs, struct hold_usage *usage)
 {
 	struct sluice_hold_flow flow;
 	struct hold_maps maps;
 	__u32 slot, used, step;
 	int i, result = hold_maps_open(&maps, bpffs, false, &(struct err){ 0 });
 
+	*usage = (struct hold_usage){ 0 };
 	if (result)
 		return result;
 	used = hold_maps_used(&maps);
@@ -71,13 +67,13 @@ static void add_programs(struct metrics_objects *objects, const struct hold_stat
 void hold_metrics(struct metrics *metrics, struct metrics_objects *objects, const char *bpffs)
 {
 	struct hold_state state = { 0 };
-	struct usage usage = { 0 };
+	struct hold_usage usage = { 0 };
 	struct err err = { 0 };
 	int result = hold_read(bpffs, &state, &err), i;
 	bool loaded = result != -ENOENT;
 
 	if (!result)
-		result = usage_read(bpffs, &usage);
+		result = hold_usage_read(bpffs, &usage);
 	objects_add(objects, HOLD_OBJECT, loaded, !loaded || !result);
 	objects_add_table(
 		objects, HOLD_OBJECT, "flows", usage.used, usage.table,

@@ -16,13 +16,6 @@
 /* of a Binding indication with FINGERPRINT */
 #define STUN_SIZE 28
 
-unsigned int hold_ttl_before_peer(__u8 in_ttl)
-{
-	unsigned int initial = in_ttl <= 64 ? 64 : in_ttl <= 128 ? 128 : 255;
-
-	return initial - in_ttl;
-}
-
 static size_t put_payload(__u8 *to, enum hold_payload payload)
 {
 	__u8 id[SLUICE_STUN_ID_SIZE];

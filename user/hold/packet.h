@@ -21,10 +21,4 @@ size_t hold_payload_length(enum hold_payload payload);
 size_t hold_packet_build(__u8 packet[HOLD_PACKET_MAX], const struct sluice_hold_key *key,
 			 enum hold_payload payload, unsigned int ttl, __u64 seed);
 
-/*
- * Returns the largest TTL that does not reach the peer, or 0 if no router is in between. @in_ttl is
- * the TTL of a datagram from the peer; its initial value is taken to be 64, 128 or 255.
- */
-unsigned int hold_ttl_before_peer(__u8 in_ttl);
-
 #endif

@@ -184,29 +184,28 @@ void hold_queue_run(struct hold_sender *sender)
 		count_delayed(sender);
 }
 
+static void netns_free(struct hold_sender *sender, struct hold_netns *netns)
+{
+	hold_icmp_unwatch(netns);
+	outlet_close(netns->outlet);
+	HASH_DEL(sender->netns, netns);
+	free(netns);
+}
+
 void hold_queue_check(struct hold_sender *sender)
 {
 	struct hold_netns *netns, *after;
 
 	for (netns = sender->netns; netns; netns = after) {
 		after = netns->hh.next;
-		if (netns->outlet)
-			outlet_check(netns->outlet);
-		if (netns->first || hold_netns_sockets(&sender->maps, netns->number))
-			continue;
-		outlet_close(netns->outlet);
-		HASH_DEL(sender->netns, netns);
-		free(netns);
+		hold_icmp_check(netns);
+		if (!netns->first && !hold_netns_sockets(&sender->maps, netns->number))
+			netns_free(sender, netns);
 	}
 }
 
 void hold_queue_free(struct hold_sender *sender)
 {
-	struct hold_netns *netns;
-
-	while ((netns = sender->netns)) {
-		outlet_close(netns->outlet);
-		HASH_DEL(sender->netns, netns);
-		free(netns);
-	}
+	while (sender->netns)
+		netns_free(sender, sender->netns);
 }

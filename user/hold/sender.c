@@ -4,29 +4,21 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
-#include "bpf/hold/icmp.skel.h"
 #include "hold/interval.h"
-#include "hold/packet.h"
 #include "hold/pins.h"
 #include "hold/sender_state.h"
 #include "kernel/meta.h"
-#include "kernel/pins.h"
 #include "net/conntrack.h"
 #include "net/netdev.h"
 #include "net/netns.h"
 #include "net/nl.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SECOND 1000000000ULL
-/* Time between two scans for new flows; for short intervals, a third of the interval. */
-#define SCAN_NS (5 * SECOND)
-/* How long to wait for ICMP errors: a round trip to a router a few hops away. */
-#define ERRORS_NS (SECOND / 4)
 /* How soon to continue queues that the rate has stopped. */
 #define QUEUE_NS (HOLD_TICK_NS / 5)
 
@@ -41,102 +33,6 @@ static void on_due(struct timer *timer, void *arg)
 		hold_queue_add(sender, slot, flow.key.netns);
 }
 
-/* --- finding flows */
-
-static bool is_managed(const struct hold_sender *sender, const struct sluice_hold_key *key)
-{
-	const struct sluice_hold_meta *meta = &sender->meta;
-	__u16 local = ntohs(key->local_port_be), peer = ntohs(key->peer_port_be);
-
-	if (meta->netns && key->netns != meta->netns)
-		return false;
-	return meta->any_port || meta->ports[local >> 6] >> (local & 63) & 1 ||
-	       meta->ports[peer >> 6] >> (peer & 63) & 1;
-}
-
-/* Has this daemon, or an earlier one, ended the flow? */
-static bool has_ended(const struct sluice_hold_kept *kept)
-{
-	return kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED;
-}
-
-/* Is an ended flow in use again, because the application has sent or --max was raised? */
-static bool has_resumed(const struct hold_sender *sender, __u32 slot,
-			const struct sluice_hold_flow *flow)
-{
-	const struct sluice_hold_kept *kept = hold_kept(sender, slot);
-
-	return flow->out_ns > kept->due_ns ||
-	       (kept->state == SLUICE_HOLD_ENDED && !hold_flow_is_too_old(sender, flow));
-}
-
-/* Resumes a flow that was ended. */
-static void revive(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow)
-{
-	const struct sluice_hold_kept *kept = hold_kept(sender, slot);
-
-	sender->maps.status->saved_ended -= hold_saved(flow, kept->sent, kept->due_ns);
-	hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
-}
-
-/* Begins to follow a flow, or continues where an earlier daemon has stopped. */
-static void follow(struct hold_sender *sender, __u32 slot)
-{
-	struct sluice_hold_kept *kept = hold_kept(sender, slot);
-	struct sluice_hold_flow flow;
-
-	if (!hold_flow_read(&sender->maps, slot, &flow) || !is_managed(sender, &flow.key))
-		return;
-	if (kept->serial != flow.serial)
-		*kept = (struct sluice_hold_kept){ .serial = flow.serial };
-	sender->slots[slot].serial = flow.serial;
-	sender->slots[slot].closes = 0;
-	if (!has_ended(kept))
-		hold_slot_arm(sender, slot, flow.in ? SLUICE_HOLD_ACTIVE : SLUICE_HOLD_UNANSWERED,
-			      hold_last_sent(sender, slot, &flow));
-	else if (has_resumed(sender, slot, &flow))
-		revive(sender, slot, &flow);
-}
-
-/* Checks a known flow: a change of its state may require a keepalive sooner. */
-static void look(struct hold_sender *sender, __u32 slot)
-{
-	const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
-	struct sluice_hold_kept *kept = hold_kept(sender, slot);
-
-	if ((kept->state == SLUICE_HOLD_UNANSWERED && flow->in) ||
-	    (kept->state == SLUICE_HOLD_UNREACHABLE && !flow->unreachable_ns)) {
-		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
-	} else if (has_ended(kept) && has_resumed(sender, slot, flow)) {
-		revive(sender, slot, flow);
-	}
-}
-
-/* Scans all slots. A million takes some milliseconds: only the first cache line of most is read. */
-static void scan(struct hold_sender *sender)
-{
-	__u32 slot, used = hold_maps_used(&sender->maps);
-	__u64 third = sender->interval_ns / 3;
-
-	for (slot = 1; slot <= used; slot++) {
-		const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
-		struct hold_slot *at = &sender->slots[slot];
-
-		if (at->queued || !flow->cookie)
-			continue;
-		if (at->serial == flow->serial) {
-			look(sender, slot);
-			continue;
-		}
-		timer_wheel_remove(&sender->wheel, &at->timer);
-		at->serial = 0;
-		follow(sender, slot);
-	}
-	hold_queue_check(sender);
-	sender->maps.status->alive_ns = sender->now_ns;
-	sender->scan_ns = sender->now_ns + (third < SCAN_NS ? third : SCAN_NS);
-}
-
 __u64 hold_sender_run(struct hold_sender *sender, __u64 now_ns)
 {
 	const __u64 *sent = &sender->maps.status->counters.value[SLUICE_HOLD_SEND_sent];
@@ -145,7 +41,7 @@ __u64 hold_sender_run(struct hold_sender *sender, __u64 now_ns)
 
 	sender->now_ns = now_ns;
 	if (now_ns >= sender->scan_ns)
-		scan(sender);
+		hold_scan(sender);
 	timer_wheel_expire(&sender->wheel, now_ns, on_due, sender);
 	hold_queue_run(sender);
 	if (*sent != before)
@@ -219,35 +115,6 @@ bool hold_sender_outdated(const struct hold_sender *sender, const char *bpffs)
 
 /* --- start and end */
 
-/* Loads the program that reads ICMP errors, with the pinned maps. Returns NULL on failure. */
-static struct icmp_bpf *load_icmp(const struct hold_sender *sender, const char *bpffs)
-{
-	struct icmp_bpf *skel = icmp_bpf__open();
-	struct bpf_map *map;
-	int fd;
-
-	if (!skel)
-		return NULL;
-	skel->rodata->seed = sender->meta.seed;
-	skel->rodata->payload_len = (__u32)hold_payload_length(sender->options.payload);
-	bpf_object__for_each_map(map, skel->obj) {
-		if (bpf_map__is_internal(map))
-			continue;
-		fd = pins_get(bpffs, HOLD_OBJECT, bpf_map__name(map), PINS_MAP);
-		if (fd < 0 || bpf_map__reuse_fd(map, fd)) {
-			if (fd >= 0)
-				close(fd);
-			goto failed;
-		}
-		close(fd);
-	}
-	if (!icmp_bpf__load(skel))
-		return skel;
-failed:
-	icmp_bpf__destroy(skel);
-	return NULL;
-}
-
 int hold_sender_new(struct hold_sender **started, const char *bpffs,
 		    const struct hold_send_options *options, struct err *err)
 {
@@ -282,10 +149,7 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 	sender->home = (__u32)netdev_netns();
 	if (conntrack_open(&sender->home_conntrack))
 		sender->home_conntrack = NULL;
-	sender->icmp = load_icmp(sender, bpffs);
-	if (!sender->icmp)
-		log_warning("hold: ICMP errors about keepalives cannot be read: sockets may see"
-			    " them");
+	hold_icmp_load(sender, bpffs);
 	sender->interval_ns = (options->interval_s ? options->interval_s : HOLD_INTERVAL_DEFAULT) *
 			      SECOND;
 	sender->rate.per_s = options->rate;
@@ -300,24 +164,15 @@ failed:
 	return result;
 }
 
-/* Waits for ICMP errors about the last keepalives; without the program, sockets would see them. */
-static void wait_for_errors(const struct hold_sender *sender)
-{
-	__u64 elapsed = clock_since_ns(CLOCK_BOOTTIME, sender->sent_ns);
-
-	if (sender->icmp && sender->sent_ns && elapsed < ERRORS_NS)
-		usleep((useconds_t)((ERRORS_NS - elapsed) / 1000));
-}
-
 void hold_sender_free(struct hold_sender *sender)
 {
 	if (!sender)
 		return;
 	if (sender->maps.status)
 		sender->maps.status->alive_ns = 0;
-	wait_for_errors(sender);
+	hold_icmp_wait(sender);
 	hold_queue_free(sender);
-	icmp_bpf__destroy(sender->icmp);
+	hold_icmp_unload(sender);
 	if (sender->home_conntrack)
 		nl_close(sender->home_conntrack);
 	if (sender->home_fd >= 0)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state of the sender, shared by hold/sender.c, hold/keepalive.c and hold/queue.c. */
+/* The state of the sender, shared by the files that are named below. */
 #ifndef SLUICE_HOLD_SENDER_STATE_H
 #define SLUICE_HOLD_SENDER_STATE_H
 
 #include "base/timer_wheel.h"
 #include "hold/maps.h"
-#include "hold/outlet.h"
+#include "hold/raw_socket.h"
 #include "hold/send_options.h"
 
 #include <uthash.h>
@@ -32,6 +32,8 @@ struct hold_netns {
 	__u32 number;
 	__u32 first, last; /* 0: none */
 	struct outlet *outlet;
+	struct hold_icmp_link *icmp; /* the interfaces on which ICMP errors are read */
+	size_t icmp_count, icmp_room;
 	__u64 retry_ns; /* time of the next look-up after the namespace was not found */
 	__u64 full_ns;	/* time at which the send buffer was full; 0: never */
 	struct hold_rate rate;
@@ -95,6 +97,28 @@ void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_stat
 bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
 			    struct outlet_send *send);
 
+/* --- hold/scan.c */
+
+/* Starts the timers of new flows, and sets the time of the next scan. */
+void hold_scan(struct hold_sender *sender);
+
+/* --- hold/renew.c */
+
+enum hold_renew {
+	HOLD_RENEW_NONE,
+	HOLD_RENEW_TRANSLATED, /* only entries with a translated source */
+	HOLD_RENEW_ALL,
+};
+
+/* Returns which conntrack entries of this host are renewed for the flow instead of a keepalive. */
+enum hold_renew hold_renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow);
+/*
+ * Checks and renews the flow's conntrack entries, in its own namespace and in the daemon's. Returns
+ * true if a keepalive has to be sent.
+ */
+bool hold_renew_entries(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
+			const struct sluice_hold_flow *flow);
+
 /* --- hold/queue.c */
 
 void hold_queue_add(struct hold_sender *sender, __u32 slot, __u32 netns);
@@ -103,5 +127,19 @@ void hold_queue_run(struct hold_sender *sender);
 /* Closes the outlets of namespaces without a tracked socket. */
 void hold_queue_check(struct hold_sender *sender);
 void hold_queue_free(struct hold_sender *sender);
+
+/* --- hold/icmp.c */
+
+/* Loads the program that reads ICMP errors. Without it, sockets see errors about keepalives. */
+void hold_icmp_load(struct hold_sender *sender, const char *bpffs);
+/* Attaches the program to an interface by which a flow leaves, unless it is attached already. */
+void hold_icmp_watch(const struct hold_sender *sender, struct hold_netns *netns, __u32 ifindex);
+/* Forgets interfaces that are gone, or that the program was detached from: it may return there. */
+void hold_icmp_check(struct hold_netns *netns);
+/* Detaches the program from the interfaces of a namespace. */
+void hold_icmp_unwatch(struct hold_netns *netns);
+/* Waits for ICMP errors about the last keepalives. */
+void hold_icmp_wait(const struct hold_sender *sender);
+void hold_icmp_unload(struct hold_sender *sender);
 
 #endif

@@ -5,6 +5,7 @@
 #include "host/daemon_lock.h"
 #include "kernel/pins.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +22,24 @@ void daemon_status_address(const struct stat *lock_dir, struct sockaddr_un *addr
 		 (unsigned long long)lock_dir->st_ino);
 }
 
+/* Has a signal stopped the process? It would be asked in vain. */
+static bool is_stopped(int pid)
+{
+	char path[32], line[512] = "", *end;
+	FILE *stat_file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	stat_file = fopen(path, "re");
+	if (!stat_file)
+		return false;
+	if (!fgets(line, sizeof(line), stat_file))
+		line[0] = '\0';
+	fclose(stat_file);
+	/* the name before the state may hold anything (proc_pid_stat(5)) */
+	end = strrchr(line, ')');
+	return end && (!strncmp(end, ") T", 3) || !strncmp(end, ") t", 3));
+}
+
 void daemon_status_read(const char *bpffs, struct daemon_status *status)
 {
 	struct local_answer answer;
@@ -34,6 +53,11 @@ void daemon_status_read(const char *bpffs, struct daemon_status *status)
 	if (stat(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path), &lock_dir)) {
 		/* the daemon has exited meanwhile */
 		status->pid = 0;
+		return;
+	}
+	if (status->pid > 0 && is_stopped(status->pid)) {
+		snprintf(status->reason, sizeof(status->reason),
+			 "a signal has stopped it; 'kill -CONT %d' lets it continue", status->pid);
 		return;
 	}
 	daemon_status_address(&lock_dir, &address);

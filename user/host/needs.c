@@ -2,7 +2,6 @@
 #include "host/needs.h"
 
 #include "kernel/caps.h"
-#include "kernel/links.h"
 #include "kernel/mounts.h"
 #include "kernel/pin_dir.h"
 #include "steer/needs.h"
@@ -45,7 +44,7 @@ static enum feature memory(const struct need *need, struct probe *probe)
 
 	if (answer != FEATURE_REFUSED)
 		return answer;
-	return need_answer(probe, answer, LINKS_MEMLOCK_HINT,
+	return need_answer(probe, answer, CAPS_MEMLOCK_HINT,
 			   "RLIMIT_MEMLOCK is too low (kernels before 5.11 charge maps to it)");
 }
 

@@ -30,4 +30,7 @@ const char *caps_name(int cap, char text[CAPS_NAME_MAX]);
  */
 int caps_require(const char *what, const int *caps, size_t n, struct err *err);
 
+/* The hint for kernels that charge maps to RLIMIT_MEMLOCK. */
+#define CAPS_MEMLOCK_HINT "grant CAP_SYS_RESOURCE, or raise it ('ulimit -l')"
+
 #endif

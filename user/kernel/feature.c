@@ -262,3 +262,12 @@ enum feature feature_function(const struct btf *btf, const char *name)
 {
 	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0 ? FEATURE_YES : FEATURE_NO;
 }
+
+bool feature_struct(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT) > 0;
+
+	btf__free(btf);
+	return has;
+}

@@ -15,6 +15,7 @@
 #define SLUICE_KERNEL_FEATURE_H
 
 #include <linux/bpf.h>
+#include <stdbool.h>
 
 struct btf;
 
@@ -51,5 +52,7 @@ enum feature feature_pidfd_getfd(void);
 enum feature feature_field(const struct btf *btf, const char *name, const char *path);
 /* Does BTF have this function? Programs find kfuncs by BTF. */
 enum feature feature_function(const struct btf *btf, const char *name);
+/* Does the BTF of vmlinux (not of a module) have this struct? */
+bool feature_struct(const char *name);
 
 #endif

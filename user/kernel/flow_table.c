@@ -11,6 +11,8 @@
 #include <stdlib.h>
 
 #define SETS_AT_ONCE 64
+/* Sets that flow_table_live() visits. */
+#define SETS_LIVE 4096
 
 __u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size)
 {
@@ -31,44 +33,76 @@ __u64 flow_table_idle_ns(const struct flow_table_clock *clock, __u32 seen)
 	       << SLUICE_FLOW_CLOCK_SHIFT;
 }
 
-int flow_table_walk_part(int fd, __u32 set_size, __u64 flags, struct flow_table_part *part,
-			 __u32 count, int (*fn)(const void *set, void *arg), void *arg)
+/* Visits the first @most sets, as flow_table_walk(). Sets *visited. */
+static int walk(int fd, __u32 set_size, __u64 flags, __u32 most, __u32 *visited,
+		int (*fn)(const void *set, void *arg), void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = flags);
 	char *sets = calloc(SETS_AT_ONCE, set_size);
-	/* a batch starts after the key of its cursor */
-	__u32 keys[SETS_AT_ONCE], cursor = part->first - 1, i, some;
+	__u32 keys[SETS_AT_ONCE], cursor, i, some;
 	int result = sets ? 0 : -ENOMEM;
 	bool last = false;
 
-	part->count = 0;
-	while (!result && !last && part->count < count) {
-		some = count - part->count < SETS_AT_ONCE ? count - part->count : SETS_AT_ONCE;
-		if (bpf_map_lookup_batch(fd, cursor + 1 ? &cursor : NULL, &cursor, keys, sets,
-					 &some, &opts)) {
+	*visited = 0;
+	while (!result && !last && *visited < most) {
+		some = most - *visited < SETS_AT_ONCE ? most - *visited : SETS_AT_ONCE;
+		if (bpf_map_lookup_batch(fd, *visited ? &cursor : NULL, &cursor, keys, sets, &some,
+					 &opts)) {
 			last = errno == ENOENT;
 			result = last ? 0 : -errno;
 		}
 		for (i = 0; !result && i < some; i++)
 			result = fn(sets + (size_t)i * set_size, arg);
-		part->count += i;
+		*visited += i;
 	}
-	part->first += part->count;
-	if (part->first >= part->sets)
-		part->first = 0;
 	free(sets);
 	return result;
-}
-
-__u64 flow_table_estimate(const struct flow_table_part *part, __u64 found)
-{
-	return part->count ? found * part->sets / part->count : 0;
 }
 
 int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *set, void *arg),
 		    void *arg)
 {
-	struct flow_table_part whole = { .sets = ~0U };
+	__u32 visited;
 
-	return flow_table_walk_part(fd, set_size, flags, &whole, ~0U, fn, arg);
+	return walk(fd, set_size, flags, ~0U, &visited, fn, arg);
+}
+
+__u64 flow_table_estimate(__u64 found, __u32 visited, __u32 sets)
+{
+	return visited ? found * sets / visited : 0;
+}
+
+struct live_count {
+	const struct flow_table_layout *layout;
+	struct flow_table_clock clock;
+	__u64 age_ns;
+	__u64 found;
+};
+
+static int live_add(const void *copy, void *arg)
+{
+	struct live_count *count = arg;
+	const __u16 *tag = (const void *)((const char *)copy + count->layout->tag);
+	const __u32 *seen = (const void *)((const char *)copy + count->layout->seen);
+	int way;
+
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
+		count->found += tag[way] &&
+				flow_table_idle_ns(&count->clock, seen[way]) <= count->age_ns;
+	return 0;
+}
+
+int flow_table_live(int fd, const struct flow_table_layout *layout, __u32 sets, __u64 age_ns,
+		    __u64 *live)
+{
+	struct live_count count = { .layout = layout, .age_ns = age_ns };
+	int result = flow_table_clock_read(&count.clock);
+	__u32 visited;
+
+	if (!result)
+		result = walk(fd, layout->set_size, BPF_F_LOCK, SETS_LIVE, &visited, live_add,
+			      &count);
+	if (!result)
+		*live = flow_table_estimate(count.found, visited, sets);
+	return result;
 }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #include <linux/types.h>
+#include <stddef.h>
 
 #define FLOW_TABLE_MIN 64
 #define FLOW_TABLE_MAX 4194304
@@ -47,22 +48,28 @@ int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *s
 		    void *arg);
 
 /*
- * A part of a table, for estimates that cost the same for a table of any size. The hash of a flow
- * selects its set, so that neighbouring sets are as good a sample as any.
+ * Extends a number of flows found in the first @visited sets to all @sets of a table. The hash of a
+ * flow selects its set, so that these are as good a sample as any.
  */
-struct flow_table_part {
-	__u32 sets;  /* of the table */
-	__u32 first; /* the first set of the part */
-	__u32 count; /* set by flow_table_walk_part(): the sets that it has read */
+__u64 flow_table_estimate(__u64 found, __u32 visited, __u32 sets);
+
+/* Where a set with a lock has the columns of its SLUICE_FLOW_WAYS flows. */
+struct flow_table_layout {
+	__u32 set_size;
+	__u32 tag;  /* offset of __u16 tag[], of which 0 is a free slot */
+	__u32 seen; /* offset of __u32 seen[] */
 };
 
+#define FLOW_TABLE_LAYOUT(type)                                                                    \
+	{                                                                                          \
+		.set_size = sizeof(type), .tag = offsetof(type, tag), .seen = offsetof(type, seen) \
+	}
+
 /*
- * Calls fn, as flow_table_walk() does, with @count sets from part->first on, or with those up to
- * the end of the table. Moves part->first past them, or to 0 at the end.
+ * Counts the flows seen within an age in a table of @sets sets; in a large table, estimates them
+ * from its first sets, a millisecond's work. Returns 0, or -errno.
  */
-int flow_table_walk_part(int fd, __u32 set_size, __u64 flags, struct flow_table_part *part,
-			 __u32 count, int (*fn)(const void *set, void *arg), void *arg);
-/* Extends a number of entries in the part to the whole table. */
-__u64 flow_table_estimate(const struct flow_table_part *part, __u64 found);
+int flow_table_live(int fd, const struct flow_table_layout *layout, __u32 sets, __u64 age_ns,
+		    __u64 *live);
 
 #endif

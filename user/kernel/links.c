@@ -2,12 +2,10 @@
 #include "kernel/links.h"
 
 #include "base/log.h"
-#include "kernel/caps.h"
 #include "kernel/pins.h"
 #include "kernel/unload.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -15,8 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define LOG_LINES_SHOWN 12
 
 static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list args)
 {
@@ -29,78 +25,6 @@ static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list 
 void links_libbpf_log(void)
 {
 	libbpf_set_print(libbpf_print);
-}
-
-bool kernel_has_struct(const char *name)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT) > 0;
-
-	btf__free(btf);
-	return has;
-}
-
-/* Returns the last lines of the log, where the verifier states the reason, as far as they fit. */
-static const char *last_lines(const char *log, int lines, size_t room)
-{
-	const char *end = log + strlen(log), *at = end, *shown = end;
-
-	while (at > log && lines && (size_t)(end - at) < room - 1) {
-		at--;
-		if (at > log && at[-1] != '\n')
-			continue;
-		shown = at;
-		lines--;
-	}
-	return shown < end ? shown : at;
-}
-
-int links_load_error(const char *what, int error, const char *verifier_log, struct err *err)
-{
-	const char *folder = getenv("TMPDIR");
-	ssize_t length = (ssize_t)strlen(verifier_log);
-	char path[PATH_MAX];
-	bool kept;
-	int fd;
-
-	/* libbpf 1.1 returns ESRCH for each failure to read the BTF of the kernel */
-	if (error == ESRCH && !access("/sys/kernel/btf/vmlinux", R_OK))
-		error = ENOMEM;
-	if (error == EAGAIN || error == EINTR)
-		return err_hint(err,
-				err_set(err, EXIT_ERROR, error,
-					"%s: a signal has interrupted the kernel's verifier", what),
-				"try again");
-	if (!length && error == EPERM && !caps_have(CAP_SYS_RESOURCE))
-		return err_hint(err,
-				err_set(err, EXIT_PERMISSION, error,
-					"%s: the kernel refused to create a map or program: most"
-					" likely RLIMIT_MEMLOCK is too low (kernels before 5.11"
-					" charge maps to it)",
-					what),
-				LINKS_MEMLOCK_HINT);
-	/* A verifier that runs into a limit has refused nothing, even if it has begun its log. */
-	if (!length || err_is_limit(error))
-		return err_kernel(err, error, "'sluice check' shows what this kernel lacks",
-				  "%s: the kernel failed to create a map or program: %s", what,
-				  strerror(error));
-	snprintf(path, sizeof(path), "%s/sluice-verifier-XXXXXX", folder ? folder : "/tmp");
-	fd = mkstemp(path);
-	kept = fd >= 0 && write(fd, verifier_log, (size_t)length) == length;
-	if (fd >= 0) {
-		close(fd);
-		if (!kept)
-			unlink(path);
-	}
-	err_set(err, EXIT_LACKING, error, "%s: the kernel's verifier refused a program: %s", what,
-		strerror(error));
-	err->code = EXIT_LACKING; /* the verifier returns EACCES for a bad access, too */
-	snprintf(err->detail, sizeof(err->detail), "%s",
-		 last_lines(verifier_log, LOG_LINES_SHOWN, sizeof(err->detail)));
-	return err_hint(err, -error,
-			"the verifier's whole log is in %s; 'sluice check' shows what"
-			" this kernel lacks",
-			kept ? path : "(it could not be written)");
 }
 
 /* --- what is attached */

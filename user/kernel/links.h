@@ -37,18 +37,6 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 /* Silences libbpf, or with --verbose logs its messages. */
 void links_libbpf_log(void);
 
-/* Does the BTF of vmlinux (not of a module) have this struct? */
-bool kernel_has_struct(const char *name);
-
-/* The hint for kernels that charge maps to RLIMIT_MEMLOCK. */
-#define LINKS_MEMLOCK_HINT "grant CAP_SYS_RESOURCE, or raise it ('ulimit -l')"
-
-/*
- * Describes a failed bpf_object__load(): err->detail gets the end of the verifier's log, and the
- * message names a file with the whole log.
- */
-int links_load_error(const char *what, int error, const char *verifier_log, struct err *err);
-
 /* A cgroup link and its program. */
 struct hook_state {
 	char pin[NAME_MAX];

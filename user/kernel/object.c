@@ -2,13 +2,13 @@
 #include "kernel/object.h"
 
 #include "base/clock.h"
-#include "kernel/links.h"
 #include "kernel/load_outcome.h"
 #include "kernel/maps.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "kernel/pins_lock.h"
 #include "kernel/unload.h"
+#include "kernel/verifier_log.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -188,7 +188,7 @@ int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, s
 	}
 	result = bpf_object__load_skeleton(skeleton);
 	if (result)
-		return links_load_error(object->what, -result, object->log, err);
+		return verifier_log_error(object->what, -result, object->log, err);
 	if (!object->maps)
 		object->maps = *skeleton->obj;
 	return 0;

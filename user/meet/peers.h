@@ -18,12 +18,17 @@
 
 #define PEER_NAME_MAX 63
 
+struct relay_leg;
+
 struct peer {
 	UT_hash_handle hh; /* by name */
 	char *allow;	   /* names between commas; NULL: all */
 	unsigned int line;
 	bool has_key;		  /* the key below is derived, at the first use */
 	uint64_t connects_due_ns; /* when its budget of connects is full again */
+	uint64_t relay_due_ns;	  /* and that of bytes through the relay */
+	struct relay_leg *relay_legs;
+	unsigned int relays; /* the length of that list */
 	uint8_t public_key[KEY_SIZE];
 	uint8_t key[KEY_SIZE]; /* of the messages between the server and this peer */
 	char name[];

@@ -50,7 +50,7 @@ void objects_add_program(struct metrics_objects *objects, const char *object, co
 	objects->program[i].runs += runs;
 }
 
-static bool statistics_are_enabled(void)
+bool objects_are_measured(void)
 {
 	int fd = open("/proc/sys/kernel/bpf_stats_enabled", O_RDONLY | O_CLOEXEC);
 	char value = '0';
@@ -91,7 +91,7 @@ static void add_programs(struct metrics *metrics, const struct metrics_objects *
 	metrics_gauge(
 		metrics, "sluice_program_statistics_enabled", NULL,
 		"1 if the sysctl kernel.bpf_stats_enabled is on: the kernel measures programs",
-		statistics_are_enabled());
+		objects_are_measured());
 	metrics_family(metrics, METRICS_COUNTER, "sluice_program_run_seconds", "seconds",
 		       "CPU time of a BPF program while the kernel measured it");
 	for (i = 0; i < objects->programs; i++)

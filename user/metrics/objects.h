@@ -41,6 +41,8 @@ void objects_add_table(struct metrics_objects *objects, const char *object, cons
 /* Adds to the run time of a program, which may be loaded many times. */
 void objects_add_program(struct metrics_objects *objects, const char *object, const char *name,
 			 uint64_t run_ns, uint64_t runs);
+/* Does the kernel measure programs, by the sysctl kernel.bpf_stats_enabled? */
+bool objects_are_measured(void);
 void objects_metrics(struct metrics *metrics, const struct metrics_objects *objects);
 
 #endif

@@ -29,8 +29,13 @@
 #define BACKLOG		16
 #define HEADERS_MAX	8192
 #define INPUT_MAX	65536
-#define LIFE_US		5000000 /* of a connection */
 #define GUARD_US	2000000
+/*
+ * Runs of the guard that a connection outlasts, about five seconds. Rejected: its age, and
+ * evhttp_set_timeout(), since a daemon that was held up would close connections before it has read
+ * or written what waits.
+ */
+#define LIFE_GUARDS 2
 /* Bounds the time that clients make the daemon spend on reads. */
 #define FRESH_US 1000000
 #define FORMATS	 2
@@ -38,6 +43,7 @@
 struct connection {
 	struct bufferevent *bev; /* NULL: free */
 	__u64 since_us;
+	unsigned int guards; /* runs of the guard since then */
 };
 
 struct metrics_server {
@@ -77,14 +83,13 @@ static void end(struct connection *connection)
 static void on_guard(void *arg)
 {
 	struct metrics_server *server = arg;
-	__u64 now = clock_now_us();
 	int i;
 
 	for (i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *connection = &server->connection[i];
 
 		if (connection->bev &&
-		    (is_closed(connection->bev) || now - connection->since_us > LIFE_US))
+		    (is_closed(connection->bev) || connection->guards++ == LIFE_GUARDS))
 			end(connection);
 	}
 	evconnlistener_enable(server->listener);
@@ -113,7 +118,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 	/* what arrives after libevent has freed the connection stays in the socket */
 	bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX);
 	bufferevent_incref(bev);
-	*oldest = (struct connection){ bev, clock_now_us() };
+	*oldest = (struct connection){ .bev = bev, .since_us = clock_now_us() };
 	return bev;
 }
 
@@ -133,7 +138,7 @@ static void send_text(struct evhttp_request *request, int code, const char *reas
 
 	evhttp_add_header(headers, "Content-Type", type);
 	evhttp_add_header(headers, "Cache-Control", "no-store");
-	/* one request for each connection: see LIFE_US */
+	/* one request for each connection: see LIFE_GUARDS */
 	evhttp_add_header(headers, "Connection", "close");
 	evhttp_send_reply(request, code, reason, is_head ? NULL : body);
 }
@@ -303,7 +308,6 @@ static int start(struct metrics_server *server, int fd)
 	evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
 	evhttp_set_max_headers_size(server->http, HEADERS_MAX);
 	evhttp_set_max_body_size(server->http, 0);
-	evhttp_set_timeout(server->http, LIFE_US / 1000000);
 	evhttp_set_bevcb(server->http, on_connection, server);
 	if (evhttp_set_cb(server->http, "/metrics", on_metrics, server) ||
 	    evhttp_set_cb(server->http, "/livez", on_livez, server) ||

@@ -12,7 +12,6 @@
 #include "kernel/object.h"
 #include "kernel/state_dir.h"
 #include "kernel/ticks.h"
-#include "kernel/unload.h"
 #include "reply/pins.h"
 
 #include <bpf/bpf.h>
@@ -205,14 +204,4 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 	object_end(&object);
 	pins_unlock(&pins);
 	return failed;
-}
-
-int reply_unload(const char *bpffs, struct err *err)
-{
-	return unload_object(&reply_state_dir, bpffs, false, NULL, NULL, err);
-}
-
-int reply_unload_own(const char *bpffs, struct err *err)
-{
-	return unload_object(&reply_state_dir, bpffs, true, NULL, NULL, err);
 }

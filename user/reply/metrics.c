@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "reply/metrics.h"
 
+#include "kernel/flow_table.h"
 #include "reply/pins.h"
 #include "reply/reply.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Sets of the table that a read visits, a millisecond's work. */
-#define SETS_READ 4096
 
 static const struct counter counters[] = { SLUICE_REPLY_COUNTERS(COUNTER) };
 
@@ -18,39 +15,15 @@ static const char *const programs[] = { "sluice_learn", "sluice_fix4",	   "sluic
 					"sluice_audit", "sluice_connect4", "sluice_connect6" };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
-struct count {
-	struct flow_table_clock clock;
-	__u64 age_ns;
-	__u64 live;
-};
-
-static int count_set(const void *copy, void *arg)
+int reply_live_flows(const char *bpffs, const struct sluice_reply_meta *meta, __u64 *live)
 {
-	const struct sluice_flow_set *set = copy;
-	struct count *count = arg;
-	int way;
-
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		count->live += set->tag[way] &&
-			       flow_table_idle_ns(&count->clock, set->seen[way]) <= count->age_ns;
-	return 0;
-}
-
-/* Returns 0, or -errno. */
-static int count_flows(const char *bpffs, const struct sluice_reply_meta *meta, __u64 *live)
-{
-	struct flow_table_part part = { .sets = meta->sets };
-	struct count count = { .age_ns = meta->age_ns };
+	static const struct flow_table_layout layout = FLOW_TABLE_LAYOUT(struct sluice_flow_set);
 	int fd = reply_table(bpffs, &(struct err){ 0 }), result;
 
 	if (fd < 0)
 		return fd;
-	result = flow_table_clock_read(&count.clock);
-	if (!result)
-		result = flow_table_walk_part(fd, sizeof(struct sluice_flow_set), BPF_F_LOCK, &part,
-					      SETS_READ, count_set, &count);
+	result = flow_table_live(fd, &layout, meta->sets, meta->age_ns, live);
 	close(fd);
-	*live = flow_table_estimate(&part, count.live);
 	return result;
 }
 
@@ -64,7 +37,7 @@ void reply_metrics(struct metrics *metrics, struct metrics_objects *objects, con
 	size_t k;
 
 	if (!result)
-		result = count_flows(bpffs, &state.meta, &live);
+		result = reply_live_flows(bpffs, &state.meta, &live);
 	objects_add(objects, REPLY_OBJECT, loaded, !loaded || !result);
 	objects_add_table(objects, REPLY_OBJECT, "flows", live,
 			  (__u64)state.meta.sets * SLUICE_FLOW_WAYS,

@@ -4,7 +4,15 @@
 
 #include "metrics/objects.h"
 
+#include <sluice/reply.h>
+
 /* Adds the counters of the object, which are 0 if it is not loaded, and its rows of @objects. */
 void reply_metrics(struct metrics *metrics, struct metrics_objects *objects, const char *bpffs);
+
+/*
+ * Counts the live flows of the loaded object; in a large table, estimates them from a part. Returns
+ * 0, or -errno.
+ */
+int reply_live_flows(const char *bpffs, const struct sluice_reply_meta *meta, __u64 *live);
 
 #endif

@@ -88,7 +88,7 @@ int reply_caps_require(enum sluice_reply_mode mode, struct err *err)
 	 * modules, which the kernel allows only with CAP_SYS_ADMIN.
 	 */
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
-	bool modules = mode == SLUICE_REPLY_AUDIT && !kernel_has_struct("nf_conn");
+	bool modules = mode == SLUICE_REPLY_AUDIT && !feature_struct("nf_conn");
 
 	return caps_require("reply load", caps, modules ? 4 : 3, err);
 }

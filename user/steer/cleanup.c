@@ -3,9 +3,9 @@
 
 #include "base/addr.h"
 #include "kernel/pins.h"
-#include "kernel/process_sockets.h"
-#include "kernel/sockets.h"
 #include "kernel/unload.h"
+#include "process/sockets.h"
+#include "process/take_socket.h"
 #include "steer/group/attach.h"
 #include "steer/group/groups.h"
 #include "steer/group/remains.h"

@@ -3,7 +3,7 @@
 #ifndef SLUICE_STEER_DRAIN_SLOTS_H
 #define SLUICE_STEER_DRAIN_SLOTS_H
 
-#include "kernel/sockets.h"
+#include "process/sockets.h"
 #include "steer/drain_options.h"
 #include "steer/server.h"
 #include "steer/steer.h"

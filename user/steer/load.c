@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/pins_lock.h"
 #include "steer/steer.h"
 
 #include "base/clock.h"
 #include "kernel/flow_table.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "kernel/state_dir.h"
 #include "steer/needs.h"
 
@@ -23,38 +23,12 @@ bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer
 	return meta->magic && meta->policy == options->policy &&
 	       meta->idle_ns == options->idle_s * 1000000000ULL && meta->flows == options->flows &&
 	       meta->generations == options->generations && meta->netns == options->netns &&
-	       !memcmp(&ports, &options->ports, sizeof(ports));
+	       ports_are_same(&ports, &options->ports);
 }
 
 __u64 steer_table_bytes(__u32 flows)
 {
 	return flow_table_bytes(flows, SLUICE_STEER_WAYS, sizeof(struct sluice_steer_set));
-}
-
-static struct steer_setting setting_of(const struct sluice_steer_meta *meta)
-{
-	return (struct steer_setting){ .policy = meta->policy,
-				       .flows = meta->flows,
-				       .idle_ns = meta->idle_ns };
-}
-
-int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
-		struct err *err)
-{
-	struct pins pins = { .fd = -1 };
-	struct steer_sweep sweep = {
-		.loader = loader, .bpffs = bpffs, .pins = &pins, .fn = fn, .arg = arg
-	};
-	int result = pins_lock(&pins, bpffs, false, err);
-
-	if (result)
-		return meta_not_loaded(&steer_state_dir, bpffs, result, err);
-	result = meta_read(&steer_state_dir, bpffs, &sweep.meta, err);
-	sweep.setting = setting_of(&sweep.meta);
-	result = result ? meta_not_loaded(&steer_state_dir, bpffs, result, err)
-			: steer_sweep_run(&sweep, err);
-	pins_unlock(&pins);
-	return result;
 }
 
 int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err)
@@ -67,7 +41,7 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
 		steer_group_prepare(loader, NULL, &(struct err){ 0 });
 		return result;
 	}
-	setting = setting_of(&meta);
+	setting = steer_setting_of(&meta);
 	return steer_group_prepare(loader, &setting, err);
 }
 
@@ -107,7 +81,7 @@ static int keep(struct steer_sweep *sweep, const struct sluice_steer_meta *curre
 	if (result || !current->magic)
 		return result;
 	update.meta = *current;
-	update.setting = setting_of(current);
+	update.setting = steer_setting_of(current);
 	return steer_sweep_run(&update, err);
 }
 
@@ -134,7 +108,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 		.any_port = options->ports.any,
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
-	sweep->setting = setting_of(meta);
+	sweep->setting = steer_setting_of(meta);
 	/* only groups that exist now can have older flows, so later sweeps leave this 0 */
 	sweep->setting.settled_ns = clock_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
 	result = before.magic && before.flows == options->flows
@@ -187,30 +161,4 @@ int steer_load(struct steer_loader *loader, const struct steer_options *options,
 	*groups = sweep.groups;
 	pins_unlock(&pins);
 	return result;
-}
-
-/* Counts the groups that a dry run finds without pins: they are not steered yet. */
-static void outside_add(const struct steer_event *event, void *arg)
-{
-	struct steer_outside *outside = arg;
-
-	outside->groups += event->type == STEER_GROUP_FOUND && !event->name;
-}
-
-int steer_outside_count(const char *bpffs, struct steer_outside *outside, struct err *err)
-{
-	struct steer_sweep sweep = {
-		.bpffs = bpffs, .dry_run = true, .fn = outside_add, .arg = outside
-	};
-	int result;
-
-	*outside = (struct steer_outside){ 0 };
-	result = steer_read(bpffs, &sweep.meta, err);
-	if (!result)
-		result = steer_sweep_run(&sweep, err);
-	if (result)
-		return result;
-	outside->left_out = sweep.left_out;
-	outside->left_out_netns = sweep.left_out_netns;
-	return 0;
 }

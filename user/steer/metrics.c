@@ -16,7 +16,8 @@ static const char *const states[POLL_STATES] = { NULL, "active", "retired", "dra
 /* The groups of a port in a namespace, which differ in address and family. */
 struct row {
 	char netns[NAME_MAX + 1];
-	char port[8];
+	unsigned int port;
+	char port_text[8];
 	__u64 groups;
 	__u64 counters[STEER_COUNTERS];
 	__u64 workers[POLL_STATES];
@@ -28,36 +29,31 @@ struct rows {
 	size_t count, room;
 };
 
-static struct row *row_of(struct rows *rows, const char *netns, unsigned int port)
+/* Returns a new row, or NULL if there is no room. */
+static struct row *add_row(struct rows *rows, const char *netns, unsigned int port)
 {
-	struct row *row = rows->row, *end = row + rows->count;
-	char text[sizeof(row->port)];
+	struct row *row = &rows->row[rows->count];
 
-	snprintf(text, sizeof(text), "%u", port);
-	while (row < end && (strcmp(row->port, text) || strcmp(row->netns, netns)))
-		row++;
-	if (rows->count == rows->room && row == end)
+	if (rows->count == rows->room)
 		return NULL;
-	if (row == end) {
-		rows->count++;
-		*row = (struct row){ 0 };
-		snprintf(row->netns, sizeof(row->netns), "%s", netns);
-		memcpy(row->port, text, sizeof(text));
-	}
+	rows->count++;
+	*row = (struct row){ .port = port };
+	snprintf(row->netns, sizeof(row->netns), "%s", netns);
+	snprintf(row->port_text, sizeof(row->port_text), "%u", port);
 	return row;
 }
 
-static void add_group(struct row *row, const struct poll_group *group)
+static void add_group(struct rows *rows, const struct poll_group *group)
 {
-	int i;
+	struct row *row = add_row(rows, group->netns, group->info.port);
 
-	row->groups++;
-	row->flows += group->live;
-	row->capacity += (__u64)group->info.sets * SLUICE_STEER_WAYS;
-	for (i = 0; i < STEER_COUNTERS; i++)
-		row->counters[i] += group->counters[i];
-	for (i = 0; i < POLL_STATES; i++)
-		row->workers[i] += group->workers[i];
+	if (!row)
+		return;
+	row->groups = 1;
+	row->flows = group->live;
+	row->capacity = (__u64)group->info.sets * SLUICE_STEER_WAYS;
+	memcpy(row->counters, group->counters, sizeof(row->counters));
+	memcpy(row->workers, group->workers, sizeof(row->workers));
 }
 
 static void add_ports(struct rows *rows, const struct sluice_steer_meta *meta)
@@ -70,7 +66,7 @@ static void add_ports(struct rows *rows, const struct sluice_steer_meta *meta)
 	steer_poll_netns(meta->netns ? meta->netns : (__u32)netdev_netns(), netns);
 	for (port = 1; port < 65536 && added < PORTS_ADDED; port++)
 		if (meta->ports[port >> 6] & 1ULL << (port & 63)) {
-			row_of(rows, netns, port);
+			add_row(rows, netns, port);
 			added++;
 		}
 }
@@ -78,9 +74,37 @@ static void add_ports(struct rows *rows, const struct sluice_steer_meta *meta)
 static int by_port(const void *a, const void *b)
 {
 	const struct row *left = a, *right = b;
-	int order = strcmp(left->netns, right->netns);
 
-	return order ? order : atoi(left->port) - atoi(right->port);
+	if (left->port != right->port)
+		return left->port < right->port ? -1 : 1;
+	return strcmp(left->netns, right->netns);
+}
+
+static void merge(struct row *into, const struct row *row)
+{
+	int i;
+
+	into->groups += row->groups;
+	into->flows += row->flows;
+	into->capacity += row->capacity;
+	for (i = 0; i < STEER_COUNTERS; i++)
+		into->counters[i] += row->counters[i];
+	for (i = 0; i < POLL_STATES; i++)
+		into->workers[i] += row->workers[i];
+}
+
+/* Sorts the rows, and merges those of the same port in the same namespace. */
+static void sort(struct rows *rows)
+{
+	size_t i, kept = 0;
+
+	qsort(rows->row, rows->count, sizeof(*rows->row), by_port);
+	for (i = 1; i < rows->count; i++)
+		if (by_port(&rows->row[kept], &rows->row[i]))
+			rows->row[++kept] = rows->row[i];
+		else
+			merge(&rows->row[kept], &rows->row[i]);
+	rows->count = rows->count ? kept + 1 : 0;
 }
 
 static void add_states(struct metrics *metrics, const struct rows *rows)
@@ -93,7 +117,7 @@ static void add_states(struct metrics *metrics, const struct rows *rows)
 	for (row = rows->row; row < rows->row + rows->count; row++)
 		for (i = SLUICE_STEER_ACTIVE; i < POLL_STATES; i++)
 			metrics_add(metrics, row->workers[i], "netns", row->netns, "port",
-				    row->port, "state", states[i], NULL);
+				    row->port_text, "state", states[i], NULL);
 }
 
 static void add_gauge(struct metrics *metrics, const struct rows *rows, const char *name,
@@ -104,7 +128,7 @@ static void add_gauge(struct metrics *metrics, const struct rows *rows, const ch
 	metrics_family(metrics, METRICS_GAUGE, name, NULL, help);
 	for (row = rows->row; row < rows->row + rows->count; row++)
 		metrics_add(metrics, *(const __u64 *)((const char *)row + offset), "netns",
-			    row->netns, "port", row->port, NULL);
+			    row->netns, "port", row->port_text, NULL);
 }
 
 static void add_rows(struct metrics *metrics, const struct rows *rows)
@@ -127,7 +151,7 @@ static void add_rows(struct metrics *metrics, const struct rows *rows)
 		metrics_family(metrics, METRICS_COUNTER, name, NULL, steer_counters[i].help);
 		for (row = rows->row; row < rows->row + rows->count; row++)
 			metrics_add(metrics, row->counters[i], "netns", row->netns, "port",
-				    row->port, NULL);
+				    row->port_text, NULL);
 	}
 }
 
@@ -137,7 +161,6 @@ void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 	int result = poll ? steer_poll_read(poll, bpffs) : -ENOMEM;
 	__u64 live = 0, capacity = 0;
 	struct rows rows = { NULL };
-	struct row *row;
 	size_t i;
 
 	objects_add_program(objects, STEER_OBJECT, "sluice_steer", 0, 0);
@@ -152,9 +175,7 @@ void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 		const struct poll_group *group = &poll->group[i];
 		bool has_helpers = !strcmp(group->program, "sluice_steer_h");
 
-		row = row_of(&rows, group->netns, group->info.port);
-		if (row)
-			add_group(row, group);
+		add_group(&rows, group);
 		live += group->live;
 		capacity += (__u64)group->info.sets * SLUICE_STEER_WAYS;
 		objects_add_program(objects, STEER_OBJECT,
@@ -164,8 +185,8 @@ void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 	objects_add(objects, STEER_OBJECT, result != -ENOENT, !result || result == -ENOENT);
 	objects_add_table(objects, STEER_OBJECT, "flows", live, capacity,
 			  capacity / SLUICE_STEER_WAYS * sizeof(struct sluice_steer_set));
-	if (rows.count)
-		qsort(rows.row, rows.count, sizeof(*rows.row), by_port);
+	if (rows.row)
+		sort(&rows);
 	add_rows(metrics, &rows);
 	free(rows.row);
 }

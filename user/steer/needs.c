@@ -3,8 +3,8 @@
 #include "steer/needs.h"
 
 #include "kernel/caps.h"
-#include "kernel/process_sockets.h"
 #include "kernel/xdp.h"
+#include "process/take_socket.h"
 
 #define QUEUE_FALLBACK "the NIC's queues choose the CPU"
 #define BOUND_FALLBACK "policy cpu finds only workers that are bound to one CPU"

@@ -19,9 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Sets of flow tables that a read visits, a millisecond's work, and the least of a table. */
-#define SETS_READ 4096
-#define SETS_MIN  16
+/* Sets of flow tables that a read visits, a millisecond's work. */
+#define SETS_READ 16384
 /* Free slots that are read behind the used ones. */
 #define SLOTS_BEYOND 16
 
@@ -39,15 +38,20 @@ struct steer_poll *steer_poll_new(void)
 	return NULL;
 }
 
-static void group_close(const struct poll_group *group)
+static void group_close(struct poll_group *group)
 {
-	const int fds[] = { group->group_fd, group->slots_fd, group->counters_fd, group->table_fd,
-			    group->prog_fd };
+	int *const fds[] = { &group->group_fd, &group->slots_fd, &group->counters_fd,
+			     &group->table_fd, &group->prog_fd };
 	size_t i;
 
-	for (i = 0; i < sizeof(fds) / sizeof(*fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	for (i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+	map_close_array(group->table, group->mapped, sizeof(*group->table));
+	group->table = NULL;
+	group->mapped = 0;
 }
 
 void steer_poll_clear(struct steer_poll *poll)
@@ -113,7 +117,6 @@ static bool group_open(struct poll_group *group, const char *dir, const char *na
 	if (group->slots_fd >= 0 && group->counters_fd >= 0 && group->table_fd >= 0 &&
 	    !prog_info_by_fd(group->prog_fd, &info) && read_info(group)) {
 		memcpy(group->program, info.name, sizeof(group->program));
-		group->part = (struct flow_table_part){ .sets = group->info.sets };
 		group->slots = SLUICE_STEER_SLOTS - SLOTS_BEYOND;
 		return true;
 	}
@@ -121,14 +124,20 @@ static bool group_open(struct poll_group *group, const char *dir, const char *na
 	return false;
 }
 
-static struct poll_group *group_find(struct steer_poll *poll, const struct dirent *entry)
+/* Finds the group of a directory; most often it is at *cursor, where the last search has ended. */
+static struct poll_group *group_find(struct steer_poll *poll, const struct dirent *entry,
+				     size_t *cursor)
 {
 	size_t i;
 
-	for (i = 0; i < poll->count; i++)
-		if (poll->group[i].inode == entry->d_ino &&
-		    !strcmp(poll->group[i].name, entry->d_name))
-			return &poll->group[i];
+	for (i = 0; i < poll->count; i++) {
+		struct poll_group *group = &poll->group[(*cursor + i) % poll->count];
+
+		if (group->inode != entry->d_ino || strcmp(group->name, entry->d_name))
+			continue;
+		*cursor += i + 1;
+		return group;
+	}
 	return NULL;
 }
 
@@ -162,7 +171,7 @@ static int groups_follow(struct steer_poll *poll, const char *bpffs)
 	struct poll_group *group;
 	struct dirent *entry;
 	int result = 0;
-	size_t i;
+	size_t i, cursor = 0;
 
 	if (!folder)
 		return -errno;
@@ -172,7 +181,7 @@ static int groups_follow(struct steer_poll *poll, const char *bpffs)
 	while (!result && (entry = readdir(folder))) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		group = group_find(poll, entry);
+		group = group_find(poll, entry, &cursor);
 		if (group)
 			group->seen = true;
 		else
@@ -198,9 +207,11 @@ static bool slots_read(struct steer_poll *poll, struct poll_group *group)
 	struct sluice_steer_slot *slots = poll->scratch.slots;
 	__u32 keys[SLUICE_STEER_SLOTS], cursor = 0, count, read = 0, end = group->slots, used;
 
-	memset(slots, 0, sizeof(poll->scratch.slots));
+	/* of the previous group; the others are free */
+	memset(slots, 0, poll->slots * sizeof(*slots));
 	for (used = 0; read < SLUICE_STEER_SLOTS && read < end + SLOTS_BEYOND; end = used) {
 		count = end + SLOTS_BEYOND - read;
+		poll->slots = read + count;
 		if (bpf_map_lookup_batch(group->slots_fd, read ? &cursor : NULL, &cursor, keys,
 					 slots + read, &count, NULL) &&
 		    errno != ENOENT)
@@ -219,6 +230,20 @@ static bool slots_read(struct steer_poll *poll, struct poll_group *group)
 	return true;
 }
 
+/*
+ * Maps so many sets of the flow table. A group keeps its mapping, since to map a few sets takes
+ * longer than to read them.
+ */
+static bool table_map(struct poll_group *group, __u32 sets)
+{
+	if (group->mapped >= sets)
+		return true;
+	map_close_array(group->table, group->mapped, sizeof(*group->table));
+	group->table = map_open_array(group->table_fd, sets, sizeof(*group->table), false);
+	group->mapped = group->table ? sets : 0;
+	return group->table;
+}
+
 static bool group_read(struct steer_poll *poll, struct poll_group *group, __u32 sets)
 {
 	int cpus = libbpf_num_possible_cpus(), cpu, i;
@@ -226,22 +251,24 @@ static bool group_read(struct steer_poll *poll, struct poll_group *group, __u32 
 	struct bpf_prog_info info;
 	const __u32 zero = 0;
 
+	if (sets > group->info.sets)
+		sets = group->info.sets;
 	scratch->info = group->info;
-	scratch->table_fd = group->table_fd;
 	if (!slots_read(poll, group) || prog_info_by_fd(group->prog_fd, &info) ||
-	    bpf_map_lookup_elem(group->counters_fd, &zero, poll->values) ||
-	    steer_group_usage_part(scratch, poll->now, &group->part, sets, &poll->usage))
+	    bpf_map_lookup_elem(group->counters_fd, &zero, poll->values) || !table_map(group, sets))
 		return false;
+	steer_group_usage_part(scratch, group->table, sets, poll->now, &poll->usage);
 	group->run_ns = info.run_time_ns;
 	group->runs = info.run_cnt;
-	group->live = flow_table_estimate(&group->part, poll->usage.live + poll->usage.half_open);
+	group->live = flow_table_estimate(poll->usage.live + poll->usage.half_open, sets,
+					  group->info.sets);
 	memset(group->counters, 0, sizeof(group->counters));
 	for (cpu = 0; cpu < cpus; cpu++)
 		for (i = 0; i < SLUICE_STEER_COUNTERS_MAX; i++)
 			group->counters[i] += poll->values[cpu * SLUICE_STEER_COUNTERS_MAX + i];
 	group->counters[STEER_DRAIN_UNREAD] = group->info.drain_unread;
 	memset(group->workers, 0, sizeof(group->workers));
-	for (i = 0; i < SLUICE_STEER_SLOTS; i++)
+	for (i = 0; i < (int)group->slots; i++)
 		if (scratch->slots[i].state < POLL_STATES)
 			group->workers[scratch->slots[i].state]++;
 	return true;
@@ -257,8 +284,6 @@ static bool group_refresh(struct steer_poll *poll, const char *dir, struct poll_
 		return false;
 	if (group->info.prog_id != before.info.prog_id || group->info.sets != before.info.sets) {
 		group_close(group);
-		group->group_fd = group->slots_fd = group->counters_fd = -1;
-		group->table_fd = group->prog_fd = -1;
 		if (!group_open(group, dir, before.name))
 			return false;
 	}
@@ -282,9 +307,7 @@ int steer_poll_read(struct steer_poll *poll, const char *bpffs)
 		return result;
 	}
 	steer_dir(bpffs, dir);
-	sets = poll->count ? SETS_READ / (__u32)poll->count : 0;
-	if (sets < SETS_MIN)
-		sets = SETS_MIN;
+	sets = poll->count ? SETS_READ / (__u32)poll->count + 1 : 0;
 	for (i = poll->count; i-- > 0;) {
 		if (group_refresh(poll, dir, &poll->group[i], sets))
 			continue;

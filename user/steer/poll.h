@@ -18,8 +18,9 @@ struct poll_group {
 	struct sluice_steer_group info;
 	char program[BPF_OBJ_NAME_LEN];
 	int group_fd, slots_fd, counters_fd, table_fd, prog_fd;
-	__u32 slots;		     /* the last read has found no used slot from here on */
-	struct flow_table_part part; /* of the flow table; the next read goes on after it */
+	__u32 slots; /* the last read has found no used slot from here on */
+	const struct sluice_steer_set *table; /* the first sets of the flow table, mapped */
+	__u32 mapped;			      /* how many */
 	bool seen;
 	/* what the last read has found */
 	__u64 counters[STEER_COUNTERS];
@@ -34,6 +35,7 @@ struct steer_poll {
 	__u64 *values;		    /* of a map, for each CPU */
 	struct steer_usage usage;   /* of the group that is read */
 	struct steer_group scratch; /* the same */
+	__u32 slots;		    /* of scratch.slots, the others are 0 */
 	struct sluice_steer_meta meta;
 	__u32 now; /* ticks_clock() */
 };

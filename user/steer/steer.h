@@ -50,12 +50,6 @@ struct steer_options {
 int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err);
 /*
- * Updates groups and slots to match the open sockets. Returns 0, or -errno with *err set; -ENOENT
- * if steer is not loaded.
- */
-int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
-		struct err *err);
-/*
  * Loads maps and a program in reserve for the next group, so that its setup takes milliseconds. A
  * call after the unload frees the reserve.
  */
@@ -65,14 +59,6 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
  * to load. Returns the number of pins, or -errno with *err set.
  */
 int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg, struct err *err);
-
-/* Groups on the managed ports that are not steered. */
-struct steer_outside {
-	int groups;		      /* groups that were opened since the last load or sweep */
-	int left_out, left_out_netns; /* above the quota of their namespace (group/quota.h) */
-};
-
-int steer_outside_count(const char *bpffs, struct steer_outside *outside, struct err *err);
 
 /* Was steering loaded with these settings? */
 bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer_options *options);

@@ -2,10 +2,11 @@
 #include "steer/sweep.h"
 
 #include "base/progress.h"
+#include "kernel/meta.h"
 #include "kernel/pins_lock.h"
-#include "kernel/process_sockets.h"
 #include "kernel/state_dir.h"
 #include "kernel/unload.h"
+#include "process/take_socket.h"
 #include "steer/cleanup.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
@@ -428,4 +429,30 @@ int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 	steer_groups_close(&sweep->pinned);
 	sockets_free(sweep->sockets);
 	return result < 0 ? result : removed;
+}
+
+struct steer_setting steer_setting_of(const struct sluice_steer_meta *meta)
+{
+	return (struct steer_setting){ .policy = meta->policy,
+				       .flows = meta->flows,
+				       .idle_ns = meta->idle_ns };
+}
+
+int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
+		struct err *err)
+{
+	struct pins pins = { .fd = -1 };
+	struct steer_sweep sweep = {
+		.loader = loader, .bpffs = bpffs, .pins = &pins, .fn = fn, .arg = arg
+	};
+	int result = pins_lock(&pins, bpffs, false, err);
+
+	if (result)
+		return meta_not_loaded(&steer_state_dir, bpffs, result, err);
+	result = meta_read(&steer_state_dir, bpffs, &sweep.meta, err);
+	sweep.setting = steer_setting_of(&sweep.meta);
+	result = result ? meta_not_loaded(&steer_state_dir, bpffs, result, err)
+			: steer_sweep_run(&sweep, err);
+	pins_unlock(&pins);
+	return result;
 }

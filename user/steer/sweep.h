@@ -10,6 +10,14 @@
 #include "base/err.h"
 #include "steer/sweep_group.h"
 
+/*
+ * Runs one sweep under the lock, with the settings of the last load. Returns 0, or -errno with *err
+ * set; -ENOENT if steer is not loaded.
+ */
+int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
+		struct err *err);
+/* Returns the settings of the groups that follow from the record. */
+struct steer_setting steer_setting_of(const struct sluice_steer_meta *meta);
 /* Updates groups and slots to match the open sockets. The caller holds the lock. */
 int steer_sweep_run(struct steer_sweep *sweep, struct err *err);
 /* Returns all groups to the kernel's choice. Returns the number of pins removed, or -errno. */

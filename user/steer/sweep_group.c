@@ -2,7 +2,7 @@
 #include "steer/sweep_group.h"
 
 #include "base/clock.h"
-#include "kernel/process_sockets.h"
+#include "process/take_socket.h"
 #include "steer/cpu/consumers.h"
 #include "steer/cpu/placement.h"
 #include "steer/group/choice.h"

@@ -6,7 +6,7 @@
 #ifndef SLUICE_STEER_SWEEP_GROUP_H
 #define SLUICE_STEER_SWEEP_GROUP_H
 
-#include "kernel/sockets.h"
+#include "process/sockets.h"
 #include "steer/group/group.h"
 #include "steer/group/groups.h"
 #include "steer/group/program.h"

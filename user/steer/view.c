@@ -11,6 +11,7 @@
 #include "net/netns.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/udp_stats.h"
+#include "steer/sweep.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -230,6 +231,34 @@ static int netns_read(struct steer_view *view)
 	return 0;
 }
 
+/* --- what is outside of steering */
+
+/* Counts the groups that a dry run finds without pins: they are not steered yet. */
+static void outside_add(const struct steer_event *event, void *arg)
+{
+	struct steer_outside *outside = arg;
+
+	outside->groups += event->type == STEER_GROUP_FOUND && !event->name;
+}
+
+static int outside_count(const char *bpffs, struct steer_outside *outside, struct err *err)
+{
+	struct steer_sweep sweep = {
+		.bpffs = bpffs, .dry_run = true, .fn = outside_add, .arg = outside
+	};
+	int result;
+
+	*outside = (struct steer_outside){ 0 };
+	result = steer_read(bpffs, &sweep.meta, err);
+	if (!result)
+		result = steer_sweep_run(&sweep, err);
+	if (result)
+		return result;
+	outside->left_out = sweep.left_out;
+	outside->left_out_netns = sweep.left_out_netns;
+	return 0;
+}
+
 /* --- sockets */
 
 /* Counts the open sockets that have no slot, so that the programs cannot select them. */
@@ -393,7 +422,7 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
 	sockets_measure(view);
 	/* ignore an error, which already shows as unmeasured sockets */
-	steer_outside_count(bpffs, &view->outside, &(struct err){ 0 });
+	outside_count(bpffs, &view->outside, &(struct err){ 0 });
 	if (before)
 		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;
 	for (i = 0; i < view->count; i++)

@@ -71,6 +71,12 @@ struct steer_netns_view {
 	int unmeasured; /* sockets whose queue was not measured */
 };
 
+/* Groups on the managed ports that are not steered. */
+struct steer_outside {
+	int groups;		      /* groups that were opened since the last load or sweep */
+	int left_out, left_out_netns; /* above the quota of their namespace (group/quota.h) */
+};
+
 struct steer_view {
 	struct sluice_steer_meta meta;
 	__u64 at_ns;	  /* CLOCK_MONOTONIC */

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "wire/metrics.h"
 
+#include "kernel/flow_table.h"
 #include "kernel/links.h"
 #include "net/netdev.h"
 #include "wire/pins.h"
 #include "wire/wire.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Sets of the table that a read visits, a millisecond's work. */
-#define SETS_READ 4096
 
 static const struct counter counters[] = { SLUICE_WIRE_COUNTERS(COUNTER) };
 
@@ -21,39 +18,15 @@ static const struct counter counters[] = { SLUICE_WIRE_COUNTERS(COUNTER) };
 static const char *const programs[2][2] = { { "sluice_wire_in", "sluice_ct_in" },
 					    { "sluice_wire_out", "sluice_ct_out" } };
 
-struct count {
-	struct flow_table_clock clock;
-	__u64 age_ns;
-	__u64 live;
-};
-
-static int count_set(const void *copy, void *arg)
+int wire_live_flows(const char *bpffs, const struct sluice_wire_meta *meta, __u64 *live)
 {
-	const struct sluice_wire_set *set = copy;
-	struct count *count = arg;
-	int way;
-
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		count->live += set->tag[way] &&
-			       flow_table_idle_ns(&count->clock, set->seen[way]) <= count->age_ns;
-	return 0;
-}
-
-/* Returns 0, or -errno. */
-static int count_flows(const char *bpffs, const struct sluice_wire_meta *meta, __u64 *live)
-{
-	struct flow_table_part part = { .sets = meta->sets };
-	struct count count = { .age_ns = meta->age_ns };
+	static const struct flow_table_layout layout = FLOW_TABLE_LAYOUT(struct sluice_wire_set);
 	int fd = wire_table(bpffs, &(struct err){ 0 }), result;
 
 	if (fd < 0)
 		return fd;
-	result = flow_table_clock_read(&count.clock);
-	if (!result)
-		result = flow_table_walk_part(fd, sizeof(struct sluice_wire_set), BPF_F_LOCK, &part,
-					      SETS_READ, count_set, &count);
+	result = flow_table_live(fd, &layout, meta->sets, meta->age_ns, live);
 	close(fd);
-	*live = flow_table_estimate(&part, count.live);
 	return result;
 }
 
@@ -96,7 +69,7 @@ void wire_metrics(struct metrics *metrics, struct metrics_objects *objects, cons
 	if (!result)
 		result = wire_read_counters(bpffs, &counted, &err);
 	if (!result)
-		result = count_flows(bpffs, &meta, &live);
+		result = wire_live_flows(bpffs, &meta, &live);
 	if (!result)
 		result = wire_ifaces(bpffs, &ifaces, &count, &err);
 	for (i = 0; i < count; i++)

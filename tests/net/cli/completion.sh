@@ -55,6 +55,8 @@ offers bash "bluebird" --netns blue
 offers bash "lo" reply load --iface l
 offers bash "x,lo" steer load --xdp x,l
 offers bash "bash zsh fish" completion ''
+offers bash "reply rendezvous" monitor -t r
+offers bash "--interval" monitor wire --i
 offers bash "load show drain promote unload" help steer ''
 offers bash "" steer drain ''
 offers bash "" reply load --port ''

@@ -122,6 +122,16 @@ print(" ".join(f"0x{byte:02x}" for byte in value))')
 bpftool map update pinned "$meta" key 0 0 0 0 value $old
 want_status 5 reply_load
 want_text "sluice cleanup"
+say "do not hide the other objects in the status"
+sluice hold load --port 4000 --cgroup "$TEST_CGROUP"
+want_status 5 sluice status
+want_text "daemon: not running"
+want_text "reply: cannot be read: $PINS/reply: pinned by another version of sluice"
+want_text "'sluice cleanup' removes it"
+want_text "hold: ports 4000"
+"$SLUICE" -j status >"$TEST_TMP/status" 2>/dev/null || true
+want_equal "$(json "([o['object'] for o in d['unreadable']], d['reply'], d['hold']['ports'])" cat "$TEST_TMP/status")" \
+	"(['reply'], None, '4000')"
 want_status 0 sluice cleanup
 want_clean
 

@@ -28,6 +28,15 @@ SAVED=0
 topology_up
 in_ns "$HOST" sysctl -q net.netfilter.nf_conntrack_acct=1
 
+mkdir -p "$DOCUMENTS/monitor"
+monitor()
+{
+	exec "$SLUICE" --netns "$HOST" -v -j monitor >"$DOCUMENTS/monitor/1" 2>"$TEST_TMP/monitor"
+}
+monitor &
+monitor=$!
+wait_until 20 grep -q watching "$TEST_TMP/monitor"
+
 say "reply"
 serve "$HOST" dual6 "$PORT"
 save check 0 check
@@ -129,6 +138,7 @@ watch=$!
 wait_until 20 grep -q imbalance_now "$DOCUMENTS/steer_show/watch"
 stop "$watch"
 save status 0 status
+save top 0 top --once --interval 1
 spawn_in "$HOST" "$TEST_TMP/other" "$SERVER" --kind sendto4 --bind 127.0.0.1 --port "$STEERED" --reuseport
 other=$SPAWNED
 opened()
@@ -189,10 +199,16 @@ save "hold show" 0 hold show
 daemon_stop
 save cleanup 0 cleanup
 
+stop "$monitor"
+
 say "the page and the documents"
+# tests/net/cli/monitor.sh shows a drain and a new generation, unit tests a gap, and
+# tests/net/cli/errors.sh an object of another version
 # More groups than the quota has take long. On recent kernels (6.18) a connected socket leaves its
 # group, and no reason is left to report.
 python3 "$(dirname "$0")/../lib/json_page.py" "$ROOT/user/man" "$DOCUMENTS" \
 	"steer load: events.groups" "steer unload: events.groups" \
-	"steer load: events.reason" "steer unload: events.reason"
+	"steer load: events.reason" "steer unload: events.reason" \
+	"monitor: sockets" "monitor: generation_before" "monitor: changes" \
+	"status: unreadable.object" "status: unreadable.reason" "status: unreadable.hint"
 want_clean

@@ -27,5 +27,10 @@ peer=libngtcp2-crypto-gnutls2
 contains -F "\`$peer\`" "$ROOT/README.md" || fail "README does not name $peer"
 library=$(ldd "$BUILD/sluice-peer" | sed -n 's,.* => \(.*/libngtcp2_crypto_gnutls[^ ]*\) .*,\1,p')
 dpkg-query -L "$peer" | contains -F "${library##*/}" || fail "$peer does not have '$library'"
+say "so is the library that only sluice top loads"
+screen=libncursesw6
+contains -F "\`$screen\`" "$ROOT/README.md" || fail "README does not name $screen"
+dpkg-query -L "$screen" | contains -F "$(sed -n 's/^#define LIBRARY "\(.*\)"/\1/p' "$ROOT/user/cmd/top/terminal.c")" ||
+	fail "$screen does not have the library of user/cmd/top/terminal.c"
 say "a missing binary is an error"
 want_status 1 "$ROOT/tools/packages" "$TEST_TMP/nothing"

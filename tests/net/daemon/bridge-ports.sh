@@ -7,6 +7,8 @@
 #
 #   container 172.17.0.3 ── veth3 ┐
 #   containers, one at a time ────┴ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
+#
+# takes long: containers come and go 200 times
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 

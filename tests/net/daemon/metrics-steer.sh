@@ -53,4 +53,6 @@ PROGRAM=$(json "d['steer']['groups'][0]['program_id']" sluice -j status)
 sluice --netns "$HOST" steer unload >/dev/null
 wait_until 30 program_is_gone || fail "$(bpftool prog show id "$PROGRAM")"
 wait_until 30 has_values 0 'sluice_object_loaded{object="steer"}' || fail "still loaded"
+want_probe /readyz 503 '[steer] steer is not loaded'
+want_probe /readyz 503 '[steer] unloaded by another process'
 daemon_stop

@@ -35,10 +35,23 @@ want_values sluice_reply_fixed_total 3 'sluice_table_entries{object="reply"}' 1 
 	'sluice_object_loaded{object="hold"}' 0 'sluice_steer_groups{port="5353"}' 0
 want_equal "$(counter fixed)" 3
 
-say "a detached program, and a section that waits, make it unready"
+say "detached programs, and a section that waits, make it unready"
 want_probe /readyz 200
-rm "$PINS/reply/link_fix4"
-want_probe /readyz 503 '[reply] '
+configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" \
+	'[hold]' 'port = 7000' '[wire]' 'iface = eth0' 'port = 5201'
+daemon_reload 'msg="reloaded"'
+want_probe /readyz 200
+# unready_without LINK TEXT: detaches a link, again if the daemon has repaired it before the answer
+unready_without()
+{
+	bpftool link detach pinned "$PINS/$1" >/dev/null 2>&1 || true
+	probe /readyz 503 "$2"
+}
+for without in "reply/link_fix4|[reply] a program is detached" "hold/link_in|[hold] a program is detached" \
+	"wire/link_$(ip -n "$HOST" -o link show dev eth0 | cut -d: -f1)_in|[wire] eth0: detached"; do
+	wait_until 60 unready_without "${without%|*}" "${without#*|}" ||
+		fail "without ${without%|*}:" "$(metrics get /readyz)"
+done
 want_probe /livez 200
 kill -HUP "$DAEMON"
 want_probe /readyz 200

@@ -103,11 +103,44 @@ say "it cannot start: the section waits"
 section 'listen = 192.0.2.9:3478'
 daemon_reload 'msg="reloaded"'
 want_logged 'not an address of this host'
-want_logged 'reason="it has exited with status 2; see its messages"'
+want_logged 'reason="it has exited with status 2: '
 want_equal "$(json "d['daemon']['sections'][0]['state']" sluice -j status)" waiting
+want_status 0 sluice status
+want_text "[rendezvous] waiting: it has exited with status 2: "
+want_text "192.0.2.9"
+
+say "another process has the port"
+spawn_in "$HOST" "$TEST_TMP/other" python3 -IS -c 'import signal, socket
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("192.0.2.1", 3478))
+signal.pause()'
+other=$SPAWNED
+wait_udp "$HOST" 3478
 section 'listen = 192.0.2.1:3478'
 daemon_reload 'msg="reloaded"'
+section_says()
+{
+	sluice status | contains -F "$1"
+}
+wait_until 20 section_says "it has exited with status 5: 192.0.2.1:3478: the UDP port is in use"
+stop "$other"
 wait_until 20 answers 192.0.2.1 3478
+
+say "it runs, and a firewall drops what it should answer"
+in_ns "$HOST" nft -f - <<-'NFT'
+	table inet blocked {
+		chain output {
+			type filter hook output priority filter
+			udp dport 3478 drop
+		}
+	}
+NFT
+wait_until 20 section_says "warning: a Binding request to 192.0.2.1:3478: Operation not permitted"
+section_says "[rendezvous] running"
+want_logged 'msg="rendezvous: the server does not work" reason="a Binding request'
+in_ns "$HOST" nft delete table inet blocked
+want_logged 'msg="rendezvous: the server works again"'
+want_equal "$(json "d['daemon']['sections'][0]['warnings']" sluice -j status)" "[]"
 
 say "a reload while a server starts"
 for port in 3480 3481; do

@@ -90,6 +90,32 @@ want_logged 'server=240.0.0.1:9 reason="Network is unreachable"'
 configure '[reply]' 'mode = socket' "port = $PORT"
 daemon_reload 'msg="reloaded"'
 
+say "hold without an answer, and steering without a worker"
+spawn_in "$HOST" "$TEST_TMP/asks" python3 -IS -c 'import signal, socket
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("172.17.0.1", 4000))
+signal.sigwait([signal.SIGUSR1])
+sock.sendto(b"x", ("172.17.0.3", 9))
+signal.pause()'
+wait_udp "$HOST" 4000
+configure '[reply]' 'mode = socket' "port = $PORT" '[hold]' 'port = 4000' '[steer]' 'port = 7777'
+daemon_reload 'msg="reloaded"'
+status_says()
+{
+	sluice status | contains -F "$1"
+}
+want_equal "$(section steer warnings)" "['no socket with SO_REUSEPORT is bound to its ports yet']"
+status_says "warning: no socket with SO_REUSEPORT that is bound to these ports is known"
+if status_says "warning: no peer has answered"; then
+	fail "a warning without a flow"
+fi
+kill -USR1 "$SPAWNED"
+wait_until 20 status_says "warning: no peer has answered, so no keepalives are sent"
+stop "$SPAWNED"
+configure '[reply]' 'mode = socket' "port = $PORT"
+daemon_reload 'msg="reloaded"'
+
 say "unloaded by a command"
 sluice reply unload
 unloaded()
@@ -153,11 +179,11 @@ idle=$!
 want_equal "$(daemon "d['pid']")" "$DAEMON"
 stop "$idle"
 
-say "a daemon that hangs: its process is known, and status says so in time"
+say "a daemon that is stopped: its process is known, and status says how it continues"
 halt "$DAEMON"
 want_equal "$(daemon "(d['pid'], d['config'])")" "($DAEMON, None)"
 want_status 0 sluice status
-want_text "daemon: process $DAEMON; its state is not known: it is busy"
+want_text "daemon: process $DAEMON; its state is not known: a signal has stopped it; 'kill -CONT $DAEMON'"
 kill -CONT "$DAEMON"
 want_equal "$(daemon "d['no_answer']")" None
 
@@ -165,6 +191,9 @@ say "a daemon that was killed is not running, and the next one takes over its so
 kill -KILL "$DAEMON"
 wait "$DAEMON" 2>/dev/null || true
 want_equal "$(daemon d)" None
+want_equal "$(json "d['by_daemon']" sluice -j status)" "['reply']"
+want_status 0 sluice status
+want_text "warning: a daemon has loaded reply: the programs stay attached, but nothing follows"
 daemon_start
 want_equal "$(daemon "d['pid']")" "$DAEMON"
 want_equal "$(find /run/sluice -type s | wc -l)" 1 "sockets"

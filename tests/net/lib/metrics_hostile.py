@@ -3,6 +3,7 @@
 import http.client
 import os
 import random
+import signal
 import socket
 import sys
 import time
@@ -67,6 +68,20 @@ def refused(data):
 
 get("/metrics")
 idle_files, idle_memory = files(), memory()
+
+say("a daemon that is held up for longer than a connection lasts answers afterwards")
+client = socket.socket()
+client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # it takes many writes
+client.connect(("127.0.0.1", PORT))
+get("/livez")  # a later connection: the daemon has accepted this one
+os.kill(PID, signal.SIGSTOP)
+try:
+    send(client, b"GET /metrics HTTP/1.1\r\n\r\n")
+    time.sleep(7)
+finally:
+    os.kill(PID, signal.SIGCONT)
+headers, _, body = ends(client).partition(b"\r\n\r\n")
+assert b"\r\nContent-Length: %d" % len(body) in headers, (headers, len(body))
 
 say("oversized, and malformed")
 refused(b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n")

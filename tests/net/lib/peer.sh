@@ -55,10 +55,11 @@ public()
 	sluice peer key --public <"$TEST_TMP/$1.key"
 }
 
+# server_start [OPTION…]
 server_start()
 {
 	spawn_in "$PEER" "$SERVER_LOG" "$SLUICE" rendezvous serve --listen "$PEER4:3478" \
-		--key-file "$TEST_TMP/server.key" --peers /mnt/peers
+		--key-file "$TEST_TMP/server.key" --peers /mnt/peers "$@"
 	RENDEZVOUS=$SPAWNED
 	wait_udp "$PEER" 3478
 }
@@ -99,4 +100,17 @@ peer_connect()
 	shift 2
 	identity "$name"
 	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer connect "${IDENTITY[@]}" "$@"
+}
+
+# peer_is_direct NAME, peer_is_relayed NAME: is the path that this peer has logged last of this kind?
+peer_is_direct()
+{
+	local last
+	last=$(grep 'msg="path"' "$TEST_TMP/$1.log" | tail -n 1)
+	[[ -n $last && $last != *kind=relayed* ]]
+}
+
+peer_is_relayed()
+{
+	[[ $(grep 'msg="path"' "$TEST_TMP/$1.log" | tail -n 1) == *kind=relayed* ]]
 }

@@ -56,6 +56,9 @@ want_equal "$(shown "[(r['name'], r['address'], r['behind_nat'], len(r['candidat
 	"[('alice', '192.0.2.10:5000', False, 2), ('bob', '[2001:db8::10]:5001', True, 1)]"
 want_equal "$(shown "[d['counters'][k] for k in ('refreshed', 'introduced', 'reported_direct',
 	'refused', 'refused_connect', 'refused_candidate')]")" "[3, 1, 1, 1, 2, 2]"
+want_equal "$(json "[(r['state'], r['flows'] >= 2, r['use_percent'] > 0) for r in d['rows']
+	if r['object'] == 'rendezvous' and r['pid'] == $(shown "d['pid']")]" sluice -j top --once --interval 1)" \
+	"[('ready', True, True)]"
 want_status 0 sluice rendezvous show
 want_text "alice"
 want_text "host 10.0.0.1:5000"

@@ -6,6 +6,8 @@
 # steering ends the load.
 #
 #   host: one process with a socket on each of GROUPS ports (SO_REUSEPORT)
+#
+# takes long: loads of many groups
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 

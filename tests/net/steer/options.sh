@@ -7,6 +7,8 @@
 # cpu place them again. Options that keep the table also keep the recorded flows.
 #
 #   host: 100 flows ── lo ── two workers, retired, and two of the current generation
+#
+# takes long: every option is changed and changed back
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 

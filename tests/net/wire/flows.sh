@@ -7,6 +7,8 @@
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [HOST: *:56789] eth0 172.16.13.13
 #                                                      s0 10.8.0.254 ── 10.8.0.5 [server: *:56790] 10.20.0.5
+#
+# takes long: fifty thousand flows
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 

@@ -6,6 +6,8 @@
 # command that loads or unloads mode wire meanwhile takes precedence.
 #
 #   container ── docker0 172.17.0.1 with 16 more ports [host: [::]:56789] eth0 172.16.13.13
+#
+# takes long: loads and unloads of many ports
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 

@@ -7,6 +7,8 @@
 # directory alone.
 #
 #   host [eth0, d2]   gone [d0]
+#
+# takes long: loads of each kind of attachment, twice
 . "$(dirname "$0")/../lib/lib.sh"
 
 # quietly COMMAND…: runs it; a library prints nothing to standard error

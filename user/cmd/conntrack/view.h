@@ -4,9 +4,9 @@
 #define SLUICE_CMD_CONNTRACK_VIEW_H
 
 #include "base/output.h"
-#include "kernel/cgroup_names.h"
 #include "net/conntrack.h"
 #include "net/inet.h"
+#include "process/cgroup_names.h"
 
 /* Returns UNREPLIED, SEEN_REPLY, ASSURED or OFFLOAD, the names that conntrack(8) prints. */
 const char *conntrack_state_name(const struct ct_entry *entry);

@@ -12,9 +12,10 @@
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
 #include "hold/maps.h"
+#include "hold/saved.h"
 #include "host/cleanup.h"
-#include "kernel/sockets.h"
 #include "net/netns_names.h"
+#include "process/sockets.h"
 
 #include <errno.h>
 #include <stdlib.h>

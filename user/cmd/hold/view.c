@@ -7,6 +7,7 @@
 #include "base/ports.h"
 #include "base/text.h"
 #include "hold/maps.h"
+#include "hold/saved.h"
 #include "hold/send_options.h"
 #include "host/daemon_lock.h"
 #include "kernel/mounts.h"
@@ -193,6 +194,11 @@ void hold_view_text(const struct hold_view *view, const struct output *output)
 			fprintf(output->file, ", %u %s", view->flows[state],
 				hold_state_name(state));
 	fprintf(output->file, "; %lld keepalives saved\n", view->saved);
+	if (view->flows[SLUICE_HOLD_UNANSWERED] &&
+	    view->flows[SLUICE_HOLD_UNANSWERED] == view->used - view->flows[SLUICE_HOLD_CLOSED])
+		fprintf(output->file,
+			"  %swarning%s: no peer has answered, so no keepalives are sent\n",
+			output_tone(output, OUTPUT_WARNING), output_plain(output));
 	counters_text(tracked, view->state.counters.value, SLUICE_HOLD_COUNTERS_MAX, output);
 	counters_text(sent, view->state.status.counters.value, SLUICE_HOLD_SEND_COUNTERS_MAX,
 		      output);

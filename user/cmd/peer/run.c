@@ -26,7 +26,7 @@ const struct command peer_run_command = {
 	.tables = { { peer_run_opts, &exposed }, { peer_identity_opts, &identity } },
 	.run = run,
 	.help = "The peer registers with the rendezvous server, and other peers reach its services\n"
-		"directly, without a forwarded port.  See sluice-peer(8).\n"
+		"without a forwarded port: directly, or through its relay.  See sluice-peer(8).\n"
 		"\n"
 		"example:\n"
 		"  sluice peer run --server rendezvous.example.net:3478 --server-key KEY \\\n"

@@ -35,16 +35,29 @@ static const char *seconds_of(const json_t *object, const char *key, char text[2
 	return age_format((__u64)(number_of(object, key) * 1e9), text);
 }
 
+/* Formats a rate in kilobytes a second. */
+static const char *rate_of(const json_t *relays, const char *key, char text[32])
+{
+	double rate = number_of(relays, key);
+
+	if (rate > 0)
+		snprintf(text, 32, "%.0f kB/s", rate);
+	else
+		strcpy(text, "no limit");
+	return text;
+}
+
 static void print_summary(const struct output *output, const json_t *document)
 {
 	const json_t *registrations = json_object_get(document, "registrations");
 	const json_t *sessions = json_object_get(document, "sessions");
+	const json_t *relays = json_object_get(document, "relays");
 	const json_t *connections = json_object_get(document, "connections");
 	const json_t *budgets = json_object_get(document, "budgets");
 	const json_t *addresses = json_object_get(document, "addresses");
 	const json_t *amplification = json_object_get(document, "amplification");
 	bool ready = json_is_true(json_object_get(document, "ready"));
-	char name[64], age[24], key[64], bytes[24], refused[1024];
+	char name[64], age[24], key[64], bytes[24], refused[1024], peer_rate[32], rate[32];
 	size_t i;
 
 	fprintf(output->file, "rendezvous: %s, process %.0f, started %s ago, %s%s%s\n",
@@ -77,6 +90,10 @@ static void print_summary(const struct output *output, const json_t *document)
 		bytes_format((__u64)number_of(registrations, "bytes"), bytes));
 	fprintf(output->file, "  sessions     %.0f of at most %.0f\n", number_of(sessions, "count"),
 		number_of(sessions, "limit"));
+	fprintf(output->file,
+		"  relays       %.0f of at most %.0f; rate of a peer: %s, of all: %s\n",
+		number_of(relays, "count"), number_of(relays, "limit"),
+		rate_of(relays, "peer_rate_kb", peer_rate), rate_of(relays, "rate_kb", rate));
 	fprintf(output->file, "  connections  %.0f of at most %.0f; %.0f refused\n",
 		number_of(connections, "count"), number_of(connections, "limit"),
 		number_of(connections, "refused"));
@@ -124,7 +141,7 @@ static void print_xdp(const struct output *output, const json_t *xdp)
 static void print_text(const struct output *output, const json_t *document)
 {
 	const json_t *registered = json_object_get(document, "registered");
-	struct table *table = table_new("peer|address|transport|NAT|>registered|>seen|>rtt|"
+	struct table *table = table_new("peer|address|transport|NAT|>registered|>seen|>rtt|>relays|"
 					"candidates");
 	size_t i, k;
 
@@ -147,14 +164,14 @@ static void print_text(const struct output *output, const json_t *document)
 						 string_of(candidate, "kind", kind, sizeof(kind)),
 						 string_of(candidate, "address", at, sizeof(at)));
 		}
-		table_row(table, "%s|%s|%s|%s|%s|%s|%.0fms|%s",
+		table_row(table, "%s|%s|%s|%s|%s|%s|%.0fms|%.0f|%s",
 			  string_of(peer, "name", name, sizeof(name)),
 			  string_of(peer, "address", address, sizeof(address)),
 			  string_of(peer, "transport", transport, sizeof(transport)),
 			  json_is_true(json_object_get(peer, "behind_nat")) ? "yes" : "no",
 			  seconds_of(peer, "registered_for_s", since),
 			  seconds_of(peer, "seen_for_s", seen), number_of(peer, "rtt_ms"),
-			  *list ? list : "-");
+			  number_of(peer, "relays"), *list ? list : "-");
 	}
 	table_print(table, output, 2);
 }

@@ -11,8 +11,8 @@
 #include "cmd/reply/audit_rows.h"
 #include "cmd/reply/view.h"
 #include "host/cleanup.h"
-#include "kernel/cgroup_names.h"
 #include "net/netns_names.h"
+#include "process/cgroup_names.h"
 
 #include <errno.h>
 

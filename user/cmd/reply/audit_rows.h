@@ -3,7 +3,7 @@
 #ifndef SLUICE_CMD_REPLY_AUDIT_ROWS_H
 #define SLUICE_CMD_REPLY_AUDIT_ROWS_H
 
-#include "kernel/sockets.h"
+#include "process/sockets.h"
 #include "reply/reply.h"
 #include "wire/coverage.h"
 

@@ -11,10 +11,10 @@
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
-#include "kernel/cgroup_names.h"
 #include "kernel/pins.h"
-#include "kernel/sockets.h"
 #include "net/netns_names.h"
+#include "process/cgroup_names.h"
+#include "process/sockets.h"
 
 #include <errno.h>
 #include <stdlib.h>

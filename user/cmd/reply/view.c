@@ -320,23 +320,36 @@ static void cgroup_read(struct reply_view *view, const char *bpffs)
 		snprintf(view->cgroup, sizeof(view->cgroup), "(id %llu, not visible here)", id);
 }
 
+static int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err)
+{
+	int result = reply_read(bpffs, &view->state, err);
+
+	if (!result)
+		result = reply_flows(bpffs, &view->usage, NULL, NULL, err);
+	if (!result)
+		cgroup_read(view, bpffs);
+	return result;
+}
+
+void reply_loaded_read_each(const char *bpffs, struct reply_loaded *loaded, struct err *reply_err,
+			    struct err *wire_err)
+{
+	*loaded = (struct reply_loaded){ .has_reply = false };
+	if (pins_exist(bpffs, "reply", reply_err) > 0)
+		loaded->has_reply = !reply_view_read(bpffs, &loaded->reply, reply_err);
+	if (pins_exist(bpffs, "wire", wire_err) > 0)
+		loaded->has_wire = !wire_read(bpffs, &loaded->wire, wire_err);
+}
+
 int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err *err)
 {
-	struct reply_view *view = &loaded->reply;
-	int result = pins_exist(bpffs, "reply", err);
+	struct err reply_err = { 0 }, wire_err = { 0 };
 
-	*loaded = (struct reply_loaded){ .has_reply = result > 0 };
-	if (result > 0)
-		result = reply_read(bpffs, &view->state, err);
-	if (!result && loaded->has_reply)
-		result = reply_flows(bpffs, &view->usage, NULL, NULL, err);
-	if (result)
-		return result;
-	if (loaded->has_reply)
-		cgroup_read(view, bpffs);
-	result = pins_exist(bpffs, "wire", err);
-	loaded->has_wire = result > 0;
-	return result > 0 ? wire_read(bpffs, &loaded->wire, err) : result;
+	reply_loaded_read_each(bpffs, loaded, &reply_err, &wire_err);
+	if (!reply_err.code && !wire_err.code)
+		return 0;
+	*err = reply_err.code ? reply_err : wire_err;
+	return -EIO;
 }
 
 void reply_loaded_free(struct reply_loaded *loaded)

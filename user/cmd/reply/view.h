@@ -27,6 +27,12 @@ struct reply_loaded {
  * Returns 0, even if nothing is loaded, or -errno with *err set. The caller frees in either case.
  */
 int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err *err);
+/*
+ * Does the same, but reads each object although the other cannot be read. Sets the code of the
+ * errors, which must be EXIT_OK before, of what cannot be read.
+ */
+void reply_loaded_read_each(const char *bpffs, struct reply_loaded *loaded, struct err *reply_err,
+			    struct err *wire_err);
 void reply_loaded_free(struct reply_loaded *loaded);
 #define REPLY_LOAD_HINT "load it with 'sluice reply load --mode socket' or '--mode wire'"
 /*

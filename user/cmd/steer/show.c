@@ -2,7 +2,7 @@
 /* sluice steer show: groups, workers, flows and the balance of datagrams, once or repeatedly. */
 #include "base/text.h"
 #include "cmd/command.h"
-#include "cmd/steer/screen.h"
+#include "cmd/screen.h"
 #include "host/cleanup.h"
 #include "kernel/links.h"
 #include "steer/cpu/spread_text.h"

@@ -63,9 +63,18 @@ void steer_status_text(const struct steer_view *view, const struct output *outpu
 	fprintf(output->file, "steer: policy %s, ports %s, %zu group%s, flow tables of %s\n",
 		steer_policy_name(view->meta.policy), ports_text(view, ports, sizeof(ports)),
 		view->count, view->count == 1 ? "" : "s", bytes_format(all_bytes, bytes));
+	if (!view->count)
+		fprintf(output->file,
+			"  %swarning%s: no socket with SO_REUSEPORT that is bound to these ports is"
+			" known, so nothing is steered\n",
+			output_tone(output, OUTPUT_WARNING), output_plain(output));
 	for (i = 0; i < view->count; i++) {
 		const struct steer_group_view *group = &view->groups[i];
 
+		if (!group->active)
+			fprintf(output->file, "  %swarning%s: %s: no worker takes new flows\n",
+				output_tone(output, OUTPUT_WARNING), output_plain(output),
+				steer_group_text(&group->info, name));
 		snprintf(imbalance, sizeof(imbalance), group->imbalance > 0 ? "%.2f" : "-",
 			 group->imbalance);
 		table_row(groups, "%s|%s|%s|%u|%d|%d|%d|%u|%u|%s|%llu|%s",

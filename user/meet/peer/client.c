@@ -65,7 +65,7 @@ static bool candidates_are_same(const struct peer_client *client,
 	return true;
 }
 
-void peer_client_set_candidates(struct peer_client *client, const struct candidate *candidates,
+bool peer_client_set_candidates(struct peer_client *client, const struct candidate *candidates,
 				unsigned int count, uint64_t now_ns)
 {
 	unsigned int i;
@@ -73,7 +73,7 @@ void peer_client_set_candidates(struct peer_client *client, const struct candida
 	if (count > CANDIDATES_MAX)
 		count = CANDIDATES_MAX;
 	if (candidates_are_same(client, candidates, count))
-		return;
+		return false;
 	memcpy(client->candidate, candidates, count * sizeof(*candidates));
 	client->candidates = count;
 	for (i = 0; i < client->servers && !client->stopping; i++) {
@@ -81,6 +81,7 @@ void peer_client_set_candidates(struct peer_client *client, const struct candida
 		if (client->server[i].registered || client->server[i].request.running)
 			client_start_register(client, &client->server[i], now_ns);
 	}
+	return true;
 }
 
 void peer_client_set_server(struct peer_client *client, unsigned int server,
@@ -103,6 +104,7 @@ void peer_client_refresh(struct peer_client *client, uint64_t now_ns)
 	for (server = client->server; server < client->server + client->servers; server++) {
 		if (client->stopping)
 			continue;
+		client_rebind_relays(client, server, now_ns);
 		server->backoff_ns = CLIENT_BACKOFF_MIN_NS;
 		if (server->registered && !server->request.running)
 			client_start_refresh(client, server, now_ns);
@@ -118,6 +120,8 @@ void peer_client_stop(struct peer_client *client, uint64_t now_ns)
 	if (client->stopping)
 		return;
 	client->stopping = true;
+	memset(client->relay, 0, sizeof(client->relay));
+	client->relays = 0;
 	for (server = client->server; server < client->server + client->servers; server++)
 		if (server->registered)
 			client_start(client, &server->request, SLUICE_RENDEZVOUS_UNREGISTER,
@@ -193,6 +197,22 @@ bool peer_client_registered(const struct peer_client *client, unsigned int serve
 	return client->server[server].registered;
 }
 
+int peer_client_server_of(const struct peer_client *client, const struct stun_endpoint *at)
+{
+	unsigned int i;
+
+	for (i = 0; i < client->servers; i++)
+		if (stun_endpoint_is_same(&client->server[i].at, at))
+			return (int)i;
+	return -1;
+}
+
+const struct stun_endpoint *peer_client_server_at(const struct peer_client *client,
+						  unsigned int server)
+{
+	return &client->server[server].at;
+}
+
 const char *peer_client_code_text(unsigned int code)
 {
 	switch (code) {
@@ -219,8 +239,7 @@ const char *peer_client_code_text(unsigned int code)
 
 /* --- time */
 
-/* Has this request been repeated in vain often enough? */
-static bool is_over(const struct client_request *request, uint64_t now_ns)
+bool client_is_over(const struct client_request *request, uint64_t now_ns)
 {
 	return request->running && request->sends >= request->sends_max &&
 	       request->due_ns <= now_ns;
@@ -229,7 +248,7 @@ static bool is_over(const struct client_request *request, uint64_t now_ns)
 static void server_timeout(struct peer_client *client, struct client_server *server,
 			   uint64_t now_ns)
 {
-	if (is_over(&server->request, now_ns)) {
+	if (client_is_over(&server->request, now_ns)) {
 		if (server->request.method == SLUICE_RENDEZVOUS_UNREGISTER) {
 			client_end_stop(client, server);
 		} else if (server->request.method == SLUICE_RENDEZVOUS_REFRESH) {
@@ -257,12 +276,13 @@ void peer_client_timeout(struct peer_client *client, uint64_t now_ns)
 		connect = &client->connect[i];
 		if (connect->used && connect->deadline_ns <= now_ns)
 			client_fail_connect(client, connect);
-		else if (connect->used && is_over(&connect->request, now_ns))
+		else if (connect->used && client_is_over(&connect->request, now_ns))
 			client_refuse_connect(client, connect, PEER_CLIENT_CODE_SILENT, now_ns);
 	}
 	for (i = 0; i < CLIENT_REPORTS; i++)
-		if (is_over(&client->report[i].request, now_ns))
+		if (client_is_over(&client->report[i].request, now_ns))
 			client->report[i].request.running = false;
+	client_relays_timeout(client, now_ns);
 }
 
 static void sooner(uint64_t *due_ns, uint64_t at_ns)
@@ -273,7 +293,7 @@ static void sooner(uint64_t *due_ns, uint64_t at_ns)
 
 uint64_t peer_client_due_ns(const struct peer_client *client)
 {
-	uint64_t due_ns = UINT64_MAX;
+	uint64_t due_ns = client_relays_due_ns(client);
 	unsigned int i;
 
 	for (i = 0; i < client->servers; i++) {
@@ -338,6 +358,9 @@ size_t peer_client_send(struct peer_client *client, uint8_t buffer[PEER_CLIENT_D
 	for (i = 0; i < CLIENT_REPORTS && !length; i++)
 		length = send_request(client, client->report[i].server, &client->report[i].request,
 				      &client->report[i], buffer, to, now_ns);
+	for (i = 0; i < client->relays && !length; i++)
+		length = send_request(client, client->relay[i].server, &client->relay[i].request,
+				      &client->relay[i], buffer, to, now_ns);
 	return length;
 }
 

@@ -28,10 +28,10 @@ int peer_client_new(struct peer_client **client, const struct peer_client_option
 void peer_client_free(struct peer_client *client);
 
 /*
- * Sets the candidates, without the server-reflexive one, which the server adds. Registers again if
- * they differ. At most CANDIDATES_MAX count.
+ * Sets the candidates, without the server-reflexive one, which the server adds. At most
+ * CANDIDATES_MAX count. Registers again and returns true if they differ.
  */
-void peer_client_set_candidates(struct peer_client *client, const struct candidate *candidates,
+bool peer_client_set_candidates(struct peer_client *client, const struct candidate *candidates,
 				unsigned int count, uint64_t now_ns);
 /* Sets the address of a server, as after its name has got another one. */
 void peer_client_set_server(struct peer_client *client, unsigned int server,
@@ -57,6 +57,17 @@ void peer_client_report(struct peer_client *client, const struct introduction *i
 			enum sluice_rendezvous_outcome outcome, uint64_t now_ns);
 
 /*
+ * Binds a channel of the relay for an introduction, at the server that has made it, and keeps the
+ * binding. PEER_CLIENT_RELAYED follows once, and PEER_CLIENT_RELAY_ENDED when it ends for whatever
+ * reason. Returns 0, also if it is bound already, or -EBUSY with PEER_CLIENT_RELAYS_MAX of them.
+ */
+int peer_client_relay(struct peer_client *client, const struct introduction *introduction,
+		      uint64_t now_ns);
+/* Shall a binding be kept? One that is not ends within a minute. */
+void peer_client_hold_relay(struct peer_client *client, const struct stun_endpoint *relay,
+			    bool hold, uint64_t now_ns);
+
+/*
  * Takes a STUN message. Returns true if it was for this client; else it may be a check, for
  * peer_session_receive().
  */
@@ -73,6 +84,14 @@ bool peer_client_next_event(struct peer_client *client, struct peer_client_event
 
 /* Is the peer registered with this server? */
 bool peer_client_registered(const struct peer_client *client, unsigned int server);
+/*
+ * Returns the index of the server with this address, from which alone ChannelData may come; -1:
+ * there is none.
+ */
+int peer_client_server_of(const struct peer_client *client, const struct stun_endpoint *at);
+/* Returns the address of a server. */
+const struct stun_endpoint *peer_client_server_at(const struct peer_client *client,
+						  unsigned int server);
 /* Describes a code of an event, for messages. */
 const char *peer_client_code_text(unsigned int code);
 

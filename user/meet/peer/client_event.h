@@ -8,6 +8,7 @@
 
 #define PEER_CLIENT_SERVERS_MAX	  4
 #define PEER_CLIENT_CONNECTS_MAX  16   /* at once */
+#define PEER_CLIENT_RELAYS_MAX	  256  /* at once */
 #define PEER_CLIENT_DATAGRAM_SIZE 1280 /* no message of the protocol is longer */
 
 /* Fills a buffer with unpredictable bytes. */
@@ -39,6 +40,8 @@ enum peer_client_event_kind {
 	PEER_CLIENT_UNREGISTERED,   /* server: as asked for by peer_client_stop() */
 	PEER_CLIENT_INTRODUCED,	    /* introduction */
 	PEER_CLIENT_CONNECT_FAILED, /* name, code, server: the last one that was asked */
+	PEER_CLIENT_RELAYED,	    /* session_id, relay: its channel is bound */
+	PEER_CLIENT_RELAY_ENDED,    /* session_id, relay, code: it is not, or not any more */
 };
 
 /* Codes beside those of STUN errors. */
@@ -58,6 +61,8 @@ struct peer_client_event {
 	bool behind_nat;
 	uint64_t rtt_ns;
 	char name[PEER_NAME_MAX + 1];
+	uint8_t session_id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
+	struct stun_endpoint relay;	  /* an address by peer/relay.h */
 	struct introduction introduction; /* erase it after use: it has a private key */
 };
 

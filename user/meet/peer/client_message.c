@@ -75,6 +75,15 @@ static void put_report(struct stun_builder *builder, const struct client_report 
 	stun_put_u32(builder, SLUICE_RENDEZVOUS_OUTCOME, report->outcome);
 }
 
+static void put_bind(struct stun_builder *builder, const struct client_relay *relay)
+{
+	const uint8_t number[4] = { (uint8_t)(relay->channel >> 8), (uint8_t)relay->channel };
+
+	stun_put(builder, SLUICE_RENDEZVOUS_SESSION_ID, relay->session_id,
+		 sizeof(relay->session_id));
+	stun_put(builder, SLUICE_RENDEZVOUS_CHANNEL_NUMBER, number, sizeof(number));
+}
+
 size_t client_put_request(const struct peer_client *client, const struct client_server *server,
 			  const struct client_request *request, const void *owner, uint8_t *buffer)
 {
@@ -105,6 +114,9 @@ size_t client_put_request(const struct peer_client *client, const struct client_
 		break;
 	case SLUICE_RENDEZVOUS_REPORT:
 		put_report(&builder, owner);
+		break;
+	case SLUICE_RENDEZVOUS_BIND:
+		put_bind(&builder, owner);
 		break;
 	}
 	stun_put_sha256(&builder, server->key, KEY_SIZE);

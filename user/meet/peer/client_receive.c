@@ -116,9 +116,11 @@ static void on_registered(struct peer_client *client, struct client_server *serv
 	server->registered = true;
 	server->silent = false;
 	client_set_refreshed(client, server, now_ns);
-	if (news || !stun_endpoint_is_same(&before, &server->mapped))
+	if (news || !stun_endpoint_is_same(&before, &server->mapped)) {
 		client_add_event(client, PEER_CLIENT_REGISTERED,
 				 (unsigned int)(server - client->server));
+		client_rebind_relays(client, server, now_ns);
+	}
 	advance_connects(client, now_ns);
 	/* the address of this host may be among those that were passed over */
 	if (client_offered(client, server) != server->candidates)
@@ -147,6 +149,11 @@ static void on_stale(struct peer_client *client, struct client_server *server, u
 		client_start_register(client, server, now_ns);
 }
 
+static struct client_relay *relay_of(struct client_request *request)
+{
+	return (struct client_relay *)((char *)request - offsetof(struct client_relay, request));
+}
+
 /* @connect: the owner of @request, or NULL. */
 static void on_error(struct peer_client *client, struct client_server *server,
 		     struct client_request *request, struct client_connect *connect,
@@ -170,6 +177,11 @@ static void on_error(struct peer_client *client, struct client_server *server,
 		break;
 	case SLUICE_RENDEZVOUS_UNREGISTER:
 		client_end_stop(client, server);
+		break;
+	case SLUICE_RENDEZVOUS_BIND:
+		if (code == 437)
+			on_stale(client, server, now_ns);
+		client_on_bind_error(client, relay_of(request), code, now_ns);
 		break;
 	default:
 		request->running = false;
@@ -210,7 +222,7 @@ static void on_response(struct peer_client *client, struct client_server *server
 			on_error(client, server, request, NULL, code, now_ns);
 			return;
 		}
-		if ((code == 401 || code == 438) && !authentic) {
+		if ((code == 401 && !authentic) || code == 438) {
 			if (!on_challenge(client, server, request, message, now_ns) && code == 401)
 				on_error(client, server, request, connect,
 					 PEER_CLIENT_CODE_UNKNOWN_IDENTITY, now_ns);
@@ -235,11 +247,13 @@ static void on_response(struct peer_client *client, struct client_server *server
 		on_registered(client, server, message, now_ns);
 	else if (request->method == SLUICE_RENDEZVOUS_UNREGISTER)
 		client_end_stop(client, server);
+	else if (request->method == SLUICE_RENDEZVOUS_BIND)
+		client_on_bound(client, relay_of(request), message, now_ns);
 	else
 		request->running = false;
 }
 
-static bool is_answer_to(const struct stun_message *message, const struct client_request *request)
+bool client_is_answer_to(const struct stun_message *message, const struct client_request *request)
 {
 	return request->running && request->sends && message->method == request->method &&
 	       stun_is_response(message, request->id);
@@ -248,6 +262,7 @@ static bool is_answer_to(const struct stun_message *message, const struct client
 bool peer_client_receive(struct peer_client *client, const struct stun_endpoint *from,
 			 const struct stun_message *message, uint64_t now_ns)
 {
+	struct client_relay *relay;
 	unsigned int i, s;
 
 	for (s = 0; s < client->servers; s++)
@@ -262,21 +277,26 @@ bool peer_client_receive(struct peer_client *client, const struct stun_endpoint 
 		on_introduced(client, s, message, now_ns);
 		return true;
 	}
-	if (is_answer_to(message, &client->server[s].request)) {
+	if (client_is_answer_to(message, &client->server[s].request)) {
 		on_response(client, &client->server[s], &client->server[s].request, NULL, message,
 			    now_ns);
 		return true;
 	}
 	for (i = 0; i < PEER_CLIENT_CONNECTS_MAX; i++)
 		if (client->connect[i].server == s &&
-		    is_answer_to(message, &client->connect[i].request)) {
+		    client_is_answer_to(message, &client->connect[i].request)) {
 			on_response(client, &client->server[s], &client->connect[i].request,
 				    &client->connect[i], message, now_ns);
 			return true;
 		}
+	relay = client_find_relay(client, s, message);
+	if (relay) {
+		on_response(client, &client->server[s], &relay->request, NULL, message, now_ns);
+		return true;
+	}
 	for (i = 0; i < CLIENT_REPORTS; i++)
 		if (client->report[i].server == s &&
-		    is_answer_to(message, &client->report[i].request)) {
+		    client_is_answer_to(message, &client->report[i].request)) {
 			on_response(client, &client->server[s], &client->report[i].request, NULL,
 				    message, now_ns);
 			return true;

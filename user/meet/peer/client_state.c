@@ -117,6 +117,7 @@ void client_fail_connect(struct peer_client *client, struct client_connect *conn
 
 void client_advance(struct peer_client *client, struct client_connect *connect, uint64_t now_ns)
 {
+	const struct client_server *best = NULL;
 	unsigned int i;
 
 	connect->request.running = false;
@@ -128,13 +129,18 @@ void client_advance(struct peer_client *client, struct client_connect *connect, 
 		/* datagrams may have been lost: there is time until the deadline */
 		connect->tried = 0;
 	}
-	for (i = 0; i < client->servers; i++)
-		if (client->server[i].registered && !(connect->tried & 1U << i)) {
-			connect->server = i;
-			client_start(client, &connect->request, SLUICE_RENDEZVOUS_CONNECT,
-				     SENDS_CONNECT, now_ns);
-			return;
-		}
+	/* the nearest one, which also relays at the least cost */
+	for (i = 0; i < client->servers; i++) {
+		const struct client_server *server = &client->server[i];
+
+		if (server->registered && !(connect->tried & 1U << i) &&
+		    (!best || server->rtt_ns < best->rtt_ns))
+			best = server;
+	}
+	if (!best)
+		return;
+	connect->server = (unsigned int)(best - client->server);
+	client_start(client, &connect->request, SLUICE_RENDEZVOUS_CONNECT, SENDS_CONNECT, now_ns);
 }
 
 void client_refuse_connect(struct peer_client *client, struct client_connect *connect,

@@ -59,6 +59,17 @@ struct client_report {
 	struct client_request request;
 };
 
+/* A channel of a server's relay. */
+struct client_relay {
+	bool used, held, bound;
+	unsigned int server;
+	uint16_t channel;
+	uint8_t session_id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
+	uint64_t due_ns;  /* bind again; while no request runs */
+	uint64_t ends_ns; /* the binding, or the attempt to make it */
+	struct client_request request;
+};
+
 /* An introduction by a server, and the answer to it. */
 struct client_answer {
 	bool used, due;
@@ -79,6 +90,8 @@ struct peer_client {
 	struct client_connect connect[PEER_CLIENT_CONNECTS_MAX];
 	struct client_report report[CLIENT_REPORTS];
 	unsigned int next_report;
+	struct client_relay relay[PEER_CLIENT_RELAYS_MAX];
+	unsigned int relays; /* no used one is at this index or above */
 	struct client_answer answer[CLIENT_RECENT];
 	unsigned int next_answer;
 	struct candidate candidate[CANDIDATES_MAX];
@@ -117,6 +130,31 @@ void client_advance(struct peer_client *client, struct client_connect *connect, 
 void client_refuse_connect(struct peer_client *client, struct client_connect *connect,
 			   unsigned int code, uint64_t now_ns);
 void client_fail_connect(struct peer_client *client, struct client_connect *connect);
+
+/* --- client_relay.c */
+
+/* Binds the channels of a server again at once: the address of this peer may have changed. */
+void client_rebind_relays(struct peer_client *client, const struct client_server *server,
+			  uint64_t now_ns);
+void client_relays_timeout(struct peer_client *client, uint64_t now_ns);
+uint64_t client_relays_due_ns(const struct peer_client *client);
+/* Finds the one whose request this is a response to. */
+struct client_relay *client_find_relay(struct peer_client *client, unsigned int server,
+				       const struct stun_message *message);
+void client_on_bound(struct peer_client *client, struct client_relay *relay,
+		     const struct stun_message *message, uint64_t now_ns);
+void client_on_bind_error(struct peer_client *client, struct client_relay *relay, unsigned int code,
+			  uint64_t now_ns);
+
+/* --- client_receive.c */
+
+/* Is it a response to this request? */
+bool client_is_answer_to(const struct stun_message *message, const struct client_request *request);
+
+/* --- client.c */
+
+/* Has this request been repeated in vain often enough? */
+bool client_is_over(const struct client_request *request, uint64_t now_ns);
 
 /* --- client_message.c */
 

@@ -146,6 +146,8 @@ static int parse_name(const struct opt_value *v, struct err *err)
 		PEER_NAME_MAX);
 }
 
+static const char *const transports[] = { "auto", "udp", "tcp", NULL };
+
 #define IDENTITY(field) offsetof(struct peer_identity, field)
 #define TARGET(field)	offsetof(struct peer_target, field)
 
@@ -165,6 +167,20 @@ const struct opt peer_identity_opts[] = {
 	  "a peer, and its public key; may be given several times", .side = OPT_LINE },
 	{ "known-peers", 0, "FILE", opt_path, IDENTITY(known_peers),
 	  "peers and their public keys: NAME PUBLIC-KEY a line", .side = OPT_LINE },
+	{ "direct-only", 0, NULL, opt_switch, IDENTITY(direct_only),
+	  "never use the relay of the server: without a direct path there is none",
+	  .side = OPT_LINE },
+	{ "relay-only", 0, NULL, opt_switch, IDENTITY(relay_only),
+	  "send through the relay of the server alone, and offer no addresses of this host",
+	  .side = OPT_LINE },
+	{ "transport", 0, "auto|udp|tcp", opt_word, IDENTITY(transport),
+	  "to the servers: TCP if UDP gets no answer, or one of them; with TCP, other peers are reached"
+	  " through the relay",
+	  .side = OPT_LINE, .words = transports, .noun = "transport", .preset = "auto" },
+	{ "keepalive", 0, "SECONDS", opt_u32, IDENTITY(keepalive_s),
+	  "the longest time without a datagram to another peer: shorter than the NAT of this host keeps"
+	  " a mapping, which sluice nat probe finds out",
+	  .side = OPT_LINE, .min = 15, .max = 600, .preset = "18" },
 	{ "trust-server", 0, NULL, opt_switch, IDENTITY(trust_server),
 	  "accept the key that the server reports for a peer that is not known; the operator of the"
 	  " server could then pose as that peer",
@@ -207,6 +223,12 @@ int peer_identity_check(const struct peer_identity *identity, struct err *err)
 				err_set(err, EXIT_USAGE, EINVAL, "%u servers have %u keys",
 					identity->servers, identity->server_keys),
 				"give one --server-key for all servers, or one for each");
+	if (identity->direct_only && identity->relay_only)
+		return err_set(err, EXIT_USAGE, EINVAL,
+			       "--direct-only and --relay-only exclude each other");
+	if (identity->direct_only && identity->transport == PEER_TRANSPORT_TCP)
+		return err_set(err, EXIT_USAGE, EINVAL,
+			       "--direct-only and --transport tcp exclude each other");
 	if (!identity->peer_keys && !identity->known_peers && !identity->trust_server)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,

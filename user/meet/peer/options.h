@@ -19,6 +19,13 @@ struct peer_key {
 	uint8_t key[KEY_SIZE];
 };
 
+/* To the servers. */
+enum peer_transport {
+	PEER_TRANSPORT_AUTO, /* TCP if UDP gets no answer */
+	PEER_TRANSPORT_UDP,
+	PEER_TRANSPORT_TCP, /* and so the relay alone */
+};
+
 /* Whom the peer is, and whom it trusts. */
 struct peer_identity {
 	struct peer_server server[PEER_CLIENT_SERVERS_MAX];
@@ -30,6 +37,9 @@ struct peer_identity {
 	unsigned int peer_keys;
 	const char *known_peers;
 	bool trust_server;
+	bool direct_only, relay_only;
+	enum peer_transport transport;
+	__u32 keepalive_s;
 };
 
 struct peer_exposed {

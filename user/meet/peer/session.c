@@ -2,6 +2,7 @@
 #include "meet/peer/session.h"
 
 #include "base/keepalive.h"
+#include "base/rate.h"
 #include "meet/peer/session_state.h"
 
 #include <errno.h>
@@ -12,7 +13,9 @@
 #define SECOND_NS 1000000000ULL
 
 /* RFC 8445, section 14.2: Ta */
-#define PACE_NS (50 * MS_NS)
+#define PACE_NS		  (50 * MS_NS)
+#define SEARCH_COST_NS	  (SECOND_NS / PEER_SESSION_SEARCHES)
+#define SEARCHES_BURST_NS SECOND_NS
 /*
  * RFC 7675, section 5.1: with traffic, a check every 5 seconds, times 0.8 to 1.2, and no traffic
  * without an answer for 30. Without traffic, keepalives are enough: the first traffic after that is
@@ -29,7 +32,9 @@
 #define RTO_MAX_NS     (1 * SECOND_NS)
 #define RTO_LOST_NS    (2 * SECOND_NS)
 #define ASK_MIN_NS     (5 * SECOND_NS)
-#define ASK_MAX_NS     (20 * SECOND_NS)
+/* No attempt ends while the selected address answers. */
+#define ANSWERED_NS (5 * SECOND_NS)
+#define ASK_MAX_NS  (20 * SECOND_NS)
 
 /* --- life */
 
@@ -58,8 +63,10 @@ static int take_introduction(struct peer_session *session, unsigned int slot,
 	explicit_bzero(keys->introduction.ephemeral_secret, KEY_SIZE);
 	session->latest = slot;
 	session_take_candidates(session, slot);
+	session->introduced_ns = now_ns;
 	session->start_ns = introduction->start_ns > now_ns ? introduction->start_ns : now_ns;
 	session->pace_ns = session->start_ns;
+	session_plan_relay(session);
 	if (session->selected == SESSION_NONE)
 		session->state = PEER_SESSION_WAITING;
 	if (session->give_up_ns != SESSION_NEVER || session->selected == SESSION_NONE)
@@ -83,6 +90,7 @@ int peer_session_new(struct peer_session **session, const struct peer_session_op
 	fresh->selected = SESSION_NONE;
 	fresh->give_up_ns = SESSION_NEVER;
 	fresh->ask_ns = SESSION_NEVER;
+	fresh->upgrade_ns = SESSION_NEVER;
 	fresh->unheard_ns = SESSION_NEVER;
 	if (take_introduction(fresh, 0, introduction, now_ns)) {
 		peer_session_free(fresh);
@@ -100,6 +108,15 @@ void peer_session_free(struct peer_session *session)
 	free(session);
 }
 
+/* Checks the selected address at once. */
+static void check_selected(struct peer_session *session, uint64_t now_ns)
+{
+	if (session->selected == SESSION_NONE)
+		return;
+	session->checks[session->selected].urgent = true;
+	session->checks[session->selected].due_ns = now_ns;
+}
+
 int peer_session_introduce(struct peer_session *session, const struct introduction *introduction,
 			   uint64_t now_ns)
 {
@@ -112,6 +129,8 @@ int peer_session_introduce(struct peer_session *session, const struct introducti
 	if (result)
 		return result;
 	session->stats.repunches++;
+	/* the other peer may have asked for it since its own path is lost */
+	check_selected(session, now_ns);
 	if (session->ask_ns != SESSION_NEVER)
 		session->ask_ns = now_ns + session->ask_gap_ns;
 	return 0;
@@ -134,7 +153,7 @@ static uint64_t rto_ns(const struct peer_session_remote *remote, unsigned int tr
 {
 	uint64_t rto = remote->rtt_ns ? 2 * remote->rtt_ns + RTO_SLACK_NS : RTO_INITIAL_NS;
 
-	if (tries > SESSION_TRIES_LOST)
+	if (tries > SESSION_TRIES_LOST && remote->full)
 		return RTO_LOST_NS;
 	if (rto < SESSION_RTO_MIN_NS)
 		return SESSION_RTO_MIN_NS;
@@ -172,7 +191,7 @@ static uint64_t check_due_ns(const struct peer_session *session, unsigned int i)
 	const struct peer_session_remote *remote = &session->remote[i];
 	const struct session_checks *checks = &session->checks[i];
 
-	if (remote->reason == PEER_SESSION_REASON_SCOPE || session->state == PEER_SESSION_WAITING ||
+	if (session_is_barred(remote) || session->state == PEER_SESSION_WAITING ||
 	    session->state == PEER_SESSION_FAILED)
 		return SESSION_NEVER;
 	if (checks->urgent)
@@ -181,7 +200,13 @@ static uint64_t check_due_ns(const struct peer_session *session, unsigned int i)
 		return checks->tries || !remote->full ? checks->due_ns : consent_due_ns(session);
 	if (!checks->budget || !session_is_wanted(session, i) || (remote->answered && remote->full))
 		return SESSION_NEVER;
-	return checks->due_ns > session->pace_ns ? checks->due_ns : session->pace_ns;
+	return checks->due_ns;
+}
+
+/* Does the check of this address wait for its turn? */
+static bool is_paced(const struct peer_session *session, unsigned int i)
+{
+	return !session->checks[i].urgent && (int)i != session->selected;
 }
 
 /* When the consent of the selected address ends. */
@@ -195,9 +220,20 @@ static uint64_t lost_ns(const struct peer_session *session)
 	return checks->tries ? checks->unanswered_ns + UNANSWERED_NS : SESSION_NEVER;
 }
 
+/* Returns when the turn of the next such check comes. */
+static uint64_t turn_ns(const struct peer_session *session)
+{
+	const uint64_t *full_ns = session->options.searches_full_ns;
+	uint64_t common_ns = full_ns ? *full_ns + SEARCH_COST_NS : 0;
+
+	if (common_ns < session->pace_ns + SEARCHES_BURST_NS)
+		return session->pace_ns;
+	return common_ns - SEARCHES_BURST_NS;
+}
+
 uint64_t peer_session_due_ns(const struct peer_session *session)
 {
-	uint64_t due_ns;
+	uint64_t due_ns, check_ns;
 	unsigned int i;
 
 	if (session->state == PEER_SESSION_FAILED)
@@ -205,11 +241,16 @@ uint64_t peer_session_due_ns(const struct peer_session *session)
 	if (session->responses)
 		return 0;
 	due_ns = earlier(session->give_up_ns, session->ask_ns);
+	due_ns = earlier(due_ns, session_relay_due_ns(session));
 	if (session->start_ns != SESSION_NEVER)
 		due_ns = earlier(due_ns, session->start_ns);
 	due_ns = earlier(due_ns, lost_ns(session));
-	for (i = 0; i < session->remotes; i++)
-		due_ns = earlier(due_ns, check_due_ns(session, i));
+	for (i = 0; i < session->remotes; i++) {
+		check_ns = check_due_ns(session, i);
+		if (is_paced(session, i) && check_ns < turn_ns(session))
+			check_ns = turn_ns(session);
+		due_ns = earlier(due_ns, check_ns);
+	}
 	return due_ns;
 }
 
@@ -220,8 +261,7 @@ static void ask(struct peer_session *session, uint64_t now_ns)
 	session->ask_gap_ns = earlier(2 * session->ask_gap_ns, ASK_MAX_NS);
 }
 
-/* The path does not answer any more: the mapping of either side may be lost. */
-static void recover(struct peer_session *session, uint64_t now_ns)
+void session_recover(struct peer_session *session, uint64_t now_ns)
 {
 	session->events |= PEER_SESSION_WANTS_REFRESH;
 	if (session->give_up_ns == SESSION_NEVER)
@@ -247,6 +287,8 @@ static void fail(struct peer_session *session)
 		if (!session->remote[i].answered &&
 		    session->remote[i].reason == PEER_SESSION_REASON_NONE)
 			session->remote[i].reason = PEER_SESSION_REASON_SILENT;
+	/* a later introduction may revive it */
+	session->relay_ns = session->upgrade_ns = SESSION_NEVER;
 	session->state = PEER_SESSION_FAILED;
 	session->events |= PEER_SESSION_ENDED;
 }
@@ -265,7 +307,14 @@ void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
 	}
 	if (session->ask_ns <= now_ns)
 		ask(session, now_ns);
-	if (session->give_up_ns <= now_ns)
+	session_relay_timeout(session, now_ns);
+	if (session->give_up_ns > now_ns)
+		return;
+	/* short checks pass, and full-size ones may: with much loss that takes a while */
+	if (session->selected != SESSION_NONE && session->state != PEER_SESSION_UP &&
+	    now_ns - session->remote[session->selected].consent_ns < ANSWERED_NS)
+		session->give_up_ns = now_ns + ANSWERED_NS;
+	else
 		fail(session);
 }
 
@@ -300,6 +349,9 @@ static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *
 	checks->last_ns = now_ns;
 	if (!checks->urgent)
 		session->pace_ns = now_ns + PACE_NS;
+	if (is_paced(session, i) && session->options.searches_full_ns)
+		rate_take(session->options.searches_full_ns, SEARCH_COST_NS, SEARCHES_BURST_NS,
+			  now_ns);
 	checks->urgent = false;
 	checks->due_ns = now_ns + (selected ? rto_ns(&session->remote[i], checks->tries)
 					    : search_gap_ns(checks->tries));
@@ -311,7 +363,7 @@ static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *
 			session_select(session, now_ns);
 		}
 		if (checks->tries == SESSION_TRIES_LOST && session->state == PEER_SESSION_UP)
-			recover(session, now_ns);
+			session_recover(session, now_ns);
 	} else if (checks->budget && !--checks->budget && !session->remote[i].answered) {
 		session->remote[i].reason = PEER_SESSION_REASON_SILENT;
 	}
@@ -333,8 +385,11 @@ size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSI
 			session->out_ns = now_ns;
 		return length;
 	}
+	/* who is due for the longest time: none waits for ever while others are due again */
 	for (i = 0; i < session->remotes; i++) {
 		due_ns = check_due_ns(session, i);
+		if (is_paced(session, i) && turn_ns(session) > now_ns)
+			continue;
 		if (due_ns < first_ns) {
 			first_ns = due_ns;
 			first = (int)i;
@@ -384,23 +439,19 @@ void peer_session_sent(struct peer_session *session, uint64_t now_ns)
 	}
 }
 
-void peer_session_heard(struct peer_session *session)
+void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from)
 {
-	session->unheard_ns = SESSION_NEVER;
-}
-
-void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns, uint64_t now_ns)
-{
-	session->options.interval_ns = interval_ns;
+	/* from another address, it does not prove that this one is reached */
+	if (session->selected != SESSION_NONE &&
+	    stun_endpoint_is_same(&session->remote[session->selected].at, from))
+		session->unheard_ns = SESSION_NEVER;
 }
 
 void peer_session_network_changed(struct peer_session *session, uint64_t now_ns)
 {
 	session_search(session, now_ns);
-	if (session->selected == SESSION_NONE)
-		return;
-	session->checks[session->selected].urgent = true;
-	session->checks[session->selected].due_ns = now_ns;
+	session_hasten_upgrade(session, now_ns);
+	check_selected(session, now_ns);
 }
 
 enum peer_session_state peer_session_state(const struct peer_session *session)

@@ -10,6 +10,9 @@
  * authenticates (RFC 8445, section 7). Nothing else than an authentic check, answered by the peer,
  * makes or moves a path; a check that is not authentic gets no answer.
  *
+ * The relay is one more address of the other peer, which ranks behind the others. Without a direct
+ * path, PEER_SESSION_WANTS_RELAY asks for it, and peer_session_set_relay() adds it.
+ *
  * The session outlives its paths. If the selected one is lost, PEER_SESSION_WANTS_INTRODUCTION asks
  * for a new introduction, which peer_session_introduce() takes; only the peer that began the
  * session asks. What runs over the session, a QUIC connection, sees a pause.
@@ -78,9 +81,16 @@ bool peer_session_knows(const struct peer_session *session, const struct stun_en
  * within a second has the path checked.
  */
 void peer_session_sent(struct peer_session *session, uint64_t now_ns);
-void peer_session_heard(struct peer_session *session);
-/* Sets the interval of keepalives, as from the findings of a probe. */
-void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns, uint64_t now_ns);
+void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
+/*
+ * Adds a channel of the relay, an address by peer/relay.h, that is bound for the introduction with
+ * this id. Returns false if it belongs to none that is held. And: that channel has ended.
+ */
+bool peer_session_set_relay(struct peer_session *session,
+			    const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+			    const struct stun_endpoint *at, uint64_t now_ns);
+void peer_session_lose_relay(struct peer_session *session, const struct stun_endpoint *at,
+			     uint64_t now_ns);
 /* The network of this host has changed: checks all known addresses at once. */
 void peer_session_network_changed(struct peer_session *session, uint64_t now_ns);
 

@@ -46,6 +46,7 @@ size_t session_put_check(struct peer_session *session, unsigned int remote, uint
 	checks->full += checks->last_full;
 	checks->sent[sent].used = true;
 	checks->sent[sent].at_ns = now_ns;
+	checks->sent[sent].full = checks->full;
 	session->options.random(checks->sent[sent].id, SLUICE_STUN_ID_SIZE, session->options.arg);
 	stun_begin(&builder, buffer, PEER_SESSION_FULL_SIZE, SLUICE_STUN_BINDING,
 		   SLUICE_STUN_REQUEST, checks->sent[sent].id);

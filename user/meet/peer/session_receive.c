@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a session does with the checks of the other peer, and the answers to its own. */
+#include "base/rate.h"
+#include "meet/peer/relay.h"
 #include "meet/peer/session.h"
 #include "meet/peer/session_state.h"
 
 /* An authentic check has one sent in return, at once, unless one was sent just now. */
-#define TRIGGER_NS     20000000ULL
+#define TRIGGER_NS     100000000ULL
 #define TRIGGER_BUDGET 6
 /*
  * At once, that is for 10 in a row and for 10 a second: neither peer can have the other one send a
@@ -21,17 +23,6 @@ bool peer_session_owns(const struct peer_session *session, const struct stun_mes
 	       session_remote_of(session, message, &sent) != SESSION_NONE;
 }
 
-/* The same algorithm as that of rendezvous/budget.c. */
-static bool take_trigger(struct peer_session *session, uint64_t now_ns)
-{
-	uint64_t at_ns = session->trigger_ns > now_ns ? session->trigger_ns : now_ns;
-
-	if (at_ns + TRIGGER_GAP_NS > now_ns + TRIGGER_BURST_NS)
-		return false;
-	session->trigger_ns = at_ns + TRIGGER_GAP_NS;
-	return true;
-}
-
 /* An authentic message has come from this address: checks it, if that is of use. */
 static void on_heard(struct peer_session *session, const struct stun_endpoint *from,
 		     unsigned int keys, uint64_t now_ns)
@@ -40,27 +31,36 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 	int i = session_find_remote(session, from, keys);
 
 	if (i == SESSION_NONE)
-		i = session_add_peer_reflexive(session, from, keys);
+		i = session_add_remote(session, from, keys);
 	if (i == SESSION_NONE)
 		return;
 	checks = &session->checks[i];
 	session->remote[i].heard = true;
-	if (session->remote[i].reason == PEER_SESSION_REASON_SCOPE ||
-	    (session->remote[i].answered && session->remote[i].full && !checks->tries) ||
-	    (checks->last_ns && now_ns - checks->last_ns < TRIGGER_NS && checks->last_full))
+	if (session_is_barred(&session->remote[i]) ||
+	    /* the checks of both peers may cross: each would have the other one sent again */
+	    (session->remote[i].answered && session->remote[i].full &&
+	     checks->tries < SESSION_TRIES_DOUBT) ||
+	    (checks->last_ns && now_ns - checks->last_ns < TRIGGER_NS &&
+	     (checks->last_full || session->remote[i].full)))
 		return;
 	if (checks->budget < TRIGGER_BUDGET)
 		checks->budget = TRIGGER_BUDGET;
 	session->remote[i].reason = PEER_SESSION_REASON_NONE;
 	checks->due_ns = now_ns;
-	checks->urgent = take_trigger(session, now_ns);
+	checks->urgent = rate_take(&session->trigger_ns, TRIGGER_GAP_NS, TRIGGER_BURST_NS, now_ns);
+}
+
+/* Only the caller makes addresses that stand for a channel of the relay. */
+static bool is_possible(const struct stun_endpoint *from)
+{
+	return relay_is_endpoint(from) || session_is_possible(from);
 }
 
 static bool on_check(struct peer_session *session, const struct stun_endpoint *from,
 		     const struct stun_message *message, unsigned int keys, uint64_t now_ns)
 {
 	/* a peer may forge the source of its checks, for the answers to go there */
-	if (!session_is_possible(from) || !session_accept_check(&session->keys[keys], message)) {
+	if (!is_possible(from) || !session_accept_check(&session->keys[keys], message)) {
 		session->stats.rejected++;
 		return false;
 	}
@@ -79,7 +79,9 @@ static void measure(struct peer_session_remote *remote, uint64_t rtt_ns)
 	remote->rtt_ns = remote->rtt_ns ? (7 * remote->rtt_ns + rtt_ns) / 8 : rtt_ns;
 }
 
-static void on_answered(struct peer_session *session, unsigned int i, bool full, uint64_t now_ns)
+/* @full: the check had full size; @full_before: so many such were sent up to it. */
+static void on_answered(struct peer_session *session, unsigned int i, bool full,
+			unsigned int full_before, uint64_t now_ns)
 {
 	struct peer_session_remote *remote = &session->remote[i];
 	struct session_checks *checks = &session->checks[i];
@@ -91,7 +93,9 @@ static void on_answered(struct peer_session *session, unsigned int i, bool full,
 	session->stats.checks_answered++;
 	checks->tries = 0;
 	remote->reason = PEER_SESSION_REASON_NONE;
-	if (!remote->full && checks->full >= SESSION_TRIES_FULL) {
+	/* of those after it, the answers may be on their way */
+	if (!remote->full && full_before >= SESSION_TRIES_FULL &&
+	    checks->full >= SESSION_TRIES_FULL) {
 		remote->reason = PEER_SESSION_REASON_TOO_BIG;
 		remote->answered = false;
 		checks->budget = 0;
@@ -123,7 +127,7 @@ static bool on_response(struct peer_session *session, const struct stun_endpoint
 {
 	struct session_checks *checks = &session->checks[i];
 
-	if (!session_is_possible(from) ||
+	if (!is_possible(from) ||
 	    stun_check_sha256(message, session->keys[checks->keys].secret.own_checks,
 			      PEER_SECRET_SIZE)) {
 		session->stats.rejected++;
@@ -137,7 +141,8 @@ static bool on_response(struct peer_session *session, const struct stun_endpoint
 	}
 	measure(&session->remote[i], now_ns - checks->sent[sent].at_ns);
 	session->remote[i].consent_ns = checks->sent[sent].at_ns;
-	on_answered(session, i, message->length >= PEER_SESSION_FULL_SIZE, now_ns);
+	on_answered(session, i, message->length >= PEER_SESSION_FULL_SIZE, checks->sent[sent].full,
+		    now_ns);
 	return true;
 }
 
@@ -148,7 +153,8 @@ bool peer_session_receive(struct peer_session *session, const struct stun_endpoi
 	bool taken;
 	int found;
 
-	if (session->state == PEER_SESSION_FAILED)
+	if (session->state == PEER_SESSION_FAILED ||
+	    (session->options.relay == PEER_SESSION_RELAY_ONLY && !relay_is_endpoint(from)))
 		return false;
 	found = session_keys_of(session, message);
 	if (found != SESSION_NONE) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The addresses of the other peer: which ones are checked, and which one is used. */
+#include "meet/peer/relay.h"
 #include "meet/peer/session_state.h"
 #include "meet/scope.h"
 
@@ -13,9 +14,11 @@
 /* RFC 7675, section 5.1; that of the selected address ends in session.c. */
 #define CONSENT_NS 30000000000ULL
 
-const char *const peer_session_reasons[] = { "none", "scope", "silent", "too-big", "lost", NULL };
+const char *const peer_session_reasons[] = { "none", "scope",	 "silent", "too-big",
+					     "lost", "disabled", NULL };
 const char *const peer_session_remote_kinds[] = { "none",   "host",	      "server-reflexive",
-						  "mapped", "peer-reflexive", NULL };
+						  "mapped", "peer-reflexive", "relayed",
+						  NULL };
 
 bool session_is_possible(const struct stun_endpoint *at)
 {
@@ -45,25 +48,38 @@ static void set_remote(struct peer_session *session, unsigned int i, const struc
 	session->checks[i] = (struct session_checks){ .keys = keys, .due_ns = SESSION_NEVER };
 }
 
+bool session_is_barred(const struct peer_session_remote *remote)
+{
+	return remote->reason == PEER_SESSION_REASON_SCOPE ||
+	       remote->reason == PEER_SESSION_REASON_DISABLED ||
+	       /* another binding has another channel */
+	       (remote->kind == PEER_SESSION_REMOTE_RELAYED &&
+		remote->reason == PEER_SESSION_REASON_LOST);
+}
+
 /*
  * An unknown address takes the place of one that was checked in vain, if there is no room. Between
  * two NATs that map by port, each check comes from a new address: it must not lead to ever more.
+ * The relay, which always leads to the other peer, also takes the place of one that is checked.
  */
-int session_add_peer_reflexive(struct peer_session *session, const struct stun_endpoint *at,
-			       unsigned int keys)
+int session_add_remote(struct peer_session *session, const struct stun_endpoint *at,
+		       unsigned int keys)
 {
+	bool relayed = relay_is_endpoint(at);
 	unsigned int i = session->remotes;
 
 	if (i == PEER_SESSION_REMOTES_MAX)
 		for (i = 0; i < PEER_SESSION_REMOTES_MAX; i++)
 			if ((int)i != session->selected && !session->remote[i].answered &&
-			    session->remote[i].reason != PEER_SESSION_REASON_NONE)
+			    (relayed || session->remote[i].reason != PEER_SESSION_REASON_NONE))
 				break;
 	if (i == PEER_SESSION_REMOTES_MAX)
 		return SESSION_NONE;
 	if (i == session->remotes)
 		session->remotes++;
-	set_remote(session, i, at, PEER_SESSION_REMOTE_PEER_REFLEXIVE, keys);
+	set_remote(session, i, at,
+		   relayed ? PEER_SESSION_REMOTE_RELAYED : PEER_SESSION_REMOTE_PEER_REFLEXIVE,
+		   keys);
 	return (int)i;
 }
 
@@ -123,6 +139,9 @@ void session_take_candidates(struct peer_session *session, unsigned int keys)
 			if (!session_is_possible(&candidate->at))
 				session->remote[session->remotes].reason =
 					PEER_SESSION_REASON_SCOPE;
+			else if (session->options.relay == PEER_SESSION_RELAY_ONLY)
+				session->remote[session->remotes].reason =
+					PEER_SESSION_REASON_DISABLED;
 			session->remotes++;
 		}
 }
@@ -138,7 +157,8 @@ static unsigned int rank_of(const struct peer_session *session, unsigned int i, 
 	if (!remote->answered ||
 	    ((int)i != session->selected && now_ns - remote->consent_ns > CONSENT_NS))
 		return UINT32_MAX;
-	return (checks->tries >= SESSION_TRIES_DOUBT ? 8U : 0) + (remote->full ? 0 : 4U) +
+	return (checks->tries >= SESSION_TRIES_DOUBT ? 16U : 0) + (remote->full ? 0 : 8U) +
+	       (remote->kind == PEER_SESSION_REMOTE_RELAYED ? 4U : 0) +
 	       (remote->private_scope ? 0 : 2U) + (checks->keys == session->latest ? 0 : 1U);
 }
 
@@ -151,6 +171,8 @@ bool session_is_wanted(const struct peer_session *session, unsigned int i)
 	used = &session->remote[session->selected];
 	return !used->full || session->checks[session->selected].tries >= SESSION_TRIES_DOUBT ||
 	       session->checks[session->selected].keys != session->latest ||
+	       (used->kind == PEER_SESSION_REMOTE_RELAYED &&
+		session->remote[i].kind != PEER_SESSION_REMOTE_RELAYED) ||
 	       (session->remote[i].private_scope && !used->private_scope);
 }
 
@@ -179,6 +201,7 @@ void session_select(struct peer_session *session, uint64_t now_ns)
 	session->selected = best;
 	session->events |= PEER_SESSION_PATH_CHANGED;
 	session->stats.path_changes++;
+	session_plan_upgrade(session, now_ns);
 	if (best == SESSION_NONE) {
 		session->state = PEER_SESSION_PUNCHING;
 		return;
@@ -190,25 +213,29 @@ void session_select(struct peer_session *session, uint64_t now_ns)
 	session->unheard_ns = SESSION_NEVER;
 }
 
+void session_search_remote(struct peer_session *session, unsigned int i, uint64_t now_ns)
+{
+	if (session_is_barred(&session->remote[i]))
+		return;
+	session->checks[i].budget = BUDGET;
+	if ((int)i == session->selected)
+		return;
+	/* an earlier answer proves nothing */
+	session->remote[i].reason = PEER_SESSION_REASON_NONE;
+	session->remote[i].answered = false;
+	session->remote[i].full = false;
+	session->checks[i].full = 0;
+	session->checks[i].tries = 0;
+	session->checks[i].due_ns = now_ns;
+}
+
 void session_search(struct peer_session *session, uint64_t now_ns)
 {
 	unsigned int i;
 
 	session->doubting = false;
-	for (i = 0; i < session->remotes; i++) {
-		if (session->remote[i].reason == PEER_SESSION_REASON_SCOPE)
-			continue;
-		session->checks[i].budget = BUDGET;
-		if ((int)i == session->selected)
-			continue;
-		/* an earlier answer proves nothing */
-		session->remote[i].reason = PEER_SESSION_REASON_NONE;
-		session->remote[i].answered = false;
-		session->remote[i].full = false;
-		session->checks[i].full = 0;
-		session->checks[i].tries = 0;
-		session->checks[i].due_ns = now_ns;
-	}
+	for (i = 0; i < session->remotes; i++)
+		session_search_remote(session, i, now_ns);
 }
 
 void session_end_doubt(struct peer_session *session)

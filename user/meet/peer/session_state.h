@@ -7,7 +7,7 @@
 #include "meet/peer/secret.h"
 #include "meet/peer/session_view.h"
 
-#define SESSION_SENT	  8  /* checks to one address that may still be answered */
+#define SESSION_SENT	  16 /* checks to one address that may still be answered */
 #define SESSION_RESPONSES 16 /* that wait to be sent */
 #define SESSION_NEVER	  UINT64_MAX
 #define SESSION_NONE	  (-1)
@@ -52,6 +52,7 @@ struct session_checks {
 		bool used;
 		uint8_t id[SLUICE_STUN_ID_SIZE];
 		uint64_t at_ns;
+		unsigned int full; /* full-size checks up to this one */
 	} sent[SESSION_SENT];
 	unsigned int next_sent;
 };
@@ -79,6 +80,9 @@ struct peer_session {
 	uint64_t pace_ns;    /* no paced check before */
 	uint64_t trigger_ns; /* when the budget of triggered checks is full again */
 	uint64_t give_up_ns;
+	uint64_t introduced_ns;		     /* when the latest introduction came */
+	uint64_t relay_ns;		     /* when to ask for the relay, without a path */
+	uint64_t upgrade_ns, upgrade_gap_ns; /* the next attempt to leave it */
 	uint64_t ask_ns, ask_gap_ns; /* the next request for an introduction; SESSION_NEVER */
 	uint64_t out_ns;	     /* the last datagram to the selected address */
 	uint64_t data_ns;	     /* the last one that was no check or response */
@@ -115,11 +119,18 @@ bool session_is_possible(const struct stun_endpoint *at);
 void session_take_candidates(struct peer_session *session, unsigned int keys);
 int session_find_remote(const struct peer_session *session, const struct stun_endpoint *at,
 			unsigned int keys);
-/* Adds an address from which an authentic check has come. Returns its index, or SESSION_NONE. */
-int session_add_peer_reflexive(struct peer_session *session, const struct stun_endpoint *at,
-			       unsigned int keys);
+/*
+ * Adds an address from which an authentic check has come, or a channel of the relay. Returns its
+ * index, or SESSION_NONE.
+ */
+int session_add_remote(struct peer_session *session, const struct stun_endpoint *at,
+		       unsigned int keys);
+/* May this address never be used? */
+bool session_is_barred(const struct peer_session_remote *remote);
 /* Selects the best address. */
 void session_select(struct peer_session *session, uint64_t now_ns);
+/* Searches for a path at this address. */
+void session_search_remote(struct peer_session *session, unsigned int remote, uint64_t now_ns);
 /* Searches for a path at all addresses. */
 void session_search(struct peer_session *session, uint64_t now_ns);
 /* The selected address has answered: ends the search, if a doubt about it was the reason. */
@@ -128,5 +139,21 @@ void session_end_doubt(struct peer_session *session);
 void session_begin_search(struct peer_session *session, uint64_t now_ns);
 /* May it be better than the selected one, or is there no full-size path yet? */
 bool session_is_wanted(const struct peer_session *session, unsigned int remote);
+
+/* --- session.c */
+
+/* There is no path any more, or it does not answer: the mapping of either side may be lost. */
+void session_recover(struct peer_session *session, uint64_t now_ns);
+
+/* --- session_relay.c */
+
+/* An introduction has come: the relay is asked for after its start. */
+void session_plan_relay(struct peer_session *session);
+/* The selected address has changed: begins or ends the attempts to leave the relay. */
+void session_plan_upgrade(struct peer_session *session, uint64_t now_ns);
+/* The network has changed: the next attempt is due soon. */
+void session_hasten_upgrade(struct peer_session *session, uint64_t now_ns);
+uint64_t session_relay_due_ns(const struct peer_session *session);
+void session_relay_timeout(struct peer_session *session, uint64_t now_ns);
 
 #endif

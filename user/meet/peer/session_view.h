@@ -21,9 +21,26 @@
 
 typedef void (*peer_session_random_fn)(void *buffer, size_t size, void *arg);
 
+/* A second, and at once. */
+#define PEER_SESSION_SEARCHES 500
+
+/* Which of the other peer's addresses are used. */
+enum peer_session_relay {
+	PEER_SESSION_RELAY_LAST,  /* the relay if no other one is a path */
+	PEER_SESSION_RELAY_NEVER, /* all but the relay */
+	PEER_SESSION_RELAY_ONLY,
+};
+
 struct peer_session_options {
-	uint8_t secret[KEY_SIZE];      /* own static private key */
-	uint64_t interval_ns;	       /* of keepalives; 0: PEER_SESSION_INTERVAL_NS */
+	uint8_t secret[KEY_SIZE]; /* own static private key */
+	uint64_t interval_ns;	  /* of keepalives; 0: PEER_SESSION_INTERVAL_NS */
+	enum peer_session_relay relay;
+	/*
+	 * Limits the checks that search for a path, of all sessions with this pointer
+	 * (base/rate.h): a hostile server may introduce any number of peers, with addresses of
+	 * others. NULL: no common limit.
+	 */
+	uint64_t *searches_full_ns;
 	peer_session_random_fn random; /* unpredictable bytes */
 	void *arg;
 };
@@ -45,15 +62,18 @@ enum peer_session_event {
 	PEER_SESSION_WANTS_REFRESH = 4,
 	/* the state is PEER_SESSION_FAILED */
 	PEER_SESSION_ENDED = 8,
+	/* there is no path: call peer_client_relay() for the latest introduction */
+	PEER_SESSION_WANTS_RELAY = 16,
 };
 
 /* Why an address of the other peer is not in use. */
 enum peer_session_reason {
-	PEER_SESSION_REASON_NONE,    /* checked at present, or usable */
-	PEER_SESSION_REASON_SCOPE,   /* never the address of a peer, or a port below 1024 */
-	PEER_SESSION_REASON_SILENT,  /* no check was answered */
-	PEER_SESSION_REASON_TOO_BIG, /* short checks pass, full-size ones do not */
-	PEER_SESSION_REASON_LOST,    /* was usable; its consent has ended */
+	PEER_SESSION_REASON_NONE,     /* checked at present, or usable */
+	PEER_SESSION_REASON_SCOPE,    /* never the address of a peer, or a port below 1024 */
+	PEER_SESSION_REASON_SILENT,   /* no check was answered */
+	PEER_SESSION_REASON_TOO_BIG,  /* short checks pass, full-size ones do not */
+	PEER_SESSION_REASON_LOST,     /* was usable; its consent, or the relay, has ended */
+	PEER_SESSION_REASON_DISABLED, /* by PEER_SESSION_RELAY_ONLY */
 	PEER_SESSION_REASONS,
 };
 
@@ -62,6 +82,7 @@ enum peer_session_remote_kind {
 	PEER_SESSION_REMOTE_REFLEXIVE = CANDIDATE_REFLEXIVE,
 	PEER_SESSION_REMOTE_MAPPED = CANDIDATE_MAPPED,
 	PEER_SESSION_REMOTE_PEER_REFLEXIVE, /* seen as the source of an authentic check */
+	PEER_SESSION_REMOTE_RELAYED,	    /* a channel of the relay: peer/relay.h */
 };
 
 /* An address of the other peer. */

@@ -4,7 +4,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "meet/quic/pipe.h"
-#include "meet/rendezvous/endpoints.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>

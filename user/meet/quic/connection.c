@@ -85,8 +85,8 @@ static void write_close(struct quic *quic, const ngtcp2_connection_close_error *
 			uint64_t now_ns)
 {
 	uint8_t packet[QUIC_PACKET];
-	ngtcp2_ssize size = ngtcp2_conn_write_connection_close(quic->conn, NULL, NULL, packet,
-							       sizeof(packet), error, now_ns);
+	ngtcp2_ssize size = ngtcp2_conn_write_connection_close(
+		quic->conn, NULL, NULL, packet, sizeof(packet), error, now_ns + quic->ahead_ns);
 
 	if (size > 0)
 		quic->handlers->send(quic->arg, packet, (size_t)size, (size_t)size);

@@ -9,8 +9,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* After a change of the path: the other peer may have been restarted without this one's keys. */
-#define SILENT_NS 3000000000ULL
+/*
+ * After a change of the path: the other peer may have been restarted, and not know the connection.
+ * Its session answers checks then, at least every second, but QUIC answers none of so many packets.
+ */
+#define SILENT_NS	500000000ULL
+#define SILENT_PACKETS	8
+#define SILENT_CHECK_NS 2000000000ULL
 
 static void on_random(void *buffer, size_t size, void *arg)
 {
@@ -38,7 +43,7 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 
 	if (!path)
 		return;
-	peer_socket_send(&link->runtime->socket, &path->at, packets, length, size);
+	runtime_send(link->runtime, &path->at, packets, length, size);
 	peer_session_sent(link->session, runtime_now_ns());
 }
 
@@ -135,8 +140,8 @@ static bool is_for(const struct connection *connection, const uint8_t *id)
 	return connection->quic && !memcmp(connection->id, id, QUIC_ID_SIZE);
 }
 
-void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t *packet,
-		 size_t length, uint64_t now_ns)
+void link_packet(struct link *link, const struct stun_endpoint *from, const uint8_t *id, bool first,
+		 const uint8_t *packet, size_t length, uint64_t now_ns)
 {
 	struct connection *connection = &link->connection[quic_slot(id) & 1];
 
@@ -152,9 +157,50 @@ void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t
 	}
 	if (!connection->quic || !quic_receive(connection->quic, packet, length, now_ns))
 		return;
-	peer_session_heard(link->session);
+	peer_session_heard(link->session, from);
 	if (index_of(connection) == link->active)
 		link->silent_ns = 0;
+}
+
+/* --- the relay */
+
+/* Lets the bindings end that the link does not use. They do within a minute. */
+static void release_relays(struct link *link, uint64_t now_ns)
+{
+	const struct peer_session_remote *remote;
+	unsigned int i, count;
+
+	remote = peer_session_remotes(link->session, &count);
+	for (i = 0; i < count; i++)
+		if (remote[i].kind == PEER_SESSION_REMOTE_RELAYED && !remote[i].selected)
+			peer_client_hold_relay(link->runtime->client, &remote[i].at, false, now_ns);
+}
+
+/* Keeps the binding that is used, and no other one if there is a path. */
+static void hold_relay(struct link *link, uint64_t now_ns)
+{
+	const struct peer_session_remote *path = peer_session_path(link->session);
+
+	link->relayed = path && path->kind == PEER_SESSION_REMOTE_RELAYED;
+	if (link->relayed)
+		peer_client_hold_relay(link->runtime->client, &path->at, true, now_ns);
+	if (path)
+		release_relays(link, now_ns);
+}
+
+bool link_relay(struct link *link, const struct peer_client_event *event, uint64_t now_ns)
+{
+	bool bound = event->kind == PEER_CLIENT_RELAYED;
+
+	if (!memcmp(event->session_id, peer_session_introduction(link->session)->id,
+		    sizeof(event->session_id)))
+		link->relay_code = bound ? 0 : event->code;
+	if (!bound)
+		peer_session_lose_relay(link->session, &event->relay, now_ns);
+	else if (!peer_session_set_relay(link->session, event->session_id, &event->relay, now_ns))
+		return false;
+	hold_relay(link, now_ns);
+	return bound;
 }
 
 /* --- life */
@@ -162,7 +208,10 @@ void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t
 int link_new(struct link **link, struct runtime *runtime, const struct introduction *introduction,
 	     unsigned int slot, uint64_t now_ns)
 {
-	struct peer_session_options options = { .random = on_random };
+	struct peer_session_options options = { .random = on_random,
+						.relay = runtime->relay,
+						.interval_ns = runtime->interval_ns,
+						.searches_full_ns = &runtime->searches_full_ns };
 	struct link *created = calloc(1, sizeof(*created));
 	int result;
 
@@ -185,6 +234,11 @@ int link_new(struct link **link, struct runtime *runtime, const struct introduct
 
 void link_free(struct link *link, uint64_t now_ns)
 {
+	const struct peer_session_remote *path = peer_session_path(link->session);
+
+	release_relays(link, now_ns);
+	if (path && path->kind == PEER_SESSION_REMOTE_RELAYED)
+		peer_client_hold_relay(link->runtime->client, &path->at, false, now_ns);
 	connection_close(&link->connection[0], now_ns);
 	connection_close(&link->connection[1], now_ns);
 	peer_session_free(link->session);
@@ -193,6 +247,7 @@ void link_free(struct link *link, uint64_t now_ns)
 
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns)
 {
+	release_relays(link, now_ns);
 	peer_session_introduce(link->session, introduction, now_ns);
 }
 
@@ -212,8 +267,9 @@ static void log_path(const struct link *link)
 	log_begin(&line, LOG_LEVEL_INFO, path ? "path" : "path lost");
 	log_field(&line, "peer", "%s", link->name);
 	if (path) {
-		log_field(&line, "address", "%s",
-			  addr_format_port(&path->at.addr, path->at.port_be, text));
+		if (path->kind != PEER_SESSION_REMOTE_RELAYED)
+			log_field(&line, "address", "%s",
+				  addr_format_port(&path->at.addr, path->at.port_be, text));
 		log_field(&line, "kind", "%s", peer_session_remote_kinds[path->kind]);
 		log_field(&line, "rtt_ms", "%.1f", (double)path->rtt_ns / 1e6);
 	}
@@ -225,11 +281,30 @@ static void on_path(struct link *link, uint64_t now_ns)
 	struct connection *connection = &link->connection[link->active];
 
 	log_path(link);
+	hold_relay(link, now_ns);
 	if (!peer_session_path(link->session) || !connection->quic)
 		return;
 	quic_path_changed(connection->quic, now_ns);
-	if (link->ready && link->initiator)
-		link->silent_ns = now_ns + SILENT_NS;
+	if (!link->ready || !link->initiator)
+		return;
+	link->silent_ns = now_ns + SILENT_NS;
+	link->silent_packets = 0;
+}
+
+/* Sends another packet on the new path, whose answer is still missing, or gives up. */
+static void ask_again(struct link *link, uint64_t now_ns)
+{
+	const struct peer_session_remote *path = peer_session_path(link->session);
+	struct quic *quic = link->connection[link->active].quic;
+
+	link->silent_ns = now_ns + SILENT_NS;
+	/* what is silent may be the path */
+	if (!path || !quic || now_ns - path->consent_ns > SILENT_CHECK_NS)
+		link->silent_packets = 0;
+	else if (link->silent_packets++ == SILENT_PACKETS)
+		link_over(link, "the other peer does not know the connection any more");
+	else
+		quic_path_changed(quic, now_ns);
 }
 
 /* Says at which addresses the other peer was not reached, and why. */
@@ -244,14 +319,20 @@ static void describe_failure(struct link *link)
 	for (i = 0; i < count; i++) {
 		log_begin(&line, LOG_LEVEL_INFO, "candidate failed");
 		log_field(&line, "peer", "%s", link->name);
-		log_field(&line, "address", "%s",
-			  addr_format_port(&remote[i].at.addr, remote[i].at.port_be, text));
+		if (remote[i].kind != PEER_SESSION_REMOTE_RELAYED)
+			log_field(&line, "address", "%s",
+				  addr_format_port(&remote[i].at.addr, remote[i].at.port_be, text));
 		log_field(&line, "kind", "%s", peer_session_remote_kinds[remote[i].kind]);
 		log_field(&line, "reason", "%s", peer_session_reasons[remote[i].reason]);
 		log_end(&line);
 	}
-	link_over(link, link->reported ? "the path is lost, and no other one was found"
-				       : "no direct path was found");
+	if (!link->relay_code)
+		link_over(link, link->reported ? "the path is lost, and no other one was found"
+					       : "no path was found");
+	else if (link->relay_code == 486)
+		link_over(link, "no direct path was found, and the server relays no more sessions");
+	else
+		link_over(link, "no direct path was found, and the relay of the server fails");
 }
 
 static void session_update(struct link *link, uint64_t now_ns)
@@ -271,13 +352,16 @@ static void session_update(struct link *link, uint64_t now_ns)
 		peer_client_refresh(runtime->client, now_ns);
 	if (events & PEER_SESSION_WANTS_INTRODUCTION)
 		peer_client_connect(runtime->client, link->name, now_ns);
+	if (events & PEER_SESSION_WANTS_RELAY)
+		peer_client_relay(runtime->client, peer_session_introduction(link->session),
+				  now_ns);
 	if (events & PEER_SESSION_ENDED) {
 		describe_failure(link);
 		peer_client_report(runtime->client, peer_session_introduction(link->session),
 				   SLUICE_RENDEZVOUS_FAILED, now_ns);
 	}
 	while ((size = peer_session_send(link->session, buffer, &to, now_ns)))
-		peer_socket_send(&runtime->socket, &to, buffer, size, size);
+		runtime_send(runtime, &to, buffer, size, size);
 }
 
 /* The handshake of the active connection is over: the other peer is the one that it claims to be.
@@ -291,7 +375,9 @@ static void became_ready(struct link *link, uint64_t now_ns)
 	connection_close(&link->connection[!link->active], now_ns);
 	if (!link->reported)
 		peer_client_report(runtime->client, peer_session_introduction(link->session),
-				   SLUICE_RENDEZVOUS_DIRECT_UDP, now_ns);
+				   link->relayed ? SLUICE_RENDEZVOUS_RELAYED
+						 : SLUICE_RENDEZVOUS_DIRECT_UDP,
+				   now_ns);
 	link->reported = true;
 	runtime->ready(runtime->arg, link);
 }
@@ -331,7 +417,7 @@ void link_update(struct link *link, uint64_t now_ns)
 		quic_flush(active->quic, now_ns);
 	}
 	if (link->silent_ns && now_ns >= link->silent_ns)
-		link_over(link, "the other peer does not know the connection any more");
+		ask_again(link, now_ns);
 }
 
 uint64_t link_due_ns(const struct link *link)

@@ -28,11 +28,15 @@ struct link {
 	unsigned int slot;
 	bool initiator; /* and so the client of QUIC */
 	struct connection connection[2];
-	unsigned int active; /* index of the connection that is used */
-	bool ready;	     /* it is */
-	bool reported;	     /* the outcome, to the server */
-	uint64_t silent_ns; /* when the connection is given up unless something arrives; 0: never */
-	char end[192];	    /* why it is over; empty: it is not */
+	unsigned int active;	 /* index of the connection that is used */
+	bool ready;		 /* it is */
+	bool reported;		 /* the outcome, to the server */
+	bool relayed;		 /* the path is a channel of the relay */
+	unsigned int relay_code; /* why there is none for the latest introduction; 0 */
+	/* Until QUIC has answered on a new path; 0: it has. */
+	uint64_t silent_ns;
+	unsigned int silent_packets; /* that it did not answer */
+	char end[192];		     /* why it is over; empty: it is not */
 };
 
 /* Returns 0, -ENOMEM, or -EINVAL for an introduction with a weak key. */
@@ -41,9 +45,15 @@ int link_new(struct link **link, struct runtime *runtime, const struct introduct
 void link_free(struct link *link, uint64_t now_ns);
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns);
 
+/*
+ * A channel of the relay was bound, or has ended. Returns true if it was bound for an introduction
+ * of this link.
+ */
+bool link_relay(struct link *link, const struct peer_client_event *event, uint64_t now_ns);
+
 /* Takes a QUIC packet from an address that the session knows. */
-void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t *packet,
-		 size_t length, uint64_t now_ns);
+void link_packet(struct link *link, const struct stun_endpoint *from, const uint8_t *id, bool first,
+		 const uint8_t *packet, size_t length, uint64_t now_ns);
 /* Does what is due, and sends what can be sent. link->end is set if the link is over. */
 void link_update(struct link *link, uint64_t now_ns);
 uint64_t link_due_ns(const struct link *link);

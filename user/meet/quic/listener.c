@@ -3,6 +3,7 @@
 
 #include "base/addr.h"
 #include "meet/quic/udp_io.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>

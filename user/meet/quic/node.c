@@ -4,13 +4,10 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "meet/peer/gather.h"
+#include "base/rate.h"
 #include "meet/quic/quic.h"
-#include "meet/rendezvous/endpoints.h"
 
 #include <errno.h>
-#include <linux/rtnetlink.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -26,9 +23,13 @@ static void on_random(void *buffer, size_t size, void *arg)
 
 /* --- whom the peer trusts */
 
+/* Lines for refused peers: one in ten seconds, and ten at once. */
+#define REFUSAL_NS	  10000000000ULL
+#define REFUSALS_BURST_NS (10 * REFUSAL_NS)
+
 static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incoming, void *arg)
 {
-	const struct node *node = arg;
+	struct node *node = arg;
 	const struct peer *peer = peers_find(&node->known, name, strlen(name));
 	struct log_line line;
 	const char *reason = NULL;
@@ -42,10 +43,18 @@ static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incomin
 		reason = "unknown peer";
 	if (!reason)
 		return true;
+	/* a server can send introductions without end */
+	if (!rate_take(&node->refusals_full_ns, REFUSAL_NS, REFUSALS_BURST_NS, runtime_now_ns())) {
+		node->refusals_unlogged++;
+		return false;
+	}
 	log_begin(&line, LOG_LEVEL_WARNING, "peer refused");
 	log_field(&line, "peer", "%s", name);
 	log_field(&line, "reason", "%s", reason);
+	if (node->refusals_unlogged)
+		log_field(&line, "unlogged", "%u", node->refusals_unlogged);
 	log_end(&line);
+	node->refusals_unlogged = 0;
 	return false;
 }
 
@@ -119,25 +128,6 @@ static int read_secret(struct node *node, struct err *err)
 
 /* --- the servers */
 
-static int resolve(const struct peer_server *server, bool ip6, struct stun_endpoint *at,
-		   struct err *err)
-{
-	const struct addrinfo want = { .ai_family = ip6 ? AF_UNSPEC : AF_INET,
-				       .ai_socktype = SOCK_DGRAM,
-				       .ai_flags = AI_ADDRCONFIG };
-	struct addrinfo *found = NULL;
-	union any_sockaddr addr;
-	int result = getaddrinfo(server->host, server->port, &want, &found);
-
-	if (result)
-		return err_set(err, EXIT_ERROR, EHOSTUNREACH, "--server %s: %s", server->host,
-			       result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
-	memcpy(&addr, found->ai_addr, found->ai_addrlen);
-	endpoint_from_sockaddr(at, &addr);
-	freeaddrinfo(found);
-	return 0;
-}
-
 static int new_client(struct node *node, struct err *err)
 {
 	const struct peer_identity *identity = node->identity;
@@ -152,8 +142,8 @@ static int new_client(struct node *node, struct err *err)
 	for (i = 0; i < identity->servers && !result; i++) {
 		memcpy(options.server[i].key,
 		       identity->server_key[identity->server_keys == 1 ? 0 : i], KEY_SIZE);
-		result = resolve(&identity->server[i], node->runtime.socket.ip6,
-				 &options.server[i].at, err);
+		result = node_resolve(&identity->server[i], node->runtime.socket.ip6,
+				      &options.server[i].at, err);
 	}
 	if (result)
 		return result;
@@ -165,20 +155,6 @@ static int new_client(struct node *node, struct err *err)
 			       "--server-key: that of %s is a key of small order",
 			       identity->server[weak].host);
 	return result ? err_set(err, EXIT_ERROR, -result, "out of memory") : 0;
-}
-
-static void set_candidates(struct node *node)
-{
-	struct candidate candidates[CANDIDATES_MAX];
-	struct err err = { 0 };
-	int count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
-				node->runtime.socket.ip6, &err);
-
-	if (count < 0)
-		log_err(&err);
-	else
-		peer_client_set_candidates(node->runtime.client, candidates, (unsigned int)count,
-					   runtime_now_ns());
 }
 
 static const char *server_name(const struct node *node, unsigned int server)
@@ -217,6 +193,24 @@ static void introduced(struct node *node, const struct introduction *introductio
 	node->by_slot[slot] = link;
 }
 
+/* A channel of the relay belongs to the link with that introduction, or to one that has ended. */
+static void on_relay(struct node *node, const struct peer_client_event *event)
+{
+	struct log_line line;
+	struct link *link;
+
+	if (event->kind == PEER_CLIENT_RELAY_ENDED) {
+		log_begin(&line, LOG_LEVEL_DEBUG, "relay ended");
+		log_field(&line, "server", "%s", server_name(node, event->server));
+		log_field(&line, "reason", "%s", peer_client_code_text(event->code));
+		log_end(&line);
+	}
+	for (link = node->links; link; link = link->next)
+		if (link_relay(link, event, runtime_now_ns()))
+			return;
+	peer_client_hold_relay(node->runtime.client, &event->relay, false, runtime_now_ns());
+}
+
 static void on_event(struct node *node, const struct peer_client_event *event)
 {
 	char text[ADDR_TEXT_MAX];
@@ -230,20 +224,19 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 			  addr_format_port(&event->mapped.addr, event->mapped.port_be, text));
 		log_field(&line, "nat", "%s", event->behind_nat ? "yes" : "no");
 		log_end(&line);
+		node_server_registered(node, event->server);
 		if (!node->registered && node->hooks.registered)
 			node->hooks.registered(node->runtime.arg);
 		node->registered = true;
 		break;
 	case PEER_CLIENT_SERVER_SILENT:
+		node_server_warn(node, event->server,
+				 peer_client_code_text(PEER_CLIENT_CODE_SILENT));
+		node_server_silent(node, event->server);
+		break;
 	case PEER_CLIENT_REFUSED:
-		log_begin(&line, LOG_LEVEL_WARNING, "not registered");
-		log_field(&line, "server", "%s", server_name(node, event->server));
-		log_field(&line, "reason", "%s",
-			  peer_client_code_text(event->kind == PEER_CLIENT_REFUSED
-							? event->code
-							: PEER_CLIENT_CODE_SILENT));
-		log_end(&line);
-		if (event->kind == PEER_CLIENT_REFUSED && node->hooks.refused)
+		node_server_warn(node, event->server, peer_client_code_text(event->code));
+		if (node->hooks.refused)
 			node->hooks.refused(node->runtime.arg, event->code);
 		break;
 	case PEER_CLIENT_INTRODUCED:
@@ -252,6 +245,10 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 	case PEER_CLIENT_CONNECT_FAILED:
 		if (node->hooks.connect_failed)
 			node->hooks.connect_failed(node->runtime.arg, event->code);
+		break;
+	case PEER_CLIENT_RELAYED:
+	case PEER_CLIENT_RELAY_ENDED:
+		on_relay(node, event);
 		break;
 	case PEER_CLIENT_UNREGISTERED:
 		break;
@@ -272,7 +269,7 @@ static void client_update(struct node *node)
 		on_event(node, &event);
 	explicit_bzero(&event, sizeof(event));
 	while ((size = peer_client_send(node->runtime.client, buffer, &to, now_ns)))
-		peer_socket_send(&node->runtime.socket, &to, buffer, size, size);
+		runtime_send(&node->runtime, &to, buffer, size, size);
 }
 
 static void links_update(struct node *node)
@@ -289,6 +286,13 @@ static void links_update(struct node *node)
 		node->by_slot[link->slot] = NULL;
 		node->hooks.over(node->runtime.arg, link);
 		link_free(link, runtime_now_ns());
+	}
+	/* another one is the first to take from what they share */
+	link = node->links;
+	if (link && link->next) {
+		node->links = link->next;
+		link->next = NULL;
+		*at = link;
 	}
 }
 
@@ -325,96 +329,6 @@ void node_update(void *arg)
 	arm(node);
 }
 
-/* --- datagrams */
-
-static void on_quic(struct node *node, const struct stun_endpoint *from, const uint8_t *packet,
-		    size_t length)
-{
-	const uint8_t *id;
-	struct link *link;
-	bool first;
-
-	id = quic_destination(packet, length, &first);
-	if (!id)
-		return;
-	if (first)
-		for (link = node->links; link; link = link->next)
-			if (!memcmp(peer_session_introduction(link->session)->id, id,
-				    QUIC_ID_SIZE)) {
-				if (peer_session_knows(link->session, from))
-					link_packet(link, id, true, packet, length,
-						    runtime_now_ns());
-				return;
-			}
-	link = quic_slot(id) / 2 < NODE_LINKS_MAX ? node->by_slot[quic_slot(id) / 2] : NULL;
-	if (link && peer_session_knows(link->session, from))
-		link_packet(link, id, false, packet, length, runtime_now_ns());
-}
-
-/* RFC 9443: the first byte distinguishes them. */
-static void on_datagram(void *arg, const struct stun_endpoint *from, const uint8_t *data,
-			size_t length)
-{
-	struct node *node = arg;
-	struct stun_message message;
-	struct link *link;
-
-	if (data[0] >= 64) {
-		on_quic(node, from, data, length);
-		return;
-	}
-	if (stun_parse(data, length, &message) ||
-	    peer_client_receive(node->runtime.client, from, &message, runtime_now_ns()))
-		return;
-	for (link = node->links; link; link = link->next)
-		if (peer_session_owns(link->session, &message)) {
-			peer_session_receive(link->session, from, &message, runtime_now_ns());
-			return;
-		}
-}
-
-static void on_readable(void *arg)
-{
-	struct node *node = arg;
-
-	peer_socket_read(&node->runtime.socket, on_datagram, node);
-	node_update(node);
-}
-
-/* --- the network of this host */
-
-static void on_network(void *arg)
-{
-	struct node *node = arg;
-	struct link *link;
-	char buffer[8192];
-
-	while (recv(node->watched_fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
-		;
-	set_candidates(node);
-	peer_client_refresh(node->runtime.client, runtime_now_ns());
-	for (link = node->links; link; link = link->next)
-		peer_session_network_changed(link->session, runtime_now_ns());
-	node_update(node);
-}
-
-/* Without it, a change is noticed when checks fail. */
-static void watch_network(struct node *node)
-{
-	struct sockaddr_nl groups = { .nl_family = AF_NETLINK,
-				      .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-						   RTMGRP_IPV4_ROUTE };
-
-	node->watched_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-				  NETLINK_ROUTE);
-	if (node->watched_fd >= 0 &&
-	    (bind(node->watched_fd, (struct sockaddr *)&groups, sizeof(groups)) ||
-	     loop_read(node->runtime.loop, node->watched_fd, on_network, node))) {
-		close(node->watched_fd);
-		node->watched_fd = -1;
-	}
-}
-
 /* --- life */
 
 /* Connections and flows take a descriptor each. */
@@ -433,8 +347,14 @@ int node_open(struct node *node, struct err *err)
 	int result;
 
 	raise_files();
-	node->runtime.socket.fd = node->watched_fd = -1;
+	node->runtime.socket.fd = node->network.fd = node->lookup_fd[0] = node->lookup_fd[1] = -1;
 	node->runtime.update = node_update;
+	node->runtime.interval_ns = node->identity->keepalive_s * 1000000000ULL;
+	node->runtime.tcp_only = node->identity->transport == PEER_TRANSPORT_TCP;
+	node->runtime.relay = node->identity->relay_only || node->runtime.tcp_only
+				      ? PEER_SESSION_RELAY_ONLY
+			      : node->identity->direct_only ? PEER_SESSION_RELAY_NEVER
+							    : PEER_SESSION_RELAY_LAST;
 	node->runtime.update_arg = node;
 	result = read_secret(node, err);
 	if (!result)
@@ -449,15 +369,19 @@ int node_open(struct node *node, struct err *err)
 	if (!result)
 		result = quic_endpoint_new(&node->runtime.endpoint);
 	if (!result)
-		result = loop_read(node->runtime.loop, node->runtime.socket.fd, on_readable, node);
+		result = loop_read(node->runtime.loop, node->runtime.socket.fd, node_readable,
+				   node);
 	if (!result)
 		node->timer = loop_timer(node->runtime.loop, false, node_update, node);
 	if (!result && !node->timer)
 		result = -ENOMEM;
+	if (!result)
+		result = node_servers_open(node);
+	if (!result)
+		result = node_lookups_open(node);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
-	watch_network(node);
-	set_candidates(node);
+	node_network_watch(node);
 	node_update(node);
 	return 0;
 }
@@ -478,13 +402,14 @@ void node_close(struct node *node)
 		peer_client_stop(node->runtime.client, runtime_now_ns());
 		while ((size = peer_client_send(node->runtime.client, buffer, &to,
 						runtime_now_ns())))
-			peer_socket_send(&node->runtime.socket, &to, buffer, size, size);
+			runtime_send(&node->runtime, &to, buffer, size, size);
 	}
+	node_servers_close(node);
 	peer_client_free(node->runtime.client);
 	loop_free(node->runtime.loop);
 	quic_endpoint_free(node->runtime.endpoint);
-	if (node->watched_fd >= 0)
-		close(node->watched_fd);
+	node_network_close(node);
+	node_lookups_close(node);
 	peer_socket_close(&node->runtime.socket);
 	peers_free(&node->known);
 	explicit_bzero(node->runtime.secret, sizeof(node->runtime.secret));

@@ -8,7 +8,9 @@
 #include "meet/key.h"
 #include "meet/peer/client.h"
 #include "meet/peer/service.h"
+#include "meet/peer/session_view.h"
 #include "meet/quic/quic.h"
+#include "meet/quic/server_stream.h"
 #include "meet/quic/socket.h"
 
 struct link;
@@ -19,6 +21,12 @@ struct runtime {
 	struct quic_endpoint *endpoint;
 	struct peer_client *client;
 	uint8_t secret[KEY_SIZE]; /* own private key */
+	enum peer_session_relay relay;
+	uint64_t searches_full_ns; /* of all links */
+	uint64_t interval_ns;	   /* of keepalives */
+	/* To the servers; NULL, or not connected: UDP, unless tcp_only. */
+	struct server_stream *stream[PEER_CLIENT_SERVERS_MAX];
+	bool tcp_only;
 	/* What this peer exposes. */
 	const struct service *services;
 	unsigned int service_count;
@@ -32,6 +40,13 @@ struct runtime {
 	loop_fn ended;
 	void *arg;
 };
+
+/*
+ * Sends datagrams of @size bytes each, the last of which may be shorter: to an address, to a server
+ * by the transport that it is reached by, or through a relay.
+ */
+void runtime_send(struct runtime *runtime, const struct stun_endpoint *to, const void *data,
+		  size_t length, size_t size);
 
 static inline uint64_t runtime_now_ns(void)
 {

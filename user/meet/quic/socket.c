@@ -2,7 +2,9 @@
 #include "meet/quic/socket.h"
 
 #include "base/addr.h"
+#include "meet/channel.h"
 #include "meet/quic/udp_io.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <string.h>
@@ -114,4 +116,26 @@ void peer_socket_send(struct peer_socket *socket, const struct stun_endpoint *to
 	}
 	socket->dropped += udp_io_write(socket->fd, &socket->segments, &addr, addr_size, data,
 					length, size, WAIT_MS);
+}
+
+void peer_socket_send_channel(struct peer_socket *socket, const struct stun_endpoint *server,
+			      uint16_t channel, const void *data, size_t length, size_t size)
+{
+	static uint8_t framed[65507]; /* what IPv4 permits to send at once */
+	const uint8_t *from = data;
+	size_t used = 0, part;
+
+	for (; length; from += part, length -= part) {
+		part = length < size ? length : size;
+		if (used + SLUICE_CHANNEL_HEADER + part > sizeof(framed)) {
+			peer_socket_send(socket, server, framed, used,
+					 SLUICE_CHANNEL_HEADER + size);
+			used = 0;
+		}
+		channel_put_header(framed + used, channel, part);
+		memcpy(framed + used + SLUICE_CHANNEL_HEADER, from, part);
+		used += SLUICE_CHANNEL_HEADER + part;
+	}
+	if (used)
+		peer_socket_send(socket, server, framed, used, SLUICE_CHANNEL_HEADER + size);
 }

@@ -29,6 +29,12 @@ in_port_t peer_socket_port(const struct peer_socket *socket);
 
 /* Calls fn for the datagrams that are here, of a bounded number of reads. */
 void peer_socket_read(struct peer_socket *socket, peer_socket_fn fn, void *arg);
+/*
+ * Sends datagrams of @size bytes each, the last of which may be shorter, in packets of ChannelData
+ * to a server, whose header has this channel.
+ */
+void peer_socket_send_channel(struct peer_socket *socket, const struct stun_endpoint *server,
+			      uint16_t channel, const void *data, size_t length, size_t size);
 /* Sends datagrams of @size bytes each, the last of which may be shorter. */
 void peer_socket_send(struct peer_socket *socket, const struct stun_endpoint *to, const void *data,
 		      size_t length, size_t size);

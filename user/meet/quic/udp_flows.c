@@ -7,8 +7,10 @@
 #include "base/log.h"
 #include "meet/quic/drops.h"
 #include "meet/quic/udp_io.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>

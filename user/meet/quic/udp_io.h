@@ -6,7 +6,7 @@
 #ifndef SLUICE_MEET_QUIC_UDP_IO_H
 #define SLUICE_MEET_QUIC_UDP_IO_H
 
-#include "meet/rendezvous/endpoints.h"
+#include "net/sockaddr.h"
 
 #include <stdbool.h>
 #include <stddef.h>

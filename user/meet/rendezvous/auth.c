@@ -12,7 +12,7 @@
 
 #define MS_NS 1000000ULL
 
-static void challenge(const struct request *request, unsigned int code)
+void request_challenge(const struct request *request, unsigned int code)
 {
 	struct reply reply;
 	char nonce[NONCE_SIZE];
@@ -35,7 +35,7 @@ bool request_authenticate(struct request *request)
 	int age;
 
 	if (stun_get(request->message, SLUICE_STUN_NONCE, &nonce, &length)) {
-		challenge(request, 401);
+		request_challenge(request, 401);
 		return false;
 	}
 	age = length == NONCE_SIZE
@@ -43,7 +43,7 @@ bool request_authenticate(struct request *request)
 				    path_transport(request->path), request->now_ns / MS_NS)
 		      : -EKEYREJECTED;
 	if (age < 0) {
-		challenge(request, 438);
+		request_challenge(request, 438);
 		return false;
 	}
 	if (stun_get(request->message, SLUICE_STUN_USERNAME, &name, &length)) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meet/rendezvous/budget.h"
 
-#include "meet/rendezvous/prefix.h"
+#include "base/rate.h"
+#include "net/prefix.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -26,22 +27,13 @@ void budget_free(struct budget *budget)
 	free(budget);
 }
 
-/*
- * The generic cell rate algorithm: an entry is the time at which its budget is full again, so that
- * it needs one number, and none is updated as time passes.
- */
 bool budget_take(struct budget *budget, const struct in6_addr *addr, uint64_t now_ns)
 {
 	const __u64 prefix = prefix_of(addr);
 	uint64_t *due = &budget->due_ns[sluice_siphash(&budget->key, &prefix, 1) % BUDGET_ENTRIES];
-	uint64_t from = *due > now_ns ? *due : now_ns;
 
-	if (!budget->interval_ns)
-		return true;
-	if (from + budget->interval_ns > now_ns + BUDGET_BURST * SECOND_NS)
-		return false;
-	*due = from + budget->interval_ns;
-	return true;
+	return !budget->interval_ns ||
+	       rate_take(due, budget->interval_ns, BUDGET_BURST * SECOND_NS, now_ns);
 }
 
 unsigned int budget_spent(const struct budget *budget, uint64_t now_ns)

@@ -24,7 +24,17 @@ struct listener {
 };
 
 /* Returns the address of a listener that has this role. */
-struct stun_endpoint listener_address(const struct listener *listener, unsigned int role);
+static inline struct stun_endpoint listener_address(const struct listener *listener,
+						    unsigned int role)
+{
+	struct stun_endpoint at = listener->at;
+
+	if (role & SOCKET_OTHER_ADDR)
+		at.addr = listener->alternate.addr;
+	if (role & SOCKET_OTHER_PORT)
+		at.port_be = listener->alternate.port_be;
+	return at;
+}
 
 /*
  * What answers short refreshes in the place of the server, so that it is not called: the XDP
@@ -38,11 +48,18 @@ struct server_fast_path {
 	void *arg;
 };
 
+/* The limits of the relay. Rates are in bytes a second; 0: no limit. */
+struct server_relay {
+	uint32_t pairs; /* that are relayed at a time; 0: none */
+	uint64_t peer_rate, rate;
+};
+
 struct server_config {
 	struct server_fast_path fast_path;
 	struct listener listener[LISTENERS_MAX];
 	unsigned int listeners;
 	struct store_limits limits;
+	struct server_relay relay;
 	uint32_t rate;	   /* answers a second to an unauthenticated prefix; 0: no limit */
 	uint32_t port_min; /* of a candidate */
 	uint8_t secret[KEY_SIZE];

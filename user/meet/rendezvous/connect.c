@@ -3,6 +3,7 @@
  * connect, introduce and report. The server introduces A to B, and once B has confirmed, B to A.
  * It repeats nothing on its own: A repeats its request until it has the response.
  */
+#include "base/rate.h"
 #include "meet/rendezvous/request.h"
 
 #include <errno.h>
@@ -16,11 +17,9 @@
 /* Bounds what a peer can make another one wait. */
 #define DELAY_MAX_MS 2000U
 
-static const uint16_t known_connect[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE,
-					  SLUICE_STUN_PADDING, SLUICE_RENDEZVOUS_PEER_NAME,
+static const uint16_t known_connect[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_PEER_NAME,
 					  SLUICE_RENDEZVOUS_EPHEMERAL_KEY };
-static const uint16_t known_report[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE,
-					 SLUICE_STUN_PADDING, SLUICE_RENDEZVOUS_SESSION_ID,
+static const uint16_t known_report[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_SESSION_ID,
 					 SLUICE_RENDEZVOUS_OUTCOME };
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
@@ -82,15 +81,10 @@ static void reply_connected(struct server *server, const struct session *session
 	reply_to_peer(&reply, server, session->peer[SESSION_FROM]);
 }
 
-/* The same algorithm as that of budget.c. A new registration brings no new budget. */
+/* A new registration brings no new budget. */
 static bool take_connect(struct peer *from, uint64_t now_ns)
 {
-	uint64_t at = from->connects_due_ns > now_ns ? from->connects_due_ns : now_ns;
-
-	if (at + SECOND_NS > now_ns + CONNECTS_BURST * SECOND_NS)
-		return false;
-	from->connects_due_ns = at + SECOND_NS;
-	return true;
+	return rate_take(&from->connects_due_ns, SECOND_NS, CONNECTS_BURST * SECOND_NS, now_ns);
 }
 
 /*

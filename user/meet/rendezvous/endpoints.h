@@ -6,9 +6,6 @@
 #include "base/err.h"
 #include "meet/rendezvous/server.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 /* One address of the server. */
 struct endpoint {
 	int udp_fd, tcp_fd; /* -1: none */
@@ -33,17 +30,5 @@ void endpoints_close(struct endpoints *endpoints);
 /* Finds the endpoint of a listener that has this role. */
 const struct endpoint *endpoints_find(const struct endpoints *endpoints, uint8_t listener,
 				      uint8_t role);
-
-union any_sockaddr {
-	struct sockaddr sa;
-	struct sockaddr_in ip4;
-	struct sockaddr_in6 ip6;
-};
-
-/* Converts; returns the length. @ifindex: of a link-local address. */
-socklen_t endpoint_to_sockaddr(const struct stun_endpoint *endpoint, uint32_t ifindex,
-			       union any_sockaddr *addr);
-/* Returns the link of a link-local address, else 0. */
-uint32_t endpoint_from_sockaddr(struct stun_endpoint *endpoint, const union any_sockaddr *addr);
 
 #endif

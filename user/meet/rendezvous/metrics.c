@@ -27,6 +27,10 @@ static void add_limits(struct metrics *metrics, const struct status *status)
 		      server_sessions(status->server));
 	metrics_gauge(metrics, "sluice_rendezvous_sessions_limit", NULL, "the limit of these",
 		      SESSIONS_MAX);
+	metrics_gauge(metrics, "sluice_rendezvous_relays", NULL,
+		      "sessions that have a binding of the relay", server_relays(status->server));
+	metrics_gauge(metrics, "sluice_rendezvous_relays_limit", NULL, "the limit of these",
+		      status->options->max_relays);
 	metrics_gauge(metrics, "sluice_rendezvous_connections", NULL, "TCP connections",
 		      tcp_connections(status->tcp));
 	metrics_gauge(metrics, "sluice_rendezvous_connections_limit", NULL,
@@ -93,7 +97,13 @@ int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loo
 int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
 			     const struct endpoints *endpoints, struct err *err)
 {
-	return metrics->server ? self_check_start(&metrics->check, loop, endpoints, err) : 0;
+	int result;
+
+	if (!metrics->server && !metrics->status->options->until_eof)
+		return 0;
+	result = self_check_start(&metrics->check, loop, endpoints, err);
+	/* a daemon gets no reports then */
+	return metrics->server ? result : 0;
 }
 
 void rendezvous_metrics_close(struct rendezvous_metrics *metrics)

@@ -13,10 +13,12 @@
 #define SOCKET_ROLES	  4
 
 struct registration;
+struct relay_leg;
 
 /* A TCP connection. */
 struct stream {
 	struct registration *registration; /* that has been made on it; NULL: none */
+	struct relay_leg *relay_legs;	   /* that are bound to it */
 };
 
 struct path {

@@ -14,10 +14,8 @@
 #define MS_NS	  1000000ULL
 #define KEY_LABEL "sluice refresh 1"
 
-static const uint16_t known[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE, SLUICE_STUN_PADDING,
-				  SLUICE_RENDEZVOUS_CANDIDATE };
-static const uint16_t known_unregister[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE,
-					     SLUICE_STUN_PADDING, SLUICE_RENDEZVOUS_REGISTRATION };
+static const uint16_t known[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_CANDIDATE };
+static const uint16_t known_unregister[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_REGISTRATION };
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
 static struct sluice_rendezvous_id id_of(const struct registration *registration)
@@ -249,6 +247,7 @@ void unregister_request(const struct request *request)
 			return;
 		}
 		store_remove(server->store, registration);
+		relays_of_peer_end(&server->relays, request->peer);
 		count(server, COUNT_unregistered);
 	}
 	reply_begin(&reply, request, SLUICE_STUN_SUCCESS);

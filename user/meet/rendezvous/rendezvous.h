@@ -28,8 +28,9 @@ struct rendezvous_options {
 	const char *name;
 	__u32 max_peers, max_prefix, max_connections;
 	__u32 rate, port_min;
-	struct metrics_address metrics; /* port_be 0: none */
-	bool until_eof;			/* the standard input replaces signals */
+	__u32 max_relays, relay_peer_rate, relay_rate; /* rates in kB a second */
+	struct metrics_address metrics;		       /* port_be 0: none */
+	bool until_eof;				       /* the standard input replaces signals */
 };
 
 extern const struct opt rendezvous_opts[];

@@ -6,6 +6,7 @@
 #include "meet/rendezvous/budget.h"
 #include "meet/rendezvous/config.h"
 #include "meet/rendezvous/counters.h"
+#include "meet/rendezvous/relay.h"
 #include "meet/rendezvous/session.h"
 
 struct server {
@@ -13,6 +14,7 @@ struct server {
 	struct peers peers;
 	struct store *store;
 	struct sessions sessions;
+	struct relays relays;
 	struct budget *budget;
 	uint8_t nonce_key[KEY_SIZE];
 	uint8_t public_key[KEY_SIZE];
@@ -71,14 +73,27 @@ void register_request(const struct request *request);
 void unregister_request(const struct request *request);
 void connect_request(const struct request *request);
 void report_request(const struct request *request);
+/* Binds a channel of the relay, or refreshes its binding. */
+void bind_request(const struct request *request);
 /* A response to the introduction that the server has sent. */
 void introduce_response(const struct request *response);
+/* Passes a ChannelData message on. An unbound source gets no answer. */
+void relay_receive(struct server *server, const struct path *path, const void *message,
+		   size_t length, uint64_t now_ns);
+
+/*
+ * What each authenticated request may have besides the attributes of its method. PADDING, of any
+ * content, makes a request without a nonce as long as the challenge that answers it.
+ */
+#define AUTH_ATTRIBUTES SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE, SLUICE_STUN_PADDING
 
 /*
  * Authenticates the request of a peer: sets its peer, key and nonce_age_ms. Returns false after an
  * error response.
  */
 bool request_authenticate(struct request *request);
+/* Sends an error response with a fresh nonce. */
+void request_challenge(const struct request *request, unsigned int code);
 /*
  * Returns the registration that the authenticated request comes from, by its source; NULL after an
  * error response.

@@ -3,6 +3,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "net/sockaddr.h"
 #include "net/stun_build.h"
 
 #include <errno.h>

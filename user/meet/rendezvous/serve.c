@@ -18,10 +18,14 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Descriptors besides the connections. */
 #define FILES_SPARE 128
+/* Interval of the reports to the daemon. */
+#define REPORT_US   5000000
+#define KILOBYTE    1000ULL
 
 struct serve {
 	const struct rendezvous_options *options;
@@ -37,6 +41,7 @@ struct serve {
 	struct tcp *tcp;
 	struct meet_xdp *xdp; /* NULL: none */
 	char refused[768];
+	bool reported; /* to the daemon: the check of the server fails */
 };
 
 static int loop_failed(int result, struct err *err)
@@ -213,6 +218,26 @@ static void on_input(void *arg)
 	on_stop(serve);
 }
 
+/* Reports to the daemon, whose end of the standard input is a socket; it reads a line. */
+static void report(const struct serve *serve, const char *text)
+{
+	if (serve->options->until_eof)
+		send(STDIN_FILENO, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Reports that the check of the server has begun to fail, or passes again. */
+static void on_report(void *arg)
+{
+	struct serve *serve = arg;
+	char why[256] = "\n";
+	bool fails = serve->metrics.check &&
+		     !self_check_passes(serve->metrics.check, why, sizeof(why));
+
+	if (fails != serve->reported)
+		report(serve, why);
+	serve->reported = fails;
+}
+
 static void on_drain(void *arg)
 {
 	struct serve *serve = arg;
@@ -236,7 +261,7 @@ static void on_watchdog(void *arg)
 static int setup_loop(struct serve *serve, struct err *err)
 {
 	uint64_t watchdog_us = sd_notify_watchdog_us();
-	struct loop_timer *watchdog;
+	struct loop_timer *watchdog, *reports;
 	int result = loop_new(&serve->loop);
 
 	/* the process that reads stderr may exit first */
@@ -253,6 +278,10 @@ static int setup_loop(struct serve *serve, struct err *err)
 		result = loop_signal(serve->loop, SIGUSR1, on_drain, serve);
 	if (!result && serve->options->until_eof)
 		result = loop_read(serve->loop, STDIN_FILENO, on_input, serve);
+	if (!result && serve->options->until_eof) {
+		reports = loop_timer(serve->loop, true, on_report, serve);
+		result = reports ? loop_timer_start(reports, REPORT_US) : -ENOMEM;
+	}
 	if (!result && watchdog_us) {
 		watchdog = loop_timer(serve->loop, true, on_watchdog, serve);
 		result = watchdog ? loop_timer_start(watchdog, watchdog_us / 2) : -ENOMEM;
@@ -395,6 +424,9 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 		.config = { .limits = { .total = options->max_peers,
 					.prefix = options->max_prefix },
 			    .rate = options->rate,
+			    .relay = { .pairs = options->max_relays,
+				       .peer_rate = options->relay_peer_rate * KILOBYTE,
+				       .rate = options->relay_rate * KILOBYTE },
 			    .port_min = options->port_min },
 		.status = { .options = options,
 			    .config = &serve.config,
@@ -416,6 +448,8 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 		if (result)
 			loop_failed(result, err);
 	}
+	if (result)
+		report(&serve, err->what);
 	rendezvous_metrics_close(&serve.metrics);
 	tcp_free(serve.tcp);
 	udp_free(serve.udp);

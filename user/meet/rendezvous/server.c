@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meet/rendezvous/server.h"
 
+#include "meet/channel.h"
 #include "meet/rendezvous/request.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ int server_new(struct server **made, const struct server_config *config, struct 
 	server->send = send;
 	server->arg = arg;
 	sessions_init(&server->sessions, now_ns);
+	relays_init(&server->relays, now_ns);
 	key_public(server->public_key, config->secret);
 	server->store = store_new(&config->limits, now_ns, on_removed, server);
 	server->budget = budget_new(config->rate);
@@ -52,6 +54,7 @@ void server_free(struct server *server)
 {
 	if (!server)
 		return;
+	relays_free(&server->relays);
 	sessions_free(&server->sessions);
 	store_free(server->store);
 	budget_free(server->budget);
@@ -83,6 +86,9 @@ static void peer_request(struct request *request)
 	case SLUICE_RENDEZVOUS_CONNECT:
 		connect_request(request);
 		break;
+	case SLUICE_RENDEZVOUS_BIND:
+		bind_request(request);
+		break;
 	default:
 		report_request(request);
 	}
@@ -93,8 +99,13 @@ void server_receive(struct server *server, const struct path *path, const void *
 {
 	struct stun_message message;
 	struct request request = { server, path, &message, now_ns };
-	int result = stun_parse(data, length, &message);
+	int result;
 
+	if (channel_is_data(data, length)) {
+		relay_receive(server, path, data, length, now_ns);
+		return;
+	}
+	result = stun_parse(data, length, &message);
 	if (result == -EPROTO) {
 		count(server, COUNT_foreign);
 		return;
@@ -115,6 +126,7 @@ void server_receive(struct server *server, const struct path *path, const void *
 	case SLUICE_RENDEZVOUS_UNREGISTER:
 	case SLUICE_RENDEZVOUS_CONNECT:
 	case SLUICE_RENDEZVOUS_REPORT:
+	case SLUICE_RENDEZVOUS_BIND:
 		break;
 	default: /* RFC 8489, section 6.3: a method that is not supported */
 		count(server, COUNT_foreign);
@@ -130,6 +142,7 @@ void server_receive(struct server *server, const struct path *path, const void *
 
 void server_stream_closed(struct server *server, struct stream *stream)
 {
+	relays_of_stream_end(&server->relays, stream);
 	if (!stream->registration)
 		return;
 	store_remove(server->store, stream->registration);
@@ -157,6 +170,7 @@ size_t server_set_peers(struct server *server, struct peers *peers)
 			removed++;
 		}
 	}
+	relays_rebind(&server->relays, peers);
 	peers_free(&server->peers);
 	server->peers = *peers;
 	*peers = (struct peers){ NULL };
@@ -194,19 +208,26 @@ static bool defer(struct registration *registration, uint64_t now_ns, void *arg)
 void server_expire(struct server *server, uint64_t now_ns)
 {
 	server->counter[COUNT_expired] += store_expire(server->store, now_ns, defer, server);
+	server->counter[COUNT_relay_expired] += relays_expire(&server->relays, now_ns);
 	sessions_expire(&server->sessions, now_ns);
 }
 
 bool server_next(const struct server *server, uint64_t *at_ns)
 {
+	const struct timer_wheel *const wheels[] = { &server->sessions.wheel,
+						     &server->relays.wheel };
 	uint64_t other;
 	bool any = store_next(server->store, at_ns);
+	int i;
 
-	if (!timer_wheel_next(&server->sessions.wheel, &other))
-		return any;
-	if (!any || other < *at_ns)
-		*at_ns = other;
-	return true;
+	for (i = 0; i < 2; i++) {
+		if (!timer_wheel_next(wheels[i], &other))
+			continue;
+		if (!any || other < *at_ns)
+			*at_ns = other;
+		any = true;
+	}
+	return any;
 }
 
 const struct store *server_store(const struct server *server)
@@ -227,6 +248,11 @@ const uint64_t *server_counters(const struct server *server)
 size_t server_sessions(const struct server *server)
 {
 	return HASH_COUNT(server->sessions.by_id);
+}
+
+size_t server_relays(const struct server *server)
+{
+	return relays_count(&server->relays);
 }
 
 unsigned int server_budgets_spent(const struct server *server, uint64_t now_ns)

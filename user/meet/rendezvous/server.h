@@ -26,7 +26,7 @@ int server_new(struct server **server, const struct server_config *config, struc
 	       server_send_fn send, void *arg, uint64_t now_ns, struct err *err);
 void server_free(struct server *server);
 
-/* Handles a datagram or a framed message. */
+/* Handles a datagram or a framed message: STUN, or ChannelData for the relay. */
 void server_receive(struct server *server, const struct path *path, const void *message,
 		    size_t length, uint64_t now_ns);
 /* Ends what is bound to a connection, before that is freed. */
@@ -51,6 +51,8 @@ uint64_t server_idle_ns(const struct server *server, const struct registration *
 			uint64_t now_ns);
 const uint64_t *server_counters(const struct server *server);
 size_t server_sessions(const struct server *server);
+/* Returns the number of sessions that have a binding of the relay. */
+size_t server_relays(const struct server *server);
 /* Returns the number of table entries whose prefixes get no answer now. */
 unsigned int server_budgets_spent(const struct server *server, uint64_t now_ns);
 

@@ -79,16 +79,20 @@ static json_t *limits_json(const struct status *status, uint64_t now_ns)
 	const struct rendezvous_options *options = status->options;
 	const struct store *store = server_store(status->server);
 
-	return json_pack("{s:{s:I, s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I, s:I}, s:{s:I, s:I}}",
-			 "registrations", "count", (json_int_t)store_count(store), "limit",
-			 (json_int_t)options->max_peers, "bytes", (json_int_t)store_bytes(store),
-			 "sessions", "count", (json_int_t)server_sessions(status->server), "limit",
-			 (json_int_t)SESSIONS_MAX, "connections", "count",
-			 (json_int_t)tcp_connections(status->tcp), "limit",
-			 (json_int_t)tcp_limit(status->tcp), "refused",
-			 (json_int_t)tcp_refused(status->tcp), "budgets", "rate",
-			 (json_int_t)options->rate, "spent",
-			 (json_int_t)server_budgets_spent(status->server, now_ns));
+	return json_pack(
+		"{s:{s:I, s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I},"
+		" s:{s:I, s:I}}",
+		"registrations", "count", (json_int_t)store_count(store), "limit",
+		(json_int_t)options->max_peers, "bytes", (json_int_t)store_bytes(store), "sessions",
+		"count", (json_int_t)server_sessions(status->server), "limit",
+		(json_int_t)SESSIONS_MAX, "relays", "count",
+		(json_int_t)server_relays(status->server), "limit", (json_int_t)options->max_relays,
+		"peer_rate_kb", (json_int_t)options->relay_peer_rate, "rate_kb",
+		(json_int_t)options->relay_rate, "connections", "count",
+		(json_int_t)tcp_connections(status->tcp), "limit",
+		(json_int_t)tcp_limit(status->tcp), "refused", (json_int_t)tcp_refused(status->tcp),
+		"budgets", "rate", (json_int_t)options->rate, "spent",
+		(json_int_t)server_budgets_spent(status->server, now_ns));
 }
 
 static json_t *registration_json(const struct status *status,
@@ -106,14 +110,15 @@ static json_t *registration_json(const struct status *status,
 					      candidate->transport == CANDIDATE_TCP ? "tcp" : "udp",
 					      "address", endpoint_json(&candidate->at)));
 	}
-	return json_pack("{s:s, s:o, s:s, s:b, s:f, s:f, s:i, s:o}", "name",
+	return json_pack("{s:s, s:o, s:s, s:b, s:f, s:f, s:i, s:i, s:o}", "name",
 			 registration->peer->name, "address",
 			 endpoint_json(&registration->path.client), "transport",
 			 registration->path.stream ? "tcp" : "udp", "behind_nat",
 			 registration->behind_nat, "registered_for_s",
 			 (double)(now_ns - registration->since_ns) / SECOND_NS, "seen_for_s",
 			 (double)server_idle_ns(status->server, registration, now_ns) / SECOND_NS,
-			 "rtt_ms", (int)registration->rtt_ms, "candidates", candidates);
+			 "rtt_ms", (int)registration->rtt_ms, "relays",
+			 (int)registration->peer->relays, "candidates", candidates);
 }
 
 static void print(const struct status *status, FILE *file)
@@ -148,7 +153,8 @@ static void print(const struct status *status, FILE *file)
 			  counters_json(counters, value, RENDEZVOUS_COUNTERS_MAX)));
 	json_object_update_new(document, limits);
 	json_list_begin(&list, &output, document, "registered");
-	for (; registration; registration = registration->hh.next)
+	/* a client that wants no list has closed its end */
+	for (; registration && !ferror(file); registration = registration->hh.next)
 		json_list_add(&list, registration_json(status, registration, now_ns));
 	json_list_end(&list);
 }

@@ -2,7 +2,7 @@
 #include "meet/rendezvous/store.h"
 
 #include "base/array.h"
-#include "meet/rendezvous/prefix.h"
+#include "net/prefix.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,13 +3,17 @@
 
 #include "base/log.h"
 #include "base/timer_wheel.h"
-#include "meet/rendezvous/prefix.h"
+#include "meet/channel.h"
+#include "net/prefix.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +23,11 @@
 #define ROOM_STEPS 64
 #define SECOND_NS  1000000000ULL
 #define RETRY_US   1000000ULL
+/*
+ * What the relay may leave unsent in a connection. The send buffer has room for twice as many
+ * full-size datagrams, so that an answer fits behind them.
+ */
+#define RELAY_UNSENT (24 << 10)
 
 struct connection {
 	struct stream stream; /* which the server knows it by */
@@ -123,7 +132,7 @@ static bool make_room(struct tcp *tcp)
 	for (i = 0; i < ROOM_STEPS; i++) {
 		connection = tcp->hand ? tcp->hand : tcp->connections;
 		tcp->hand = connection->next;
-		if (connection->stream.registration)
+		if (connection->stream.registration || connection->stream.relay_legs)
 			continue;
 		tcp->refused++;
 		connection_close(tcp, connection);
@@ -222,6 +231,13 @@ static bool keep_partial(struct connection *connection, const uint8_t *data, siz
 	return connection->partial;
 }
 
+/* Returns the size of the message at the start of a stream, as stun_frame() does. */
+static ssize_t frame(const uint8_t *data, size_t have)
+{
+	return channel_is_data(data, have) ? channel_frame(data, have, MESSAGE_MAX)
+					   : stun_frame(data, have, MESSAGE_MAX);
+}
+
 /* Returns false if the connection has to be closed. */
 static bool connection_read(struct tcp *tcp, struct connection *connection, uint64_t now_ns)
 {
@@ -237,8 +253,7 @@ static bool connection_read(struct tcp *tcp, struct connection *connection, uint
 	if (!got)
 		return false;
 	have += (size_t)got;
-	while (!connection->broken &&
-	       (size = stun_frame(tcp->buffer + at, have - at, MESSAGE_MAX)) > 0 &&
+	while (!connection->broken && (size = frame(tcp->buffer + at, have - at)) > 0 &&
 	       (size_t)size <= have - at) {
 		server_receive(tcp->server, &connection->path, tcp->buffer + at, (size_t)size,
 			       now_ns);
@@ -271,11 +286,23 @@ static void on_readable(void *arg)
 	tcp->hooks.done(tcp->hooks.arg);
 }
 
+/*
+ * Is the client slower than what the relay has for it? A datagram may be lost, as on any path; half
+ * of one in the stream, or the end of the connection, would be worse.
+ */
+static bool is_congested(int fd)
+{
+	int unsent = 0;
+
+	return !ioctl(fd, SIOCOUTQ, &unsent) && unsent > RELAY_UNSENT;
+}
+
 void tcp_send(struct tcp *tcp, const struct path *path, const void *message, size_t length)
 {
 	struct connection *connection = (struct connection *)path->stream;
 
-	if (connection->broken)
+	if (connection->broken ||
+	    (channel_is_data(message, length) && is_congested(connection->fd)))
 		return;
 	if (send(connection->fd, message, length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)length)
 		return;

@@ -5,7 +5,8 @@
  * a message.
  *
  * A client that does not read, that stops inside of a message, or that sends anything but messages
- * of STUN loses its connection.
+ * of STUN and ChannelData loses its connection. For one that reads slowly, datagrams of the relay
+ * are dropped.
  */
 #ifndef SLUICE_MEET_RENDEZVOUS_TCP_H
 #define SLUICE_MEET_RENDEZVOUS_TCP_H

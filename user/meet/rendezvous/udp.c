@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meet/rendezvous/udp.h"
 
+#include "net/sockaddr.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

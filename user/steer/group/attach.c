@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/attach.h"
 
-#include "kernel/process_sockets.h"
-#include "kernel/sockets.h"
+#include "process/sockets.h"
+#include "process/take_socket.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -121,3 +121,10 @@ int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *a
 	steer_groups_close(&pinned);
 	return result;
 }
+
+int steer_group_sockets_open(const char *bpffs, const char *name)
+{
+	char dir[PATH_MAX];
+
+	return pins_get(steer_dir(bpffs, dir), name, "sluice_sockets", PINS_MAP);
+}

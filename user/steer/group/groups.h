@@ -4,8 +4,8 @@
 #define SLUICE_STEER_GROUP_GROUPS_H
 
 #include "base/err.h"
-#include "kernel/sockets.h"
 #include "kernel/state_dir.h"
+#include "process/sockets.h"
 #include "steer/group/group.h"
 #include "steer/group/quota.h"
 
@@ -51,5 +51,10 @@ void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports);
 /* Opens all groups and calls fn for each, until it returns non-zero. */
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
 		 struct err *err);
+/*
+ * Opens the map of a group's sockets, from which the kernel removes those that are closed. Returns
+ * a descriptor, or -errno.
+ */
+int steer_group_sockets_open(const char *bpffs, const char *name);
 
 #endif

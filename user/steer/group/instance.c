@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/instance.h"
 
-#include "kernel/exe.h"
 #include "kernel/mounts.h"
+#include "process/exe.h"
 
 #include <limits.h>
 #include <stdio.h>

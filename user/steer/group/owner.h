@@ -6,7 +6,7 @@
 #ifndef SLUICE_STEER_GROUP_OWNER_H
 #define SLUICE_STEER_GROUP_OWNER_H
 
-#include "kernel/sockets.h"
+#include "process/sockets.h"
 #include "steer/group/group.h"
 
 #include <stdbool.h>

@@ -7,9 +7,9 @@
 #include "kernel/feature.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
-#include "kernel/process_sockets.h"
 #include "kernel/ticks.h"
 #include "kernel/unload.h"
+#include "process/take_socket.h"
 #include "steer/group/udp_stats.h"
 
 #include <bpf/bpf.h>

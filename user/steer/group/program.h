@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "kernel/sockets.h"
+#include "process/sockets.h"
 #include "steer/group/attach.h"
 #include "steer/group/group.h"
 

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
-#include "kernel/sockets.h"
 #include "kernel/unload.h"
+#include "process/sockets.h"
 #include "steer/group/attach.h"
 #include "steer/group/group.h"
 

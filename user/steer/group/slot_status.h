@@ -3,7 +3,7 @@
 #ifndef SLUICE_STEER_GROUP_SLOT_STATUS_H
 #define SLUICE_STEER_GROUP_SLOT_STATUS_H
 
-#include "kernel/sockets.h"
+#include "process/sockets.h"
 #include "steer/group/group.h"
 
 #include <sluice/steer.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/stats.h"
 
+#include "kernel/maps.h"
 #include "kernel/state_dir.h"
 #include "kernel/ticks.h"
 
@@ -17,15 +18,13 @@ struct usage_walk {
 	__u32 busy;
 };
 
-static int usage_add(const void *copy, void *arg)
+static void usage_add(const struct usage_walk *walk, const struct sluice_steer_set *set)
 {
-	const struct sluice_steer_set *set = copy;
-	const struct usage_walk *walk = arg;
 	__u32 way;
 
 	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
 		const struct sluice_steer_line *line = &set->line[way / 4];
-		__u64 owner = line->owner[way % 4];
+		__u64 owner = __atomic_load_n(&line->owner[way % 4], __ATOMIC_RELAXED);
 		__u32 idle = sluice_steer_owner_idle(owner, walk->now);
 		__u32 index = sluice_steer_owner_slot(owner);
 		const struct sluice_steer_slot *slot = &walk->group->slots[index];
@@ -45,37 +44,45 @@ static int usage_add(const void *copy, void *arg)
 		walk->usage->of_slot[index]++;
 		walk->usage->busy[index] += idle <= walk->busy;
 	}
-	return 0;
 }
 
-static int usage_read(const struct steer_group *group, __u32 now, __u32 busy_ms,
-		      struct flow_table_part *part, __u32 sets, struct steer_usage *usage)
+static void usage_read(const struct steer_group *group, const struct sluice_steer_set *table,
+		       __u32 sets, __u32 now, __u32 busy_ms, struct steer_usage *usage)
 {
 	struct usage_walk walk = { .group = group,
 				   .usage = usage,
 				   .now = now,
 				   .limit = sluice_flow_clock(group->info.idle_ns),
 				   .busy = sluice_flow_clock(busy_ms * 1000000ULL) };
+	__u32 i;
 
 	memset(usage, 0, sizeof(*usage));
 	usage->size = group->info.sets * SLUICE_STEER_WAYS;
-	return flow_table_walk_part(group->table_fd, sizeof(struct sluice_steer_set), 0, part, sets,
-				    usage_add, &walk);
+	for (i = 0; i < sets; i++)
+		usage_add(&walk, &table[i]);
 }
 
+/* Maps the table, since a system call for each set would take longer. */
 int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage)
 {
-	struct flow_table_part whole = { .sets = group->info.sets };
-	__u32 now;
+	const struct sluice_steer_set *table;
+	__u32 now, sets = group->info.sets;
 	int result = ticks_clock(&now);
 
-	return result ? result : usage_read(group, now, busy_ms, &whole, ~0U, usage);
+	if (result)
+		return result;
+	table = map_open_array(group->table_fd, sets, sizeof(*table), false);
+	if (!table)
+		return -errno;
+	usage_read(group, table, sets, now, busy_ms, usage);
+	map_close_array(table, sets, sizeof(*table));
+	return 0;
 }
 
-int steer_group_usage_part(const struct steer_group *group, __u32 now, struct flow_table_part *part,
-			   __u32 sets, struct steer_usage *usage)
+void steer_group_usage_part(const struct steer_group *group, const struct sluice_steer_set *table,
+			    __u32 sets, __u32 now, struct steer_usage *usage)
 {
-	return usage_read(group, now, 0, part, sets, usage);
+	usage_read(group, table, sets, now, 0, usage);
 }
 
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum)

@@ -19,11 +19,11 @@ struct steer_usage {
 
 int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage);
 /*
- * Reads @sets sets of the table only, from part->first on. @now is the time of ticks_clock(), which
- * costs more than the sets of one group.
+ * Reads only the first @sets sets of the table, which the caller has mapped. @now is the time of
+ * ticks_clock(), which costs more than the sets of one group.
  */
-int steer_group_usage_part(const struct steer_group *group, __u32 now, struct flow_table_part *part,
-			   __u32 sets, struct steer_usage *usage);
+void steer_group_usage_part(const struct steer_group *group, const struct sluice_steer_set *table,
+			    __u32 sets, __u32 now, struct steer_usage *usage);
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum);
 /* Sums the statistics of all slots over the CPUs. */
 int steer_group_stats(const struct steer_group *group,

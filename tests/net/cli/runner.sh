@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# tests/run, when all its processes get SIGTERM at once: no process, cgroup or file is left, also if
+# the test ignores the signal.
+. "$(dirname "$0")/../lib/lib.sh"
+
+mkdir -p "$TEST_TMP/net" "$TEST_TMP/scratch"
+cat >"$TEST_TMP/net/stubborn" <<'SHELL'
+#!/bin/bash
+trap '' TERM
+echo $$ >"$STUBBORN"
+while :; do
+	sleep 1
+done
+SHELL
+chmod +x "$TEST_TMP/net/stubborn"
+
+export STUBBORN=$TEST_TMP/pid TMPDIR=$TEST_TMP/scratch
+setsid "$ROOT/tests/run" "$TEST_TMP/net/stubborn" >"$TEST_TMP/log" 2>&1 &
+runner=$!
+wait_until 20 test -s "$STUBBORN"
+mapfile -t all < <(pgrep -s "$runner")
+[ ${#all[@]} -gt 4 ] || fail "processes of the run: ${all[*]}"
+kill "${all[@]}" 2>/dev/null || true
+status=0
+wait "$runner" || status=$?
+left=$(find "${TEST_CGROUP%/*/*}" -maxdepth 1 -name "sluice-test.$runner")
+if [ -n "$left" ]; then
+	kill -KILL "$(cat "$STUBBORN")" || true
+	wait_until 20 find "$left" -depth -type d -exec rmdir {} +
+fi
+want_equal "$left" "" "left behind"
+want_equal "$status" 130 "exit status: $(cat "$TEST_TMP/log")"
+want_equal "$(ls -A "$TMPDIR")" "" "files"

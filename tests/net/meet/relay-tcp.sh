@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A peer that cannot send UDP is relayed over TCP. When the connection to the server breaks, or when
+# UDP works again, the services of the peer go on.
+#
+#   in1 [alice: connect] ── nat1 ──┐
+#                                  ├── router ── peer [sluice rendezvous serve]
+#   in2 [bob: run]       ── nat2 ──┘
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/peer.sh"
+
+peers_up endpoint-independent endpoint-independent 30
+spawn_in in2 /dev/null socat TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+peer_run in2 bob --peer-key "alice=$(public alice)" --peer-key "carol=$(public carol)" \
+	--expose tcp:127.0.0.1:7
+
+# echoed PORT: does the service of bob answer?
+echoed()
+{
+	[ "$(echo hello | in_ns in1 timeout 5 socat -t 5 - "TCP:127.0.0.1:$1" 2>/dev/null)" = hello ]
+}
+
+say "--transport tcp"
+peer_connect in1 carol --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7001 \
+	--transport tcp
+carol=$SPAWNED
+wait_log "$TEST_TMP/carol.log" 'msg="connected" peer=bob'
+want_equal "$(grep -cF kind=relayed "$TEST_TMP/carol.log")" 1
+wait_until 20 echoed 7001
+want_equal "$(json "[p['transport'] for p in d['registered'] if p['name'] == 'carol'][0]" \
+	sluice -j rendezvous show)" tcp
+stop "$carol"
+
+say "UDP is blocked"
+in_ns in1 nft -f - <<'NFT'
+table inet block {
+	chain output {
+		type filter hook output priority 0
+		udp dport 1-65535 drop
+	}
+}
+NFT
+peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
+wait_log "$TEST_TMP/alice.log" 'msg="connected to the server by TCP"'
+wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
+want_equal "$(grep -cF kind=relayed "$TEST_TMP/alice.log")" 1
+wait_until 20 echoed 7000
+
+say "the connection breaks"
+in_ns "$PEER" ss -K "dport > 0 and sport = 3478"
+reconnected()
+{
+	[ "$(grep -cF 'msg="connected to the server by TCP"' "$TEST_TMP/alice.log")" -gt 1 ]
+}
+wait_until 20 reconnected
+wait_until 20 echoed 7000
+
+say "UDP works again"
+in_ns in1 nft delete table inet block
+wait_log "$TEST_TMP/alice.log" 'msg="the server answers by UDP"'
+wait_until 30 peer_is_direct alice
+wait_until 20 echoed 7000

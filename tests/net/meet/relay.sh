@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Two hosts behind symmetric NATs, between which theory allows no direct path, reach each other
+# through the relay of the server. When one NAT becomes another kind in the midst of a transfer, the
+# path becomes direct; when the direct path breaks, it goes back to the relay; and not a byte is
+# missing in either direction. --direct-only and --relay-only mean what they say.
+#
+#   in1 [alice: connect] ── nat1 ──┐
+#                                  ├── router ── peer [sluice rendezvous serve]
+#   in2 [bob: run]       ── nat2 ──┘
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/peer.sh"
+
+peers_up symmetric symmetric 30
+spawn_in in2 /dev/null socat TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+run_bob()
+{
+	peer_run in2 bob --peer-key "alice=$(public alice)" --peer-key "carol=$(public carol)" \
+		--expose tcp:127.0.0.1:7
+	bob=$SPAWNED
+}
+run_bob
+
+relays()
+{
+	json "d['relays']['count']" sluice -j rendezvous show
+}
+
+say "they are connected"
+peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
+alice=$SPAWNED
+wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
+wait_log "$TEST_TMP/alice.log" 'kind=relayed'
+wait_log "$TEST_TMP/bob.log" 'kind=relayed'
+want_equal "$(relays)" 1
+want_status 0 sluice rendezvous show
+want_text "relays       1 of at most 1000"
+
+say "--direct-only finds no path"
+identity carol
+want_status 1 in_ns in1 "$SLUICE" peer connect "${IDENTITY[@]}" --peer-key "bob=$(public bob)" \
+	--to bob --stdio --direct-only
+want_text "no path was found"
+
+say "a NAT becomes another kind in the midst of a transfer"
+cat >"$TEST_TMP/transfer.py" <<'PYTHON'
+import hashlib, os, socket, sys, threading, time
+
+# Both directions are busy at once: what the echo returns is summed while more is sent, until the
+# file DONE is there.
+begun, done = sys.argv[1], sys.argv[2]
+sent, got = hashlib.sha256(), hashlib.sha256()
+counts = [0, 0]
+
+def receive():
+	while part := connection.recv(65536):
+		got.update(part)
+		counts[1] += len(part)
+		if counts[1] > 100000 and not os.path.exists(begun):
+			open(begun, "w").close()
+
+with socket.create_connection(("127.0.0.1", 7000)) as connection:
+	connection.settimeout(60)
+	receiver = threading.Thread(target=receive)
+	receiver.start()
+	while receiver.is_alive() and not os.path.exists(done):
+		block = os.urandom(5000)
+		connection.sendall(block)
+		sent.update(block)
+		counts[0] += len(block)
+		time.sleep(0.01)
+	connection.shutdown(socket.SHUT_WR)
+	receiver.join()
+assert counts[0] == counts[1] and sent.digest() == got.digest(), counts
+PYTHON
+in_ns in1 python3 "$TEST_TMP/transfer.py" "$TEST_TMP/begun" "$TEST_TMP/done" &
+transfer=$!
+wait_until 20 test -e "$TEST_TMP/begun"
+in_ns nat1 nft flush ruleset
+lab_rules nat1 endpoint-independent 30 in out 198.51.100.1
+in_ns nat1 conntrack -F 2>/dev/null
+
+wait_until 60 peer_is_direct alice
+wait_until 60 peer_is_direct bob
+
+say "the direct path breaks in the midst of it"
+in_ns nat1 nft -f - <<-'NFT'
+	table inet block {
+		chain forward {
+			type filter hook forward priority 0
+			ip daddr 198.51.100.2 drop
+			ip saddr 198.51.100.2 drop
+		}
+	}
+NFT
+wait_until 60 peer_is_relayed alice
+wait_until 60 peer_is_relayed bob
+in_ns nat1 nft delete table inet block
+touch "$TEST_TMP/done"
+wait "$transfer" || fail "the transfer failed" "$(cat "$TEST_TMP"/{alice,bob}.log)"
+want_equal "$(grep -cF 'msg="not connected' "$TEST_TMP/alice.log" || true)" 0
+stop "$alice"
+
+say "--relay-only uses no direct path, though there is one"
+peer_connect in1 carol --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7001 --relay-only
+carol=$SPAWNED
+wait_log "$TEST_TMP/carol.log" 'msg="connected" peer=bob'
+want_equal "$(echo hello | in_ns in1 timeout 20 socat -t 5 - TCP:127.0.0.1:7001)" hello
+want_equal "$(grep 'msg="path"' "$TEST_TMP/carol.log" | grep -vcF kind=relayed || true)" 0
+stop "$carol"
+
+say "the server relays nothing"
+stop "$bob"
+stop "$RENDEZVOUS"
+server_start --max-relays 0
+run_bob
+identity carol
+want_status 1 in_ns in1 timeout 60 "$SLUICE" peer connect "${IDENTITY[@]}" \
+	--peer-key "bob=$(public bob)" --to bob --stdio --relay-only
+want_text "the server relays no more sessions"

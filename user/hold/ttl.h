@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The TTL at which a keepalive passes the NAT and expires before the peer. */
+#ifndef SLUICE_HOLD_TTL_H
+#define SLUICE_HOLD_TTL_H
+
+#include <linux/types.h>
+
+/*
+ * Returns the largest TTL that does not reach the peer, or 0 if no router is in between. @in_ttl is
+ * the TTL of a datagram from the peer; its initial value is taken to be 64, 128 or 255.
+ */
+unsigned int hold_ttl_before_peer(__u8 in_ttl);
+
+#endif

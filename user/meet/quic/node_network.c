@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Follows the network of this host. Hosts with containers change interfaces and routes all the
+ * time; only what moves the own addresses, or the way to a server, is a change for the paths.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "meet/peer/gather.h"
+#include "meet/quic/node.h"
+#include "net/sockaddr.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <unistd.h>
+
+#define QUIET_US 100000
+#define BOUND_US 1000000
+
+/* Returns whether other addresses are offered than before. */
+static bool set_candidates(struct node *node)
+{
+	struct candidate candidates[CANDIDATES_MAX];
+	struct err err = { 0 };
+	int count = 0;
+
+	/* no other peer sends to them */
+	if (node->runtime.relay != PEER_SESSION_RELAY_ONLY)
+		count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
+				    node->runtime.socket.ip6, &err);
+	if (count >= 0)
+		return peer_client_set_candidates(node->runtime.client, candidates,
+						  (unsigned int)count, runtime_now_ns());
+	log_err(&err);
+	return false;
+}
+
+/* Returns the address from which this host would send there; :: if it cannot. */
+static struct in6_addr source_toward(const struct stun_endpoint *to)
+{
+	struct stun_endpoint own = { .port_be = 0 };
+	union any_sockaddr addr;
+	socklen_t size = endpoint_to_sockaddr(to, 0, &addr);
+	int fd = socket(addr.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return own.addr;
+	/* sends nothing */
+	if (!connect(fd, &addr.sa, size)) {
+		size = sizeof(addr);
+		if (!getsockname(fd, &addr.sa, &size))
+			endpoint_from_sockaddr(&own, &addr);
+	}
+	close(fd);
+	return own.addr;
+}
+
+/* Returns the servers, bit by bit, to which this host now sends from another address. */
+static unsigned int set_sources(struct node *node)
+{
+	struct in6_addr *known, source;
+	unsigned int changed = 0, i;
+
+	for (i = 0; i < node->identity->servers; i++) {
+		known = &node->network.source[i];
+		source = source_toward(peer_client_server_at(node->runtime.client, i));
+		if (IN6_ARE_ADDR_EQUAL(known, &source))
+			continue;
+		*known = source;
+		changed |= 1U << i;
+	}
+	return changed;
+}
+
+static void on_settled(void *arg)
+{
+	struct node *node = arg;
+	uint64_t began_us = clock_now_us();
+	bool others = set_candidates(node);
+	unsigned int moved = set_sources(node);
+	struct link *link;
+
+	node_servers_moved(node, moved);
+	if (others || moved) {
+		peer_client_refresh(node->runtime.client, runtime_now_ns());
+		for (link = node->links; link; link = link->next)
+			peer_session_network_changed(link->session, runtime_now_ns());
+	}
+	node_update(node);
+	debounce_ran(&node->network.events, began_us, clock_now_us());
+}
+
+static void on_event(void *arg)
+{
+	struct node *node = arg;
+	uint64_t now_us = clock_now_us();
+	char buffer[8192];
+
+	while (recv(node->network.fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+		;
+	debounce_event(&node->network.events, now_us);
+	loop_timer_start(node->network.timer, node->network.events.due_us > now_us
+						      ? node->network.events.due_us - now_us
+						      : 0);
+}
+
+void node_network_watch(struct node *node)
+{
+	struct sockaddr_nl groups = { .nl_family = AF_NETLINK,
+				      .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+						   RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE };
+	struct node_network *network = &node->network;
+
+	network->events = (struct debounce){ .quiet_us = QUIET_US, .bound_us = BOUND_US };
+	network->timer = loop_timer(node->runtime.loop, false, on_settled, node);
+	network->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (network->fd >= 0 &&
+	    (!network->timer || bind(network->fd, (struct sockaddr *)&groups, sizeof(groups)) ||
+	     loop_read(node->runtime.loop, network->fd, on_event, node)))
+		node_network_close(node);
+	set_candidates(node);
+	set_sources(node);
+}
+
+void node_network_close(struct node *node)
+{
+	if (node->network.fd >= 0)
+		close(node->network.fd);
+	node->network.fd = -1;
+}
