@@ -224,7 +224,7 @@ $(BUILD)/tools/hold $(BUILD)/tools/rendezvous: $(BUILD)/tools/%: tools/bench/%.c
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $^ $(LIBS)
 
 benched: all $(bench_with)
-bench: setup-test
+bench: setup-bench
 	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
 
@@ -237,9 +237,9 @@ bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
 # The inner makes read this file again, and so find the packages that this one installs.
-.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test setup-package setup-image setup-nightly
+.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test setup-bench setup-package setup-image setup-nightly
 setup: setup-test
-setup-build setup-demo setup-test setup-package setup-image setup-nightly: setup-%:
+setup-build setup-demo setup-test setup-bench setup-package setup-image setup-nightly: setup-%:
 	$(Q)tools/setup.sh $*
 
 # --- maintenance

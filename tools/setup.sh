@@ -30,18 +30,22 @@ NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables docker-compose chromiu
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
 	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver prometheus:usr/bin/promtool"
+# Beside which make bench measures.
+BENCH_DAEMONS="nebula:usr/bin/nebula n2n:usr/sbin/edge wireguard-go:usr/bin/wireguard-go
+	wireguard-tools:usr/bin/wg"
 NIGHTLY_DAEMONS="docker.io:usr/sbin/dockerd containerd:usr/bin/containerd runc:usr/sbin/runc
 	docker.io:usr/sbin/docker-proxy kubernetes-client:usr/bin/kubectl"
 
 usage()
 {
 	cat <<-'TEXT'
-		usage: tools/setup.sh [--list] build|demo|test|package|image|nightly
+		usage: tools/setup.sh [--list] build|demo|test|bench|package|image|nightly
 
 		  build    what `make` needs
 		  demo     the same, and what `make demo` needs
 		  test     the same, and what `make check` and `make lint` need, servers among it;
 		           without root, where only the unit tests run, what those need
+		  bench    the same as test, and the programs that `make bench` compares with
 		  package  what `make deb` needs
 		  image    what `make image` needs
 		  nightly  the same as test and image, and what `make nightly` needs: a browser, and
@@ -171,12 +175,12 @@ want()
 	case "$1" in
 	build) echo "$BUILD" ;;
 	demo) echo "$BUILD $RUN" ;;
-	test | nightly)
+	test | bench | nightly)
 		echo "$BUILD $UNIT $LINT"
 		[ "$(id -u)" != 0 ] || echo "$NET"
-		[ "$1" = test ] || echo "$NIGHTLY"
+		[ "$1" != nightly ] || echo "$NIGHTLY"
 		# others than Debian package npm with node
-		[ "$1" = test ] || command -v npm >/dev/null || echo npm
+		[ "$1" != nightly ] || command -v npm >/dev/null || echo npm
 		;;
 	package) echo "$BUILD $PACKAGE" ;;
 	image) echo "$BUILD $IMAGE" ;;
@@ -205,11 +209,13 @@ main()
 	on_debian || die "only Debian's packages are known; this needs what Debian 12 calls" "$wanted"
 	# shellcheck disable=SC2086 # a list of words
 	install_packages $wanted
-	[[ " demo test nightly " == *" $1 "* ]] && [ "$(id -u)" = 0 ] || return 0
+	[[ " demo test bench nightly " == *" $1 "* ]] && [ "$(id -u)" = 0 ] || return 0
 	# shellcheck disable=SC2086 # lists of words
 	setup_servers $DEMO_DAEMONS
 	# shellcheck disable=SC2086
 	[ "$1" = demo ] || setup_servers $TEST_DAEMONS
+	# shellcheck disable=SC2086
+	[ "$1" != bench ] || setup_servers $BENCH_DAEMONS
 	# shellcheck disable=SC2086
 	[ "$1" != nightly ] || { setup_servers $NIGHTLY_DAEMONS && setup_npm; }
 }

@@ -180,15 +180,16 @@ lab_loss()
 	NFT
 }
 
-# lab_cable MS JITTER: connects ROUTER and PEER by two TUN devices, whose packets a process delays by
-# MS to MS + JITTER milliseconds; packets overtake each other. The process ends with the namespaces.
+# lab_cable MS JITTER NAME DEV NAME DEV: connects two namespaces by TUN devices, whose packets a
+# process delays by MS to MS + JITTER milliseconds; packets overtake each other. The process ends with
+# the namespaces.
 lab_cable()
 {
-	spawn_in "$ROUTER" /dev/null setsid python3 "$LAB/cable.py" --delay "$1" --jitter "$2" \
-		"/run/netns/$ROUTER" peer "/run/netns/$PEER" eth0
-	wait_until 20 ip -n "$PEER" link show eth0
-	lab_dev "$ROUTER" peer fe80::1
-	lab_dev "$PEER" eth0 fe80::2
+	spawn_in "$3" /dev/null setsid python3 "$LAB/cable.py" --delay "$1" --jitter "$2" \
+		"/run/netns/$3" "$4" "/run/netns/$5" "$6"
+	wait_until 20 ip -n "$5" link show "$6"
+	lab_dev "$3" "$4" fe80::1
+	lab_dev "$5" "$6" fe80::2
 }
 
 # lab_core [MS JITTER]: makes PEER and ROUTER, the network outside of the NAT, with the delay of
@@ -203,7 +204,7 @@ lab_core()
 	if [ $# = 0 ]; then
 		lab_link "$ROUTER" peer "$PEER" eth0
 	else
-		lab_cable "$1" "$2"
+		lab_cable "$1" "$2" "$ROUTER" peer "$PEER" eth0
 	fi
 	ip_batch "$ROUTER" <<-'IP'
 		addr add 198.51.100.254/24 dev outside
@@ -225,14 +226,18 @@ lab_core()
 
 # lab_nat NAME INSIDE KIND SECONDS NUMBER: makes a NAT in namespace NAME with the outside address
 # 198.51.100.NUMBER, and behind it a host in namespace INSIDE, always with the address 10.0.0.2; but
-# 10.0.NUMBER.2 if NAME does not translate
+# 10.0.NUMBER.2 if NAME does not translate. LAB_DELAY: the delay between both in each direction, in ms
 lab_nat()
 {
 	local name=$1 inside=$2 kind=$3 seconds=$4 number=$5 net=10.0.0
 
 	netns_add "$name"
 	netns_add "$inside"
-	lab_link "$name" in "$inside" eth0
+	if [ -n "${LAB_DELAY:-}" ]; then
+		lab_cable "$LAB_DELAY" 0 "$name" in "$inside" eth0
+	else
+		lab_link "$name" in "$inside" eth0
+	fi
 	lab_link "$ROUTER" "port$number" "$name" out
 	if [[ $kind == none || $kind == firewall ]]; then
 		net=10.0.$number
@@ -258,7 +263,7 @@ lab_nat()
 	IP
 	lab_forward "$name"
 	lab_rules "$name" "$kind" "$seconds" in out "198.51.100.$number"
-	wait_link "$inside" eth0
+	[ -n "${LAB_DELAY:-}" ] || wait_link "$inside" eth0
 	wait_link "$name" out
 }
 
