@@ -45,7 +45,7 @@ LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
 # Loading GnuTLS takes longer than all else that most commands do. So only a second program, which
 # sluice executes for the commands that need it, links these, and the tests that use them.
 QUIC_PKGS := libngtcp2 libngtcp2_crypto_gnutls gnutls
-QUIC_LIBS = -Wl,--as-needed $(shell pkg-config --libs $(QUIC_PKGS))
+QUIC_LIBS = -Wl,--as-needed $(shell pkg-config --libs $(QUIC_PKGS)) -lminiupnpc -lnatpmp
 
 # Includes carry the directory, so that each shows the layer that it reaches (tools/layers.py).
 c_files  := $(wildcard user/*/*.c user/*/*/*.c)
@@ -65,7 +65,7 @@ help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 
-$(BUILD)/sluice: $(filter-out $(BUILD)/user/meet/quic/%,$(objects))
+$(BUILD)/sluice: $(filter-out $(BUILD)/user/meet/quic/% $(BUILD)/user/meet/mapping/%,$(objects))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -115,7 +115,7 @@ $(raised): $(BUILD)/raised/user/%.o: user/%.c | $(skels) $(scripts)
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_see  := $(shell sed -n 's,^\#include "\(.*\)\.h"$$,user/\1.c,p' tests/unit/*.c)
-san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c user/meet/quic/*.c user/meet/peer/*.c $(san_see))))
+san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c user/meet/quic/*.c user/meet/mapping/*.c user/meet/peer/*.c $(san_see))))
 unit     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 prog     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/*.c))
 servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/servers/*.c))

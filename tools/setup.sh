@@ -14,7 +14,7 @@ SERVERS=$ROOT/build/servers
 BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
 	libbpf-dev libelf-dev zlib1g-dev libmnl-dev libnetfilter-conntrack-dev libjansson-dev
 	libevent-dev libinih-dev nettle-dev uthash-dev libhiredis-dev libcap-dev
-	libngtcp2-dev libngtcp2-crypto-gnutls-dev libgnutls28-dev libncurses-dev"
+	libngtcp2-dev libngtcp2-crypto-gnutls-dev libgnutls28-dev libncurses-dev libminiupnpc-dev libnatpmp-dev"
 RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd dnsperf"
 UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion
@@ -29,7 +29,8 @@ NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables docker-compose chromiu
 # except knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
-	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver prometheus:usr/bin/promtool"
+	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver prometheus:usr/bin/promtool
+	miniupnpd-nftables:usr/sbin/miniupnpd"
 # Beside which make bench measures.
 BENCH_DAEMONS="nebula:usr/bin/nebula n2n:usr/sbin/edge wireguard-go:usr/bin/wireguard-go
 	wireguard-tools:usr/bin/wg"

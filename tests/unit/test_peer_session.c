@@ -9,6 +9,7 @@
 #include "peer_sim.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #define MINUTE_NS (60 * SECOND_NS)
 #define STORM_MAX 600
@@ -424,6 +425,49 @@ static void test_victims(void **state)
 				 remote[i].kind == PEER_SESSION_REMOTE_HOST);
 }
 
+/* RFC 8445, section 5.1.2.2, and RFC 6544, section 4.2; private addresses last. */
+static void test_order(void **state)
+{
+	static const struct {
+		const char *at;
+		unsigned int kind;
+	} named[] = {
+		{ "192.168.7.7:4000", CANDIDATE_HOST },
+		{ "198.51.100.77:4001", CANDIDATE_MAPPED },
+		{ "198.51.100.77:4000", CANDIDATE_HOST },
+		{ "100.64.0.7:4000", CANDIDATE_MAPPED },
+	};
+	static const unsigned int order[] = { 2, 1, UINT_MAX, 0, 3 };
+	struct introduction *introduction = &sim.host[0].introduction;
+	const struct peer_session_remote *remote;
+	struct stun_endpoint at;
+	unsigned int i, count;
+
+	sim_reset(5);
+	put_nats(INDEPENDENT);
+	sim_register(0);
+	sim_register(1);
+	sim_introduce(0, 0);
+	introduction->candidates = 1;
+	assert_int_equal(introduction->candidate[0].kind, CANDIDATE_REFLEXIVE);
+	for (i = 0; i < sizeof(named) / sizeof(*named); i++) {
+		at = sim_endpoint(named[i].at);
+		sim_put_candidate(introduction, &at, named[i].kind);
+	}
+	sim_begin();
+	remote = peer_session_remotes(sim.host[0].session, &count);
+	assert_int_equal(count, sizeof(order) / sizeof(*order));
+	for (i = 0; i < count; i++) {
+		if (order[i] == UINT_MAX) {
+			assert_int_equal(remote[i].kind, CANDIDATE_REFLEXIVE);
+			continue;
+		}
+		at = sim_endpoint(named[order[i]].at);
+		assert_true(stun_endpoint_is_same(&remote[i].at, &at));
+		assert_int_equal(remote[i].kind, named[order[i]].kind);
+	}
+}
+
 /* Hands a datagram to peer @side. Returns whether its session has taken it. */
 static bool hand_over(unsigned int side, const char *from, const uint8_t *data, size_t length)
 {
@@ -637,6 +681,7 @@ int main(void)
 		TEST(black_hole),
 		TEST(clocks),
 		TEST(victims),
+		TEST(order),
 		TEST(forged_source),
 		TEST(replay),
 		TEST(reflected),

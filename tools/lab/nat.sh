@@ -32,8 +32,10 @@ ROUTER="${TOPOLOGY_PREFIX:-}router"
 PEER="${TOPOLOGY_PREFIX:-}peer"
 # A second NAT, between NAT and ROUTER: see lab_nat_behind.
 CARRIER="${TOPOLOGY_PREFIX:-}carrier"
+# The outside network of the NATs. miniupnpd maps no port if it is one for documentation.
+LAB_OUTSIDE=${LAB_OUTSIDE:-198.51.100}
 # shellcheck disable=SC2034
-INSIDE4=10.0.0.2 INSIDE6=fd0a:1::2 NAT4=198.51.100.1 PEER4=203.0.113.2 PEER6=fd71::2
+INSIDE4=10.0.0.2 INSIDE6=fd0a:1::2 NAT4=$LAB_OUTSIDE.1 PEER4=203.0.113.2 PEER6=fd71::2
 # shellcheck disable=SC2034
 PEER4_SECOND=203.0.113.3
 # shellcheck disable=SC2034
@@ -206,8 +208,8 @@ lab_core()
 	else
 		lab_cable "$1" "$2" "$ROUTER" peer "$PEER" eth0
 	fi
-	ip_batch "$ROUTER" <<-'IP'
-		addr add 198.51.100.254/24 dev outside
+	ip_batch "$ROUTER" <<-IP
+		addr add $LAB_OUTSIDE.254/24 dev outside
 		addr add fd64::fe/64 dev outside nodad
 		addr add 203.0.113.254/24 dev peer
 		addr add fd71::fe/64 dev peer nodad
@@ -241,7 +243,7 @@ lab_nat()
 	lab_link "$ROUTER" "port$number" "$name" out
 	if [[ $kind == none || $kind == firewall ]]; then
 		net=10.0.$number
-		ip -n "$ROUTER" route add "$net.0/24" via "198.51.100.$number"
+		ip -n "$ROUTER" route add "$net.0/24" via "$LAB_OUTSIDE.$number"
 	fi
 	ip_batch "$ROUTER" <<-IP
 		link set port$number master outside
@@ -256,13 +258,13 @@ lab_nat()
 	ip_batch "$name" <<-IP
 		addr add $net.1/24 dev in
 		addr add fd0a:$number::1/64 dev in nodad
-		addr add 198.51.100.$number/24 dev out
+		addr add $LAB_OUTSIDE.$number/24 dev out
 		addr add fd64::$number/64 dev out nodad
-		route add default via 198.51.100.254
+		route add default via $LAB_OUTSIDE.254
 		route add default via fd64::fe
 	IP
 	lab_forward "$name"
-	lab_rules "$name" "$kind" "$seconds" in out "198.51.100.$number"
+	lab_rules "$name" "$kind" "$seconds" in out "$LAB_OUTSIDE.$number"
 	[ -n "${LAB_DELAY:-}" ] || wait_link "$inside" eth0
 	wait_link "$name" out
 }

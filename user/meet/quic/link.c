@@ -348,8 +348,10 @@ static void session_update(struct link *link, uint64_t now_ns)
 	events = peer_session_events(link->session);
 	if (events & PEER_SESSION_PATH_CHANGED)
 		on_path(link, now_ns);
-	if (events & PEER_SESSION_WANTS_REFRESH)
+	if (events & PEER_SESSION_WANTS_REFRESH) {
 		peer_client_refresh(runtime->client, now_ns);
+		mapping_doubt(runtime->mapping);
+	}
 	if (events & PEER_SESSION_WANTS_INTRODUCTION)
 		peer_client_connect(runtime->client, link->name, now_ns);
 	if (events & PEER_SESSION_WANTS_RELAY)
