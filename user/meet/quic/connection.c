@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <gnutls/crypto.h>
-#include <malloc.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <malloc.h>
 #include <string.h>
 
 #define HANDSHAKE_TIMEOUT_NS (10 * NGTCP2_SECONDS)
@@ -178,31 +178,6 @@ static void announce_no_grease(ngtcp2_conn *conn)
 		0;
 }
 
-/*
- * Finds the statistics inside a connection, of which ngtcp2 only gives copies, for follow_rtt().
- * Returns NULL if they are not where the copy says.
- */
-static ngtcp2_conn_stat *find_stat(ngtcp2_conn *conn)
-{
-	ngtcp2_conn_stat stat;
-
-	ngtcp2_conn_get_conn_stat(conn, &stat);
-	return memmem(conn, malloc_usable_size(conn), &stat, sizeof(stat));
-}
-
-/*
- * ngtcp2 limits the congestion window to 2.89 times of what its highest rate delivers in the
- * shortest round trip ever seen. Where round trips vary, as on wireless networks or if a peer waits
- * for a CPU, the window then stays at 30 packets for good. With the smoothed round trip in place of
- * the shortest one, the limit follows the path. Nothing else depends on the shortest one, except
- * that the delay of acknowledgements is left in the smoothed one.
- */
-static void follow_rtt(struct quic *quic)
-{
-	if (quic->stat && quic->stat->min_rtt < quic->stat->smoothed_rtt)
-		quic->stat->min_rtt = quic->stat->smoothed_rtt;
-}
-
 /* Did ngtcp2_conn_read_pkt() accept a packet? It drops others without an error. */
 static bool decrypted;
 
@@ -346,7 +321,6 @@ static int create(struct quic_endpoint *endpoint, const struct quic_settings *se
 		return -ENOMEM;
 	}
 	announce_no_grease(created->conn);
-	created->stat = find_stat(created->conn);
 	ngtcp2_conn_set_tls_native_handle(created->conn, created->tls.session);
 	*quic = created;
 	return 0;
@@ -413,7 +387,6 @@ bool quic_receive(struct quic *quic, const void *packet, size_t length, uint64_t
 				      now_ns + quic->ahead_ns);
 	if (result)
 		quic_fail(quic, result, now_ns);
-	follow_rtt(quic);
 	return decrypted && quic->ready;
 }
 

@@ -48,7 +48,6 @@ struct quic {
 	void *arg;
 	struct drops *drops;
 	ngtcp2_conn *conn;
-	ngtcp2_conn_stat *stat; /* of conn itself, see quic_receive(); NULL: not found */
 	struct tls tls;
 	uint64_t ahead_ns; /* ngtcp2's clock is, see quic_path_changed() */
 	uint16_t slot;
