@@ -28,10 +28,11 @@ daemon_start
 ON="netns=\"$HOST\",port=\"$PORT\""
 OTHER="netns=\"$HOST\",port=\"5303\""
 
-say "a group with three workers and 100 flows; a port without a group"
+say "a group with three workers, 100 flows, and one of a single datagram; a port without a group"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 100
 flows_end
-wait_until 30 has_values "1 3 0 100 1024 100 0 0" "sluice_steer_groups{$ON}" \
+in_ns "$HOST" bash -c "echo >/dev/udp/127.0.0.1/$PORT"
+wait_until 30 has_values "1 3 0 101 1024 101 0 0" "sluice_steer_groups{$ON}" \
 	"sluice_steer_workers{$ON,state=\"active\"}" "sluice_steer_workers{$ON,state=\"draining\"}" \
 	"sluice_steer_flows{$ON}" "sluice_steer_flows_capacity{$ON}" "sluice_steer_started_total{$ON}" \
 	"sluice_steer_started_total{$OTHER}" "sluice_steer_groups{$OTHER}" ||

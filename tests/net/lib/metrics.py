@@ -14,9 +14,6 @@ import http.client
 import re
 import sys
 
-from prometheus_client.openmetrics import parser as openmetrics
-from prometheus_client import parser as prometheus
-
 PORT, CHECK, *WORDS = sys.argv[1:]
 OPEN = "application/openmetrics-text"
 # as Prometheus 2.42 sends it
@@ -53,7 +50,15 @@ def check_names(families):
                 assert re.fullmatch(r"[A-Za-z0-9_.-]+", value), sample
 
 
+def parsed(text):
+    """Imports late: most checks do without, and the import takes longer than the rest."""
+    from prometheus_client import parser
+    return samples(parser.text_string_to_metric_families(text))
+
+
 def formats():
+    from prometheus_client.openmetrics import parser as openmetrics
+
     answer, opened = request("/metrics", headers={"Accept": ACCEPT})
     assert answer.status == 200 and answer.getheader("Content-Type").startswith(
         OPEN + "; version=1.0.0"), answer.getheaders()
@@ -62,7 +67,7 @@ def formats():
     answer, text = request("/metrics")
     assert answer.status == 200
     assert answer.getheader("Content-Type").startswith("text/plain; version=0.0.4")
-    plain = samples(prometheus.text_string_to_metric_families(text))
+    plain = parsed(text)
     differ = {key for key in plain.keys() ^ samples(families).keys()}
     assert not differ, differ
     for word in WORDS:
@@ -84,7 +89,7 @@ def value(text, pattern):
     name, labels = re.fullmatch(r"(\w+)(?:{(.*)})?", pattern).groups()
     wanted = dict(re.findall(r'(\w+)="([^"]*)"', labels or ""))
     found = [number for (known, own), number in
-             samples(prometheus.text_string_to_metric_families(text)).items()
+             parsed(text).items()
              if known == name and wanted.items() <= dict(own).items()]
     assert len(found) == 1, f"{pattern}: {len(found)} series\n{text}"
     print(f"{found[0]:.15g}")
