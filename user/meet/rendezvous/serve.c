@@ -24,8 +24,8 @@
 /* Descriptors besides the connections. */
 #define FILES_SPARE 128
 /* Interval of the reports to the daemon. */
-#define REPORT_US   5000000
-#define KILOBYTE    1000ULL
+#define REPORT_US 5000000
+#define KILOBYTE  1000ULL
 
 struct serve {
 	const struct rendezvous_options *options;
