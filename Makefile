@@ -25,7 +25,7 @@
 #: V=1 shows the commands.
 
 # The only place that states the version.
-VERSION := 0.1.0
+VERSION := 0.2.0
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
@@ -45,7 +45,7 @@ LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
 # Loading GnuTLS takes longer than all else that most commands do. So only a second program, which
 # sluice executes for the commands that need it, links these, and the tests that use them.
 QUIC_PKGS := libngtcp2 libngtcp2_crypto_gnutls gnutls
-QUIC_LIBS = -Wl,--as-needed $(shell pkg-config --libs $(QUIC_PKGS))
+QUIC_LIBS = -Wl,--as-needed $(shell pkg-config --libs $(QUIC_PKGS)) -lminiupnpc -lnatpmp
 
 # Includes carry the directory, so that each shows the layer that it reaches (tools/layers.py).
 c_files  := $(wildcard user/*/*.c user/*/*/*.c)
@@ -65,13 +65,20 @@ help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 
-$(BUILD)/sluice: $(filter-out $(BUILD)/user/meet/quic/%,$(objects))
+$(BUILD)/sluice: $(filter-out $(BUILD)/user/meet/quic/% $(BUILD)/user/meet/mapping/%,$(objects))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/sluice-peer: $(objects)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(QUIC_LIBS)
+
+# The same program, as if all ABI versions had been raised, for tests/nightly/upgrade.sh.
+raised := $(patsubst user/%.c,$(BUILD)/raised/user/%.o,$(shell grep -l 'SLUICE_[A-Z]*_ABI' $(c_files)))
+
+$(BUILD)/raised/sluice: $(raised) $(filter-out $(raised:$(BUILD)/raised/%=$(BUILD)/%) $(BUILD)/user/meet/quic/%,$(objects))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # --- BPF: objects built from source, embedded as libbpf skeletons
 
@@ -98,14 +105,17 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
--include $(objects:.o=.d)
+$(raised): $(BUILD)/raised/user/%.o: user/%.c | $(skels) $(scripts)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(STD) $(WARN) -DSLUICE_ABI_RAISE=1 -MMD -MP -c $< -o $@
+-include $(objects:.o=.d) $(raised:.o=.d)
 
 # --- tests: units that a unit test includes, user/base, and the parts of meet that parse what
 # the network sends, are built again with the sanitizers
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_see  := $(shell sed -n 's,^\#include "\(.*\)\.h"$$,user/\1.c,p' tests/unit/*.c)
-san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c user/meet/quic/*.c user/meet/peer/*.c $(san_see))))
+san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c user/meet/quic/*.c user/meet/mapping/*.c user/meet/peer/*.c $(san_see))))
 unit     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 prog     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/*.c))
 servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/servers/*.c))
@@ -181,7 +191,8 @@ check: setup-test
 # Tests that take longer than a minute, need more packages than `make check`, or take long for it.
 takes_long = $(shell grep -l '^. takes long: ' $(addsuffix /*.sh,$(net)))
 nightly: setup-nightly
-	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) image $(BUILD)/tests/pairs
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) image $(BUILD)/tests/pairs \
+		$(BUILD)/raised/sluice
 	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly $(takes_long)
 
 demo: setup-demo
@@ -213,7 +224,7 @@ $(BUILD)/tools/hold $(BUILD)/tools/rendezvous: $(BUILD)/tools/%: tools/bench/%.c
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $^ $(LIBS)
 
 benched: all $(bench_with)
-bench: setup-test
+bench: setup-bench
 	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
 
@@ -226,9 +237,9 @@ bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
 # The inner makes read this file again, and so find the packages that this one installs.
-.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test setup-package setup-image setup-nightly
+.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test setup-bench setup-package setup-image setup-nightly
 setup: setup-test
-setup-build setup-demo setup-test setup-package setup-image setup-nightly: setup-%:
+setup-build setup-demo setup-test setup-bench setup-package setup-image setup-nightly: setup-%:
 	$(Q)tools/setup.sh $*
 
 # --- maintenance

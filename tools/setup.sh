@@ -14,7 +14,7 @@ SERVERS=$ROOT/build/servers
 BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
 	libbpf-dev libelf-dev zlib1g-dev libmnl-dev libnetfilter-conntrack-dev libjansson-dev
 	libevent-dev libinih-dev nettle-dev uthash-dev libhiredis-dev libcap-dev
-	libngtcp2-dev libngtcp2-crypto-gnutls-dev libgnutls28-dev libncurses-dev"
+	libngtcp2-dev libngtcp2-crypto-gnutls-dev libgnutls28-dev libncurses-dev libminiupnpc-dev libnatpmp-dev"
 RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd dnsperf"
 UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion
@@ -23,25 +23,30 @@ LINT="clang-format clang-tidy cppcheck mandoc"
 # For make deb, for make image, and for the nightly tests, which run what these build.
 PACKAGE="dpkg-dev debhelper"
 IMAGE="$PACKAGE mmdebstrap podman crun"
-NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables chromium-headless-shell"
+NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables docker-compose chromium-headless-shell"
 
 # Servers, with package and path. unbound, knot and pdns_recursor have one socket per thread. All
 # except knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
-	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver prometheus:usr/bin/promtool"
+	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver prometheus:usr/bin/promtool
+	miniupnpd-nftables:usr/sbin/miniupnpd"
+# Beside which make bench measures.
+BENCH_DAEMONS="nebula:usr/bin/nebula n2n:usr/sbin/edge wireguard-go:usr/bin/wireguard-go
+	wireguard-tools:usr/bin/wg"
 NIGHTLY_DAEMONS="docker.io:usr/sbin/dockerd containerd:usr/bin/containerd runc:usr/sbin/runc
 	docker.io:usr/sbin/docker-proxy kubernetes-client:usr/bin/kubectl"
 
 usage()
 {
 	cat <<-'TEXT'
-		usage: tools/setup.sh [--list] build|demo|test|package|image|nightly
+		usage: tools/setup.sh [--list] build|demo|test|bench|package|image|nightly
 
 		  build    what `make` needs
 		  demo     the same, and what `make demo` needs
 		  test     the same, and what `make check` and `make lint` need, servers among it;
 		           without root, where only the unit tests run, what those need
+		  bench    the same as test, and the programs that `make bench` compares with
 		  package  what `make deb` needs
 		  image    what `make image` needs
 		  nightly  the same as test and image, and what `make nightly` needs: a browser, and
@@ -171,12 +176,12 @@ want()
 	case "$1" in
 	build) echo "$BUILD" ;;
 	demo) echo "$BUILD $RUN" ;;
-	test | nightly)
+	test | bench | nightly)
 		echo "$BUILD $UNIT $LINT"
 		[ "$(id -u)" != 0 ] || echo "$NET"
-		[ "$1" = test ] || echo "$NIGHTLY"
+		[ "$1" != nightly ] || echo "$NIGHTLY"
 		# others than Debian package npm with node
-		[ "$1" = test ] || command -v npm >/dev/null || echo npm
+		[ "$1" != nightly ] || command -v npm >/dev/null || echo npm
 		;;
 	package) echo "$BUILD $PACKAGE" ;;
 	image) echo "$BUILD $IMAGE" ;;
@@ -205,11 +210,13 @@ main()
 	on_debian || die "only Debian's packages are known; this needs what Debian 12 calls" "$wanted"
 	# shellcheck disable=SC2086 # a list of words
 	install_packages $wanted
-	[[ " demo test nightly " == *" $1 "* ]] && [ "$(id -u)" = 0 ] || return 0
+	[[ " demo test bench nightly " == *" $1 "* ]] && [ "$(id -u)" = 0 ] || return 0
 	# shellcheck disable=SC2086 # lists of words
 	setup_servers $DEMO_DAEMONS
 	# shellcheck disable=SC2086
 	[ "$1" = demo ] || setup_servers $TEST_DAEMONS
+	# shellcheck disable=SC2086
+	[ "$1" != bench ] || setup_servers $BENCH_DAEMONS
 	# shellcheck disable=SC2086
 	[ "$1" != nightly ] || { setup_servers $NIGHTLY_DAEMONS && setup_npm; }
 }

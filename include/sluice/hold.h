@@ -19,9 +19,10 @@
 
 #include <sluice/flow.h>
 #include <sluice/hold_counters.h>
+#include <sluice/meta.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_HOLD_ABI 2
+#define SLUICE_HOLD_ABI SLUICE_ABI(2)
 
 /*
  * The record of a load, for user space only; the programs have the same values in rodata. The first

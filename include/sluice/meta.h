@@ -13,6 +13,12 @@ enum sluice_load_state {
 	SLUICE_LOADED = 2,
 };
 
+/* The ABI version of an object. A test builds sluice as if all of them had been raised. */
+#ifndef SLUICE_ABI_RAISE
+#define SLUICE_ABI_RAISE 0
+#endif
+#define SLUICE_ABI(number) ((number) + SLUICE_ABI_RAISE)
+
 struct sluice_meta {
 	__u32 magic;
 	__u32 abi;

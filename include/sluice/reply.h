@@ -4,9 +4,10 @@
 #define SLUICE_REPLY_H
 
 #include <sluice/flow.h>
+#include <sluice/meta.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_REPLY_ABI 6
+#define SLUICE_REPLY_ABI SLUICE_ABI(6)
 
 enum sluice_reply_mode {
 	SLUICE_REPLY_SOCKET = 1,

@@ -4,9 +4,10 @@
 #define SLUICE_SPREAD_H
 
 #include <linux/types.h>
+#include <sluice/meta.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_SPREAD_ABI 1
+#define SLUICE_SPREAD_ABI SLUICE_ABI(1)
 
 #define SLUICE_SPREAD_CPUS  1024
 #define SLUICE_SPREAD_LINKS 16

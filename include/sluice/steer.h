@@ -9,10 +9,11 @@
 #ifndef SLUICE_STEER_H
 #define SLUICE_STEER_H
 
+#include <sluice/meta.h>
 #include <sluice/steer_table.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_STEER_ABI 4
+#define SLUICE_STEER_ABI SLUICE_ABI(4)
 
 #define SLUICE_STEER_CPUS 1024
 

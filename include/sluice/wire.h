@@ -12,9 +12,10 @@
 #define SLUICE_WIRE_H
 
 #include <sluice/flow.h>
+#include <sluice/meta.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_WIRE_ABI 6
+#define SLUICE_WIRE_ABI SLUICE_ABI(6)
 
 #define SLUICE_FRAGMENT_SETS 512
 /* Linux waits 30 s for the rest of an IPv4 datagram (RFC 791: 15 to 255 s). */
@@ -198,7 +199,10 @@ enum sluice_wire_attach_mode {
 	SLUICE_WIRE_CLSACT,  /* two tc filters */
 };
 
-/* An attached interface, in the loader's map, keyed by ifindex. */
+/*
+ * An attached interface, in the loader's map sluice_w_ifaces, keyed by ifindex. It is the same in
+ * all versions: a load also reads the list of another ABI version.
+ */
 struct sluice_wire_iface {
 	char name[16];	   /* IFNAMSIZ; the name at attach time */
 	__u32 roles;	   /* enum sluice_wire_role */
@@ -208,7 +212,7 @@ struct sluice_wire_iface {
 };
 _Static_assert(sizeof(struct sluice_wire_iface) == 32, "struct sluice_wire_iface");
 
-/* The record of a load. The first two words keep their place in every version. */
+/* The record of a load. All versions have the fields up to netns at the same places. */
 struct sluice_wire_meta {
 	__u32 magic;
 	__u32 abi;

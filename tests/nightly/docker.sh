@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# sluice-docker(7) on a real Docker daemon: servers on the host, a network that is created later as
-# Compose creates it, and the proxy of a published port.
+# sluice-docker(7) on a real Docker daemon: servers on the host, a project of Compose, whose network
+# is created later, and the proxy of a published port.
 #
 #   containers ── docker0 172.17.0.1, br-* 172.30.0.1 [host: dockerd] lo 172.16.13.13
 . "$(dirname "$0")/../net/lib/lib.sh"
@@ -73,9 +73,28 @@ say "Compose: a pattern covers a network that is created later"
 serve "$HOST" connect4 5201
 configure '[wire]' 'follow = docker0,br-*' 'port = 5201'
 daemon_start
-docker network create --subnet 172.30.0.0/24 project_default >/dev/null
+cat >"$TEST_TMP/compose.yaml" <<-YAML
+	version: "3.8"
+	services:
+	  client:
+	    image: $IMAGE
+	    entrypoint: ["/client", "--any", "--to", "$FAR4:5201", "--count", "3"]
+	    volumes: ["$CLIENT:/client:ro"]
+	networks:
+	  default:
+	    ipam:
+	      config: [{subnet: 172.30.0.0/24}]
+YAML
+# compose COMMAND…: runs Debian's docker-compose for this project
+compose()
+{
+	docker-compose --ansi never --project-name project --file "$TEST_TMP/compose.yaml" "$@"
+}
+compose up --no-start >"$TEST_TMP/compose" 2>&1 || fail "$(cat "$TEST_TMP/compose")"
 want_logged 'all configured interfaces exist'
-want_answer project_default 5201
+want_line "sent 3 right 3 wrong 0 refused 0 lost 0 corrupt 0" \
+	"$(compose run --rm client 2>"$TEST_TMP/compose" | tr -d '\r' || cat "$TEST_TMP/compose")"
+compose down >"$TEST_TMP/compose" 2>&1 || fail "$(cat "$TEST_TMP/compose")"
 daemon_stop
 sluice --netns "$HOST" cleanup
 want_clean

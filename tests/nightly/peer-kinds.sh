@@ -29,7 +29,7 @@ done
 peers_server "${names[@]}"
 for ((i = 0; i < count; i++)); do
 	peers_nat "$((i + 1))" "${LAB_KINDS[i]}" 30
-	spawn_in "in$((i + 1))" /dev/null socat TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+	spawn_in "in$((i + 1))" /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 done
 wait_link "$ROUTER" outside
 for ((i = 0; i < count; i++)); do

@@ -4,6 +4,7 @@
  * loading a program, and a deleted one leaves nothing behind.
  */
 #include "kernel/links.h"
+#include "kernel/load_outcome.h"
 #include "kernel/pins.h"
 #include "wire/wire.h"
 
@@ -24,6 +25,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "abi_lab.h"
 
 #define BPFFS "/sys/fs/bpf/sluice"
 
@@ -195,6 +198,64 @@ static void test_load_again(void **state)
 	sh("ip link del kept && ip link del odd");
 }
 
+/*
+ * A load over another ABI version updates what that has attached, and detaches what it does not
+ * want. One that fails restores the programs.
+ */
+static void test_other_abi(void **state)
+{
+	struct wire_options options = options_of("br0");
+	struct wire_result result;
+	struct hook_link before, now;
+	char name[32];
+	__u32 ifindex;
+	int fd;
+
+	sh("ip link add kept type veth peer name kept_peer && ip link set kept master br0");
+	sh("ip link add odd type veth peer name odd_peer && tc qdisc add dev odd ingress");
+	ifindex = if_nametoindex("kept");
+	snprintf(name, sizeof(name), "link_%u_out", ifindex);
+	assert_int_equal(load("br0"), 0);
+	fd = hook_link_open(BPFFS, "wire", name, ifindex, &before);
+	assert_true(fd >= 0);
+	abi_set(BPFFS "/wire/sluice_w_meta", OTHER_ABI);
+	assert_int_equal(wire_attach_iface(BPFFS, "odd", SLUICE_WIRE_HOST, 0, &err), -EPROTO);
+
+	options.attach_mode = SLUICE_WIRE_CLSACT;
+	options.ifaces = (struct wire_names){ { "odd" }, 1 };
+	assert_int_equal(load_with(&options), -EBUSY);
+	assert_int_equal(hook_link_read(fd, &now), 0);
+	assert_int_equal(now.prog_id, before.prog_id);
+	assert_false(pinned("sluice_w_meta_new"));
+
+	options.ifaces.count = 0;
+	options.dry_run = true;
+	assert_int_equal(wire_load(&options, &result, &err), 0);
+	assert_int_equal(result.replaces, OTHER_ABI);
+	free(result.ifaces);
+	assert_int_equal(hook_link_read(fd, &now), 0);
+	assert_int_equal(now.prog_id, before.prog_id);
+
+	options.dry_run = false;
+	assert_int_equal(wire_load(&options, &result, &err), 0);
+	assert_int_equal(result.outcome, LOAD_REPLACED);
+	free(result.ifaces);
+	assert_int_equal(hook_link_read(fd, &now), 0);
+	assert_int_equal(now.ifindex, ifindex);
+	assert_int_not_equal(now.prog_id, before.prog_id);
+	assert_ifaces(1, 1);
+
+	abi_set(BPFFS "/wire/sluice_w_meta", OTHER_ABI);
+	sh("ip link set kept nomaster");
+	assert_int_equal(load("br0"), 0);
+	assert_ifaces(0, 0);
+	assert_int_equal(hook_link_read(fd, &now), 0);
+	assert_int_equal(now.ifindex, 0);
+	close(fd);
+	assert_true(wire_unload(BPFFS, &err) > 0);
+	sh("ip link del kept && ip link del odd");
+}
+
 static struct sluice_addr addr_of(const char *text)
 {
 	struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
@@ -268,7 +329,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_loaded),	 cmocka_unit_test(test_ports_come_and_go),
 		cmocka_unit_test(test_other_kind),	 cmocka_unit_test(test_load_again),
-		cmocka_unit_test(test_servers_restored),
+		cmocka_unit_test(test_servers_restored), cmocka_unit_test(test_other_abi),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

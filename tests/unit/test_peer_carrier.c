@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "meet/quic/drops.h"
 #include "meet/quic/listener.h"
 
 #include <arpa/inet.h>
@@ -53,7 +54,8 @@ struct net {
 	struct loop *loop;
 	struct end end[2]; /* the client and the server */
 	struct raw raw[STREAMS_MAX];
-	unsigned int raws, open;
+	unsigned int raws, open, datagrams;
+	struct drops drops; /* of the carrier */
 };
 
 static struct net net;
@@ -82,6 +84,12 @@ static void on_ready(void *arg)
 
 static void on_datagram(void *arg, const uint8_t *data, size_t length)
 {
+	const struct end *end = arg;
+
+	if (end->carrier)
+		carrier_datagram(end->carrier, data, length);
+	else
+		net.datagrams++;
 }
 
 static bool is_raw(const void *user)
@@ -207,7 +215,9 @@ static void up(unsigned int carries)
 	struct end *end = &net.end[carries];
 	static struct service service = { .address = { .kind = SERVICE_UDP,
 						       .at = { .port_be = 1 } } };
-	struct carrier_options options = { .peer = "mallory", .flush = flush, .arg = end };
+	struct carrier_options options = {
+		.peer = "mallory", .flush = flush, .arg = end, .drops = &net.drops
+	};
 	unsigned int i;
 
 	memset(&net, 0, sizeof(net));
@@ -345,13 +355,40 @@ static void test_flows(void **state)
 	for (i = 0; i < 2 * UDP_FLOWS_MAX; i++) {
 		head[4] = (uint8_t)(i >> 8);
 		head[5] = (uint8_t)i;
-		quic_datagram(net.end[0].quic, head, i % 9 ? sizeof(head) : i % 5 + 1, "", 0);
+		quic_datagram(net.end[0].quic, head, i % 9 ? sizeof(head) : i % 5 + 1, "", 0,
+			      now_ns());
 		settle();
 	}
 	quic_stream_finish(raw->stream);
 	wait_for(&net.open, 0);
 	assert_int_equal(carrier_count(net.end[1].carrier), 0);
 	down();
+}
+
+/* Datagrams follow the request for their service, and do not wait for the answer. */
+static void test_no_answer(void **state)
+{
+	struct service_address address = { .kind = SERVICE_UDP };
+	struct sockaddr_in at;
+	socklen_t size = sizeof(at);
+	struct err err = { 0 };
+	int fd, program;
+
+	up(0);
+	address.at.addr.s6_addr16[5] = 0xffff;
+	address.at.addr.s6_addr32[3] = htonl(INADDR_LOOPBACK);
+	fd = listener_open(&address, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	program = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(sendto(program, "x", 1, 0, (struct sockaddr *)&at, sizeof(at)), 1);
+	assert_int_equal(carrier_udp(net.end[0].carrier, "any", fd), 0);
+	flush(&net.end[0]);
+	wait_for(&net.datagrams, 1);
+	assert_int_equal(net.raws, 1);
+	down();
+	close(fd);
+	close(program);
 }
 
 /* When there are descriptors again, the listener accepts, even if it has no connection by then. */
@@ -400,9 +437,8 @@ static void test_descriptors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unread),
-		cmocka_unit_test(test_no_request),
-		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_unread),	    cmocka_unit_test(test_no_request),
+		cmocka_unit_test(test_flows),	    cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_descriptors),
 	};
 

@@ -271,7 +271,9 @@ static void run(uint64_t duration_ns)
 			server_expire(net.server[i], net.now_ns);
 		if (first < QUEUE) {
 			datagram = net.queue[first];
-			net.queue[first] = net.queue[--net.queued];
+			/* those of one time stay in order */
+			memmove(&net.queue[first], &net.queue[first + 1],
+				(--net.queued - first) * sizeof(*net.queue));
 			deliver(&datagram);
 			continue;
 		}
@@ -470,6 +472,27 @@ static void test_introduce(void **state)
 	flush(&net.node[0]);
 	run(SECOND_NS);
 	assert_int_equal(server_counters(net.server[0])[COUNT_reported_direct], 1);
+}
+
+/* A candidate that comes while a request runs: the other peer is introduced to it. */
+static void test_late_candidate(void **state)
+{
+	const struct introduction *b = &net.node[1].event[PEER_CLIENT_INTRODUCED].introduction;
+	struct candidate mapped = { .at = net.node[0].at, CANDIDATE_MAPPED, CANDIDATE_UDP };
+
+	start_both(1);
+	connect_to("bob");
+	flush(&net.node[0]);
+	mapped.at.addr = net.node[0].at.addr;
+	mapped.at.port_be = htons(50000);
+	peer_client_set_candidates(net.node[0].client, &mapped, 1, net.now_ns);
+	flush(&net.node[0]);
+	/* and not only when the request is repeated */
+	run(8 * DELAY_NS);
+	want_introduced();
+	assert_int_equal(b->candidates, 2);
+	assert_int_equal(b->candidate[1].kind, CANDIDATE_MAPPED);
+	assert_true(stun_endpoint_is_same(&b->candidate[1].at, &mapped.at));
 }
 
 /* 30 % of the datagrams are lost, each way. */
@@ -944,6 +967,7 @@ int main(void)
 		TEST(changed_mapping),
 		TEST(stop),
 		TEST(introduce),
+		TEST(late_candidate),
 		TEST(loss),
 		TEST(unknown_name),
 		TEST(denied),

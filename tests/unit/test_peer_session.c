@@ -9,6 +9,7 @@
 #include "peer_sim.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #define MINUTE_NS (60 * SECOND_NS)
 #define STORM_MAX 600
@@ -424,6 +425,49 @@ static void test_victims(void **state)
 				 remote[i].kind == PEER_SESSION_REMOTE_HOST);
 }
 
+/* RFC 8445, section 5.1.2.2, and RFC 6544, section 4.2; private addresses last. */
+static void test_order(void **state)
+{
+	static const struct {
+		const char *at;
+		unsigned int kind;
+	} named[] = {
+		{ "192.168.7.7:4000", CANDIDATE_HOST },
+		{ "198.51.100.77:4001", CANDIDATE_MAPPED },
+		{ "198.51.100.77:4000", CANDIDATE_HOST },
+		{ "100.64.0.7:4000", CANDIDATE_MAPPED },
+	};
+	static const unsigned int order[] = { 2, 1, UINT_MAX, 0, 3 };
+	struct introduction *introduction = &sim.host[0].introduction;
+	const struct peer_session_remote *remote;
+	struct stun_endpoint at;
+	unsigned int i, count;
+
+	sim_reset(5);
+	put_nats(INDEPENDENT);
+	sim_register(0);
+	sim_register(1);
+	sim_introduce(0, 0);
+	introduction->candidates = 1;
+	assert_int_equal(introduction->candidate[0].kind, CANDIDATE_REFLEXIVE);
+	for (i = 0; i < sizeof(named) / sizeof(*named); i++) {
+		at = sim_endpoint(named[i].at);
+		sim_put_candidate(introduction, &at, named[i].kind);
+	}
+	sim_begin();
+	remote = peer_session_remotes(sim.host[0].session, &count);
+	assert_int_equal(count, sizeof(order) / sizeof(*order));
+	for (i = 0; i < count; i++) {
+		if (order[i] == UINT_MAX) {
+			assert_int_equal(remote[i].kind, CANDIDATE_REFLEXIVE);
+			continue;
+		}
+		at = sim_endpoint(named[order[i]].at);
+		assert_true(stun_endpoint_is_same(&remote[i].at, &at));
+		assert_int_equal(remote[i].kind, named[order[i]].kind);
+	}
+}
+
 /* Hands a datagram to peer @side. Returns whether its session has taken it. */
 static bool hand_over(unsigned int side, const char *from, const uint8_t *data, size_t length)
 {
@@ -548,7 +592,7 @@ static void test_amplification(void **state)
 /* A hostile server introduces many peers at once, each at addresses of others. */
 static void test_many_searches(void **state)
 {
-	static struct peer_session *many[64];
+	static struct peer_session *many[200];
 	unsigned int i, step, sent = 0;
 	uint8_t buffer[PEER_SESSION_FULL_SIZE];
 	uint64_t searches_full_ns = 0, now_ns;
@@ -563,12 +607,12 @@ static void test_many_searches(void **state)
 	sim_introduce(0, 0);
 	memcpy(options.secret, sim.static_key[0], KEY_SIZE);
 	now_ns = sim_clock(&sim.host[0]);
-	for (i = 0; i < 64; i++)
+	for (i = 0; i < 200; i++)
 		assert_int_equal(
 			peer_session_new(&many[i], &options, &sim.host[0].introduction, now_ns), 0);
 	for (step = 0; step < 200; step++) {
 		now_ns += 10 * MS_NS;
-		for (i = 0; i < 64; i++) {
+		for (i = 0; i < 200; i++) {
 			if (peer_session_due_ns(many[i]) <= now_ns)
 				peer_session_timeout(many[i], now_ns);
 			while (peer_session_send(many[i], buffer, &to, now_ns))
@@ -577,9 +621,9 @@ static void test_many_searches(void **state)
 			assert_true(peer_session_due_ns(many[i]) > now_ns);
 		}
 	}
-	/* two seconds, and what a full budget holds; alone, each would send 40 */
+	/* two seconds, and what a full budget holds; alone, each would send 22 */
 	assert_in_range(sent, 2 * PEER_SESSION_SEARCHES, 3 * PEER_SESSION_SEARCHES);
-	for (i = 0; i < 64; i++)
+	for (i = 0; i < 200; i++)
 		peer_session_free(many[i]);
 }
 
@@ -637,6 +681,7 @@ int main(void)
 		TEST(black_hole),
 		TEST(clocks),
 		TEST(victims),
+		TEST(order),
 		TEST(forged_source),
 		TEST(replay),
 		TEST(reflected),

@@ -3,6 +3,7 @@
  * QUIC between two peers, through memory and in simulated time: both prove that they have the key,
  * streams survive loss and reordering, and datagrams that are all lost do not stop a connection.
  */
+#include "meet/quic/drops.h"
 #include "meet/quic/quic.h"
 
 #include <errno.h>
@@ -41,6 +42,7 @@ struct end {
 	unsigned int number;
 	struct quic *quic;
 	struct quic_settings settings;
+	struct drops drops;
 	bool ready, keep; /* keep: does not consume what it receives */
 	uint64_t ready_ns;
 	unsigned int datagrams;
@@ -217,6 +219,7 @@ static void net_new(struct net *net, uint32_t seed)
 			.first_id = { 1, 2, 3, 4, 5, 6, 7, 8 },
 			.psk = { 7, 7, 7 },
 			.identity = "0123456789abcdef0123456789abcdef",
+			.drops = &net->end[i].drops,
 			.rtt_ns = 30 * MS,
 			.handlers = &handlers,
 			.arg = &net->end[i],
@@ -331,7 +334,7 @@ static void test_handshake(void **state)
 	start_ns = net.now_ns;
 	begin(&net);
 	assert_null(quic_stream_open(net.end[0].quic, &net));
-	assert_int_equal(quic_datagram(net.end[0].quic, "head", 4, "", 0), -ENOTCONN);
+	assert_int_equal(quic_datagram(net.end[0].quic, "head", 4, "", 0, net.now_ns), -ENOTCONN);
 	run(&net, SECOND);
 	/* a round trip for the client, and half of one more for the server */
 	assert_int_equal(net.end[0].ready_ns - start_ns, 30 * MS);
@@ -540,7 +543,7 @@ static void test_reset(void **state)
 static int send_datagram(struct net *net, size_t length)
 {
 	static const uint8_t data[QUIC_DATAGRAM_MAX];
-	int result = quic_datagram(net->end[0].quic, "head", 4, data, length - 4);
+	int result = quic_datagram(net->end[0].quic, "head", 4, data, length - 4, net->now_ns);
 
 	quic_flush(net->end[0].quic, net->now_ns);
 	return result;
@@ -570,7 +573,7 @@ static void test_flood(void **state)
 
 	up(&net, 10);
 	open_flow(&net.end[0], 100000);
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < 6000; i++) {
 		full += send_datagram(&net, QUIC_DATAGRAM_MAX) == -ENOBUFS;
 		if (i % 100 == 0)
 			run(&net, 5 * MS);
@@ -579,6 +582,63 @@ static void test_flood(void **state)
 	assert_true(full > 100);
 	assert_true(net.end[1].datagrams > 500);
 	assert_int_equal(net.end[1].flow[0].received, 100000);
+	net_free(&net);
+}
+
+/*
+ * Round trips become longer than the shortest one was, as on a wireless network: the congestion
+ * window grows with them, so that a stream of datagrams at 90 Mbit/s passes all the same.
+ */
+static void test_longer_rtt(void **state)
+{
+	unsigned int i, j, before = 0, full = 0;
+	struct net net;
+
+	net_new(&net, 14);
+	net.delay_ns = MS / 10;
+	begin(&net);
+	run(&net, SECOND);
+	assert_true(net.end[0].ready && net.end[1].ready);
+	net.delay_ns = 10 * MS;
+	for (i = 0; i < 3000; i++) {
+		/* the window has a second to grow */
+		if (i == 1000) {
+			run(&net, SECOND);
+			before = net.end[1].datagrams;
+			full = 0;
+		}
+		for (j = 0; j < 10; j++)
+			full += send_datagram(&net, QUIC_DATAGRAM_MAX) != 0;
+		run(&net, MS);
+	}
+	run(&net, SECOND);
+	assert_int_equal(full, 0);
+	assert_int_equal(net.end[1].datagrams - before, 2000 * 10);
+	net_free(&net);
+}
+
+/* Datagrams that the path did not take in time are dropped, and counted; later ones pass. */
+static void test_late(void **state)
+{
+	const uint64_t *late;
+	unsigned int i;
+	struct net net;
+
+	up(&net, 15);
+	late = &net.end[0].drops.count[DROP_QUEUE];
+	net.loss = 100;
+	for (i = 0; i < 200; i++)
+		assert_int_equal(send_datagram(&net, 1000), 0);
+	run(&net, 2 * QUIC_QUEUE_NS);
+	net.loss = 0;
+	assert_int_equal(send_datagram(&net, 1000), 0);
+	run(&net, 10 * SECOND);
+	assert_in_range(*late, 100, 200);
+	assert_in_range(net.end[1].datagrams, 1, 200 - *late + 1);
+	i = net.end[1].datagrams;
+	assert_int_equal(send_datagram(&net, 1000), 0);
+	run(&net, SECOND);
+	assert_int_equal(net.end[1].datagrams - i, 1);
 	net_free(&net);
 }
 
@@ -672,6 +732,7 @@ int main(void)
 		cmocka_unit_test(test_streams),	       cmocka_unit_test(test_back_pressure),
 		cmocka_unit_test(test_reset),	       cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_flood),	       cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_longer_rtt),     cmocka_unit_test(test_late),
 		cmocka_unit_test(test_idle),	       cmocka_unit_test(test_pause),
 	};
 

@@ -32,8 +32,10 @@ ROUTER="${TOPOLOGY_PREFIX:-}router"
 PEER="${TOPOLOGY_PREFIX:-}peer"
 # A second NAT, between NAT and ROUTER: see lab_nat_behind.
 CARRIER="${TOPOLOGY_PREFIX:-}carrier"
+# The outside network of the NATs. miniupnpd maps no port if it is one for documentation.
+LAB_OUTSIDE=${LAB_OUTSIDE:-198.51.100}
 # shellcheck disable=SC2034
-INSIDE4=10.0.0.2 INSIDE6=fd0a:1::2 NAT4=198.51.100.1 PEER4=203.0.113.2 PEER6=fd71::2
+INSIDE4=10.0.0.2 INSIDE6=fd0a:1::2 NAT4=$LAB_OUTSIDE.1 PEER4=203.0.113.2 PEER6=fd71::2
 # shellcheck disable=SC2034
 PEER4_SECOND=203.0.113.3
 # shellcheck disable=SC2034
@@ -180,15 +182,16 @@ lab_loss()
 	NFT
 }
 
-# lab_cable MS JITTER: connects ROUTER and PEER by two TUN devices, whose packets a process delays by
-# MS to MS + JITTER milliseconds; packets overtake each other. The process ends with the namespaces.
+# lab_cable MS JITTER NAME DEV NAME DEV: connects two namespaces by TUN devices, whose packets a
+# process delays by MS to MS + JITTER milliseconds; packets overtake each other. The process ends with
+# the namespaces.
 lab_cable()
 {
-	spawn_in "$ROUTER" /dev/null setsid python3 "$LAB/cable.py" --delay "$1" --jitter "$2" \
-		"/run/netns/$ROUTER" peer "/run/netns/$PEER" eth0
-	wait_until 20 ip -n "$PEER" link show eth0
-	lab_dev "$ROUTER" peer fe80::1
-	lab_dev "$PEER" eth0 fe80::2
+	spawn_in "$3" /dev/null setsid python3 "$LAB/cable.py" --delay "$1" --jitter "$2" \
+		"/run/netns/$3" "$4" "/run/netns/$5" "$6"
+	wait_until 20 ip -n "$5" link show "$6"
+	lab_dev "$3" "$4" fe80::1
+	lab_dev "$5" "$6" fe80::2
 }
 
 # lab_core [MS JITTER]: makes PEER and ROUTER, the network outside of the NAT, with the delay of
@@ -203,10 +206,10 @@ lab_core()
 	if [ $# = 0 ]; then
 		lab_link "$ROUTER" peer "$PEER" eth0
 	else
-		lab_cable "$1" "$2"
+		lab_cable "$1" "$2" "$ROUTER" peer "$PEER" eth0
 	fi
-	ip_batch "$ROUTER" <<-'IP'
-		addr add 198.51.100.254/24 dev outside
+	ip_batch "$ROUTER" <<-IP
+		addr add $LAB_OUTSIDE.254/24 dev outside
 		addr add fd64::fe/64 dev outside nodad
 		addr add 203.0.113.254/24 dev peer
 		addr add fd71::fe/64 dev peer nodad
@@ -225,18 +228,22 @@ lab_core()
 
 # lab_nat NAME INSIDE KIND SECONDS NUMBER: makes a NAT in namespace NAME with the outside address
 # 198.51.100.NUMBER, and behind it a host in namespace INSIDE, always with the address 10.0.0.2; but
-# 10.0.NUMBER.2 if NAME does not translate
+# 10.0.NUMBER.2 if NAME does not translate. LAB_DELAY: the delay between both in each direction, in ms
 lab_nat()
 {
 	local name=$1 inside=$2 kind=$3 seconds=$4 number=$5 net=10.0.0
 
 	netns_add "$name"
 	netns_add "$inside"
-	lab_link "$name" in "$inside" eth0
+	if [ -n "${LAB_DELAY:-}" ]; then
+		lab_cable "$LAB_DELAY" 0 "$name" in "$inside" eth0
+	else
+		lab_link "$name" in "$inside" eth0
+	fi
 	lab_link "$ROUTER" "port$number" "$name" out
 	if [[ $kind == none || $kind == firewall ]]; then
 		net=10.0.$number
-		ip -n "$ROUTER" route add "$net.0/24" via "198.51.100.$number"
+		ip -n "$ROUTER" route add "$net.0/24" via "$LAB_OUTSIDE.$number"
 	fi
 	ip_batch "$ROUTER" <<-IP
 		link set port$number master outside
@@ -251,14 +258,14 @@ lab_nat()
 	ip_batch "$name" <<-IP
 		addr add $net.1/24 dev in
 		addr add fd0a:$number::1/64 dev in nodad
-		addr add 198.51.100.$number/24 dev out
+		addr add $LAB_OUTSIDE.$number/24 dev out
 		addr add fd64::$number/64 dev out nodad
-		route add default via 198.51.100.254
+		route add default via $LAB_OUTSIDE.254
 		route add default via fd64::fe
 	IP
 	lab_forward "$name"
-	lab_rules "$name" "$kind" "$seconds" in out "198.51.100.$number"
-	wait_link "$inside" eth0
+	lab_rules "$name" "$kind" "$seconds" in out "$LAB_OUTSIDE.$number"
+	[ -n "${LAB_DELAY:-}" ] || wait_link "$inside" eth0
 	wait_link "$name" out
 }
 

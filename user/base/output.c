@@ -13,11 +13,18 @@
 
 #define COLUMNS_MAX 16
 
+bool output_has_escapes(void)
+{
+	const char *term = environment_get("TERM");
+
+	return term && strcmp(term, "dumb") != 0;
+}
+
 struct output output_to(FILE *file)
 {
 	return (struct output){ .file = file,
 				.colour = isatty(fileno(file)) && !environment_get("NO_COLOR") &&
-					  text_terminal_has_escapes() };
+					  output_has_escapes() };
 }
 
 int output_finish(const struct output *output, struct err *err)
@@ -51,6 +58,11 @@ json_t *output_name(const char *name)
 	string = json_string(copy ? copy : "");
 	free(copy);
 	return string;
+}
+
+json_t *output_nonzero(unsigned int number)
+{
+	return number ? json_integer(number) : json_null();
 }
 
 void output_json(const struct output *output, json_t *document)

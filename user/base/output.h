@@ -26,6 +26,8 @@ struct output {
 	bool colour;
 };
 
+/* Does the terminal of TERM interpret escape sequences? */
+bool output_has_escapes(void);
 /* Colours are used on a terminal with escape sequences only, unless NO_COLOR is set. */
 struct output output_to(FILE *file);
 /* Returns 0, or -errno with *err set if not all of the output could be written. */
@@ -36,6 +38,9 @@ int output_finish(const struct output *output, struct err *err);
  * 8.1): if the name is not, U+FFFD replaces each byte beyond ASCII.
  */
 json_t *output_name(const char *name);
+
+/* Returns a JSON number, or null for 0. */
+json_t *output_nonzero(unsigned int number);
 
 /* Returns an object with the key schema_version, for the caller to extend. */
 json_t *output_document(void);

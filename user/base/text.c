@@ -2,7 +2,6 @@
 #include "base/text.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 char *text_plain(char *text, size_t size)
@@ -55,13 +54,6 @@ char *text_controls(char *text, bool lines)
 			memset(at, '?', length);
 	}
 	return text;
-}
-
-bool text_terminal_has_escapes(void)
-{
-	const char *term = getenv("TERM");
-
-	return term && *term && strcmp(term, "dumb") != 0;
 }
 
 const char *bytes_format(__u64 bytes, char text[24])

@@ -25,9 +25,6 @@ char *text_plain_copy(char *to, size_t size, const char *from);
  */
 char *text_controls(char *text, bool lines);
 
-/* Does the terminal of TERM interpret escape sequences? */
-bool text_terminal_has_escapes(void);
-
 /* Formats a size in decimal units: "640 B", "1.2 MB". Returns text. */
 const char *bytes_format(__u64 bytes, char text[24]);
 

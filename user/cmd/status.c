@@ -4,11 +4,11 @@
  * hook. An object that cannot be read, such as one of another version, does not hide the rest.
  */
 #include "cmd/command.h"
-#include "cmd/daemon_view.h"
-#include "cmd/hold/view.h"
-#include "cmd/hook_order.h"
+#include "cmd/hold/show.h"
 #include "cmd/reply/view.h"
-#include "cmd/steer/status_view.h"
+#include "cmd/status_daemon.h"
+#include "cmd/status_hooks.h"
+#include "cmd/status_steer.h"
 #include "hold/pins.h"
 #include "host/cleanup.h"
 #include "kernel/links.h"
@@ -86,15 +86,15 @@ static void print_json(const struct output *output, const struct status *status)
 	json_t *document = output_document();
 
 	json_object_set_new(document, "version", json_string(SLUICE_VERSION));
-	json_object_set_new(document, "daemon", daemon_view_json(&status->daemon));
+	json_object_set_new(document, "daemon", status_daemon_json(&status->daemon));
 	json_object_set_new(document, "by_daemon", by_daemon_json(status));
 	json_object_set_new(document, "unreadable", failures_json(status));
 	reply_loaded_json(loaded, document);
 	json_object_set_new(document, "steer",
-			    status->has_steer ? steer_status_json(&status->steer) : json_null());
+			    status->has_steer ? status_steer_json(&status->steer) : json_null());
 	json_object_set_new(document, "hold",
 			    status->has_hold ? hold_view_json(&status->hold) : json_null());
-	json_object_set_new(document, "hooks", hook_order_json(loaded));
+	json_object_set_new(document, "hooks", status_hooks_json(loaded));
 	output_json(output, document);
 }
 
@@ -141,7 +141,7 @@ static void print_text(const struct output *output, const struct status *status,
 	struct err elsewhere = { 0 };
 	int i;
 
-	daemon_view_text(&status->daemon, output);
+	status_daemon_text(&status->daemon, output);
 	print_left(output, status);
 	print_failures(output, status);
 	if (!loaded->has_reply && !loaded->has_wire && !failure[REPLY].code && !failure[WIRE].code)
@@ -152,9 +152,9 @@ static void print_text(const struct output *output, const struct status *status,
 	if (loaded->has_wire)
 		wire_view_text(&loaded->wire, output);
 	if (loaded->has_reply || loaded->has_wire)
-		hook_order_text(loaded, output);
+		status_hooks_text(loaded, output);
 	if (status->has_steer)
-		steer_status_text(&status->steer, output);
+		status_steer_text(&status->steer, output);
 	else if (!failure[STEER].code)
 		fprintf(output->file, "steer: not loaded (no %s/steer)\n", bpffs);
 	if (status->has_hold)
@@ -181,7 +181,7 @@ static void read_objects(struct status *status, const char *bpffs)
 	for (i = 0; i < OBJECTS; i++)
 		status->by_daemon[i] = state_dir_is_daemons(state_dirs[i], bpffs);
 	reply_loaded_read_each(bpffs, &status->loaded, &failure[REPLY], &failure[WIRE]);
-	if (steer_status_read(bpffs, &status->steer, &status->has_steer, &failure[STEER])) {
+	if (status_steer_read(bpffs, &status->steer, &status->has_steer, &failure[STEER])) {
 		steer_view_free(&status->steer);
 		status->has_steer = false;
 	}

@@ -15,6 +15,7 @@
 #include "daemon/hold.h"
 #include "daemon/metrics.h"
 #include "daemon/netns.h"
+#include "daemon/reload.h"
 #include "daemon/rendezvous.h"
 #include "daemon/sections.h"
 #include "daemon/status_socket.h"
@@ -26,7 +27,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -221,34 +221,10 @@ static int apply(struct node *node, struct config_file *file, struct err *err)
 
 static int reload(struct node *node, struct config_file **file, struct err *err)
 {
-	const struct config *config;
-	const char *fixed = NULL;
-	struct stat st;
-	int result;
+	int result = reload_read(node->context, node->path, node->bpffs, &node->netns, file, err);
 
-	/* do not read a pipe again: it is empty, and blocks the daemon without a writer */
-	if (!stat(node->path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL,
-					"%s: not a regular file, so it cannot be read again",
-					node->path),
-				"restart the daemon with another --config");
-	result = config_file_read(node->context, node->path, file, err);
-
-	if (result)
-		return result;
-	config = &(*file)->config;
-	if (strcmp(config->location.bpffs, node->bpffs))
-		fixed = "[global] bpffs";
-	else if (config->has[SECTION_WIRE] && !daemon_netns_allows(&node->netns, config->netns))
-		fixed = "[wire] netns";
-	if (fixed)
-		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL,
-					"%s: %s cannot change while the daemon runs", node->path,
-					fixed),
-				"unload the objects and restart the daemon");
-	result = apply_metrics(node, config, err);
+	if (!result)
+		result = apply_metrics(node, &(*file)->config, err);
 	return result ? result : apply(node, *file, err);
 }
 

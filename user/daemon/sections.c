@@ -115,6 +115,7 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 		error = 0;
 	}
 	section->pending = error != 0;
+	section->waits = error == -EAGAIN;
 	if (error)
 		return;
 	section->loaded = true;
@@ -230,7 +231,7 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
 			continue;
 		section->repairs = false;
 		apply(sections, i, file);
-		loaded |= !section->pending;
+		loaded |= !section->pending || section->waits;
 		if (section->pending && !failed)
 			failed = section;
 	}

@@ -21,6 +21,7 @@
 struct section {
 	bool loaded;  /* loaded from this file or an earlier one */
 	bool pending; /* the section is to be applied again at the next check */
+	bool waits;   /* pending for what ends by itself */
 	bool repairs; /* pending because another process damaged the daemon's object */
 	bool damaged; /* the last check found damage to an object that a command loaded */
 	bool logged_damage;
@@ -44,8 +45,8 @@ struct sections {
 /*
  * Loads or updates the objects that have a section in the file. Unloads the other objects if a
  * daemon, this one or an earlier one, was the last to load them; objects that a command loaded
- * stay. Returns 0, or -errno with *err set if this is the first file and no section could be
- * loaded.
+ * stay. Returns 0, or -errno with *err set if this is the first file, and no section could be
+ * loaded or waits.
  */
 int sections_apply(struct sections *sections, struct config_file *file, struct err *err);
 /*

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/load_outcome.h"
+#include "kernel/meta.h"
 #include "net/netns.h"
 #include "steer/socket_events.h"
 #include "steer/steer.h"
@@ -223,6 +224,7 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	struct sluice_steer_meta before = { 0 };
 	struct log_line line;
 	int groups, result;
+	bool replaces;
 	char ports[512];
 
 	options.bpffs = wanted->location.bpffs;
@@ -233,6 +235,7 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 		return result;
 	find_cgroup(steer, file, context);
 	steer_read(options.bpffs, &before, &(struct err){ 0 });
+	replaces = meta_other_abi(&steer_state_dir, options.bpffs);
 	steer_log_begin(&steer->log, 0);
 	result = steer_load(&steer->loader, &options, steer_log_event, &steer->log, &groups, err);
 	steer_log_end(&steer->log, !result);
@@ -250,7 +253,9 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	ports_format(&options.ports, ports, sizeof(ports));
 	log_begin(&line, LOG_LEVEL_INFO, "steer is active");
 	log_field(&line, "outcome", "%s",
-		  load_outcome_name(before.magic ? LOAD_UPDATED : LOAD_FRESH,
+		  load_outcome_name(before.magic ? LOAD_UPDATED
+				    : replaces	 ? LOAD_REPLACED
+						 : LOAD_FRESH,
 				    !steer->log.changes && steer_has_settings(&before, &options)));
 	log_field(&line, "policy", "%s", steer_policy_name(options.policy));
 	log_field(&line, "ports", "%s", ports);

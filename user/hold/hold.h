@@ -41,7 +41,8 @@ struct hold_prog {
 
 struct hold_result {
 	enum load_outcome outcome;	/* LOAD_LEFT: `follows` prevented the load */
-	struct sluice_hold_meta before; /* magic 0: nothing was loaded */
+	struct sluice_hold_meta before; /* magic 0: nothing was loaded, or another ABI version */
+	__u32 replaces;			/* that ABI version, or 0 */
 	bool as_before;			/* the settings are the same as before */
 	bool missed_closes;		/* the tables start empty; see hold_load() */
 	struct hold_prog progs[HOOKS_MAX];

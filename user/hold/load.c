@@ -173,6 +173,7 @@ static int load_locked(struct load *load, struct object *object, struct hold_res
 		return failed;
 	result->outcome = object->outcome;
 	result->before = load->before;
+	result->replaces = object->replaces;
 	result->missed_closes = has_missed_closes(load);
 	if (result->missed_closes)
 		object->fresh = tables;

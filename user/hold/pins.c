@@ -9,6 +9,8 @@ const struct state_dir hold_state_dir = {
 	.meta_size = sizeof(struct sluice_hold_meta),
 	.abi = SLUICE_HOLD_ABI,
 	.load = "sluice hold load --port LIST",
+	.lost = "counters and flows start empty: a flow gets keepalives again after its next"
+		" datagram",
 	/* these maps refer to each other */
 	.vital = (const char *const[]){ "sluice_flows", "sluice_kept", "sluice_index",
 					"sluice_socks", "sluice_netns", NULL },

@@ -280,6 +280,22 @@ static int revert(const struct hook *hook, const struct change *change)
 	return -EUCLEAN;
 }
 
+/* Removes the links of hooks that only another version of sluice has. */
+static void remove_unknown(const char *dir, const char *object, const struct hook *hooks, int count)
+{
+	char *pins = pins_list(dir, object, "link_", NULL), *name;
+	char path[PATH_MAX];
+	int i;
+
+	for (name = pins; name && *name; name += strlen(name) + 1) {
+		for (i = 0; i < count && strcmp(name, hooks[i].pin) != 0;)
+			i++;
+		if (i == count)
+			unload_pin(pins_path(dir, object, name, path));
+	}
+	free(pins);
+}
+
 int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, struct hook *hooks,
 		       int count, struct err *err)
 {
@@ -324,6 +340,8 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 	if (!result)
 		result = changes[0].staged ? take_over(dir, object, &hooks[0], err)
 					   : update(&hooks[0], &changes[0], prog_ids[0], err);
+	if (!result)
+		remove_unknown(dir, object, hooks, count);
 	for (i = count - 1; i >= 0; i--) {
 		if (result && !final) {
 			if (changes[i].staged)

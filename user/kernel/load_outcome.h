@@ -10,12 +10,13 @@ enum load_outcome {
 	LOAD_FRESH,
 	LOAD_UPDATED,	/* already loaded; updated in place */
 	LOAD_RECOVERED, /* replaced the remains of a loader that died */
+	LOAD_REPLACED,	/* replaced the object of another ABI version */
 	LOAD_LEFT,	/* unchanged: another process unloaded or reloaded the object */
 };
 
 /*
  * Returns the name that commands, JSON and the daemon's log use: "verified", "loaded", "updated",
- * "recovered", "left", or with @as_before "unchanged" for an update without effect.
+ * "recovered", "replaced", "left", or with @as_before "unchanged" for an update without effect.
  */
 const char *load_outcome_name(enum load_outcome outcome, bool as_before);
 

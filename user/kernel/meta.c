@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/meta.h"
 
+#include "base/log.h"
 #include "kernel/maps.h"
 #include "kernel/pins.h"
 
@@ -11,28 +12,49 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * Returns the ABI version of a record of any size, since all versions have the same head; 0:
- * unknown.
- */
-static __u32 record_abi(const struct state_dir *sd, const char *bpffs)
+bool meta_head(const struct state_dir *sd, const char *bpffs, void *head, size_t size)
 {
 	int fd = pins_get(bpffs, sd->name, sd->meta, PINS_MAP);
 	struct bpf_map_info info = { 0 };
-	__u32 length = sizeof(info), zero = 0, abi = 0;
-	struct sluice_meta *head;
+	__u32 length = sizeof(info), zero = 0;
+	struct sluice_meta *record;
+	bool is_ours = false;
 
 	if (fd < 0)
-		return 0;
+		return false;
 	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == BPF_MAP_TYPE_ARRAY &&
-	    info.key_size == sizeof(zero) && info.value_size >= sizeof(*head)) {
-		head = malloc(info.value_size);
-		if (head && !bpf_map_lookup_elem(fd, &zero, head) && head->magic == SLUICE_MAGIC)
-			abi = head->abi;
-		free(head);
+	    info.key_size == sizeof(zero) && info.value_size >= size) {
+		record = malloc(info.value_size);
+		is_ours = record && !bpf_map_lookup_elem(fd, &zero, record) &&
+			  record->magic == SLUICE_MAGIC;
+		if (is_ours)
+			memcpy(head, record, size);
+		free(record);
 	}
 	close(fd);
-	return abi;
+	return is_ours;
+}
+
+/* Returns the ABI version of the record; 0: unknown. */
+static __u32 record_abi(const struct state_dir *sd, const char *bpffs)
+{
+	struct sluice_meta head;
+
+	return meta_head(sd, bpffs, &head, sizeof(head)) ? head.abi : 0;
+}
+
+__u32 meta_other_abi(const struct state_dir *sd, const char *bpffs)
+{
+	__u32 abi = record_abi(sd, bpffs);
+
+	return abi == sd->abi ? 0 : abi;
+}
+
+void meta_warn_replaced(const struct state_dir *sd, __u32 other_abi, bool dry_run)
+{
+	log_warning("%s: another version of sluice has loaded it (ABI %u, this is ABI %u), and this"
+		    " load %s it: %s",
+		    sd->name, other_abi, sd->abi, dry_run ? "would replace" : "replaces", sd->lost);
 }
 
 int meta_refuse_abi(const struct state_dir *sd, const char *bpffs, struct err *err)
@@ -44,6 +66,11 @@ int meta_refuse_abi(const struct state_dir *sd, const char *bpffs, struct err *e
 		snprintf(known, sizeof(known), " (ABI %u, this is ABI %u)", abi, sd->abi);
 	err_set(err, EXIT_CONFLICT, EPROTO, "%s/%s: pinned by another version of sluice%s", bpffs,
 		sd->name, known);
+	if (abi && abi != sd->abi)
+		return err_hint(err, -EPROTO,
+				"'%s …' replaces it (--dry-run shows what is lost), 'sluice"
+				" cleanup' removes it",
+				sd->load);
 	return err_hint(err, -EPROTO,
 			"'sluice cleanup' removes it, whatever its version; then load again");
 }
@@ -86,12 +113,12 @@ int meta_read(const struct state_dir *sd, const char *bpffs, void *meta, struct 
 	else if (bpf_map_lookup_elem(fd, &zero, meta))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", bpffs, sd->name, sd->meta,
 				 strerror(errno));
-	else if (!head->magic || lacks_vital(sd, bpffs))
-		result = -EUCLEAN;
-	else if (head->magic != SLUICE_MAGIC || head->abi != sd->abi)
+	else if (head->magic && (head->magic != SLUICE_MAGIC || head->abi != sd->abi))
 		result = meta_refuse_abi(sd, bpffs, err);
 	else
-		result = 0;
+		result = !head->magic || lacks_vital(sd, bpffs) ? -EUCLEAN : 0;
+	if (result)
+		memset(meta, 0, sd->meta_size);
 	close(fd);
 	return result;
 }

@@ -11,6 +11,8 @@
 
 #include <linux/types.h>
 #include <sluice/meta.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 struct state_dir {
 	const char *name; /* of the directory, also used in messages */
@@ -18,6 +20,7 @@ struct state_dir {
 	__u32 meta_size;
 	__u32 abi;
 	const char *load;   /* the command that loads the object */
+	const char *lost;   /* what is lost if a load replaces the pins of another ABI */
 	const char *prefix; /* of its pins in a directory shared with another object, or NULL */
 	/* maps without which the record means nothing, up to NULL; or NULL */
 	const char *const *vital;
@@ -29,6 +32,18 @@ struct state_dir {
  * version.
  */
 int meta_read(const struct state_dir *sd, const char *bpffs, void *meta, struct err *err);
+/*
+ * Copies the first @size bytes of the record, whatever its size and ABI version. Returns false if
+ * there is no record of sluice. All versions have the same head.
+ */
+bool meta_head(const struct state_dir *sd, const char *bpffs, void *head, size_t size);
+/*
+ * Returns the ABI version of the record if it differs from that of @sd; 0 if it is the same, or
+ * if there is no record of sluice.
+ */
+__u32 meta_other_abi(const struct state_dir *sd, const char *bpffs);
+/* Warns of what is lost because a load replaces, or would replace, an object of another ABI. */
+void meta_warn_replaced(const struct state_dir *sd, __u32 other_abi, bool dry_run);
 /* Sets *err: another version, whose ABI is in the record, has made the pins. Returns -EPROTO. */
 int meta_refuse_abi(const struct state_dir *sd, const char *bpffs, struct err *err);
 /* Sets *err for a pin of the object that cannot be opened. Returns @error, or -EPROTO. */

@@ -30,11 +30,25 @@ static const struct sluice_meta *record(const void *meta)
 	return meta;
 }
 
+/* Is nothing loaded, of no version? */
+static bool is_first(const struct object *object)
+{
+	return !record(object->before)->magic && !object->replaces;
+}
+
 int object_inspect(struct object *object, struct err *err)
 {
-	int result = meta_read(object->state_dir, object->dir, object->before, err);
+	const struct state_dir *sd = object->state_dir;
+	int result = meta_read(sd, object->dir, object->before, err);
 
 	object->outcome = LOAD_FRESH;
+	if (result == -EPROTO)
+		object->replaces = meta_other_abi(sd, object->dir);
+	if (object->replaces) {
+		object->outcome = LOAD_REPLACED;
+		meta_warn_replaced(sd, object->replaces, object->dry_run);
+		return 0;
+	}
 	if (!result) {
 		object->outcome = record(object->before)->state == SLUICE_LOADED ? LOAD_UPDATED
 										 : LOAD_RECOVERED;
@@ -42,14 +56,14 @@ int object_inspect(struct object *object, struct err *err)
 	}
 	if (result != -ENOENT && result != -EUCLEAN)
 		return result;
-	memset(object->before, 0, object->state_dir->meta_size);
+	memset(object->before, 0, sd->meta_size);
 	if (result == -ENOENT)
 		return 0;
 	object->outcome = LOAD_RECOVERED;
 	if (object->dry_run)
 		return 0;
 	result = object->clear ? object->clear(object->dir, err)
-			       : unload_state(object->state_dir, object->dir, err);
+			       : unload_state(sd, object->dir, err);
 	return result < 0 ? result : 0;
 }
 
@@ -181,6 +195,8 @@ int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, s
 						 bpf_map__name(map), strerror(errno));
 		} else if (!bpf_map__is_internal(map) && record(object->before)->magic) {
 			result = reuse_pinned(object, map, bit, err);
+		} else if (!bpf_map__is_internal(map) && object->replaces) {
+			object->staged |= bit;
 		}
 		if (result)
 			return result;
@@ -233,28 +249,51 @@ static int record_write(const struct object *object, const void *meta, __u32 sta
 	return meta_write(object->state_dir, bpf_map__fd(map), meta, state, err);
 }
 
+static int unstage(const struct object *object, const char *name, struct err *err)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	if (!rename(staged_path(object, name, from),
+		    pins_path(object->dir, object->state_dir->name, name, to)))
+		return 0;
+	return err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
+}
+
 /*
  * Renames the staged maps; the kernel frees an old map with its programs. *final is set once a map
- * has been replaced.
+ * has been replaced. The record of another ABI version goes first: if this process dies in between,
+ * neither version reuses the maps of the other.
  */
 static int take_over(const struct object *object, bool *final, struct err *err)
 {
-	char from[PATH_MAX], to[PATH_MAX];
+	const char *meta = object->state_dir->meta;
+	int result = object->replaces ? unstage(object, meta, err) : 0;
 	struct bpf_map *map;
 	__u64 bit = 1;
 
+	*final |= object->replaces && !result;
 	bpf_object__for_each_map(map, object->maps) {
-		if (object->staged & bit) {
-			if (rename(staged_path(object, bpf_map__name(map), from),
-				   pins_path(object->dir, object->state_dir->name,
-					     bpf_map__name(map), to)))
-				return err_set(err, EXIT_ERROR, errno, "pin %s: %s", to,
-					       strerror(errno));
-			*final = true;
+		const char *name = bpf_map__name(map);
+
+		if (!result && object->staged & bit && !(object->replaces && !strcmp(name, meta))) {
+			result = unstage(object, name, err);
+			*final |= !result;
 		}
 		bit <<= 1;
 	}
-	return 0;
+	return result;
+}
+
+/* Removes the pins of maps that only another version has, whatever its ABI version. */
+static void maps_trim(const struct object *object)
+{
+	char *pins = pins_list(object->dir, object->state_dir->name, "sluice_", NULL), *name;
+	char path[PATH_MAX];
+
+	for (name = pins; name && *name && !object->is_part; name += strlen(name) + 1)
+		if (!bpf_object__find_map_by_name(object->maps, name))
+			unlink(pins_path(object->dir, object->state_dir->name, name, path));
+	free(pins);
 }
 
 /*
@@ -270,7 +309,7 @@ static int owner_set(const struct object *object, bool by_daemon, struct err *er
 
 static int commit(struct object *object, const struct object_steps *steps, struct err *err)
 {
-	bool fresh = !record(object->before)->magic, final = false;
+	bool fresh = is_first(object), final = false;
 	bool was_daemons = state_dir_is_daemons(object->state_dir, object->dir);
 	int result = object_pin_maps(object, err);
 	struct bpf_map *map;
@@ -279,8 +318,9 @@ static int commit(struct object *object, const struct object_steps *steps, struc
 	if (!result)
 		result = owner_set(object, true, err);
 	if (!result)
-		result = record_write(object, fresh ? object->after : object->before,
-				      object->loading, err);
+		result = record_write(
+			object, record(object->before)->magic ? object->before : object->after,
+			object->loading, err);
 	if (result)
 		goto undo;
 	if (!object->is_part)
@@ -295,6 +335,7 @@ static int commit(struct object *object, const struct object_steps *steps, struc
 	result = take_over(object, &final, err);
 	if (!result) {
 		final |= !fresh;
+		maps_trim(object);
 		result = owner_set(object, false, err);
 	}
 	if (!result && steps->finish)
@@ -316,7 +357,9 @@ undo:
 	}
 	if (!was_daemons && !object->is_part)
 		state_dir_set_owner(object->state_dir, object->dir, false, &(struct err){ 0 });
-	record_write(object, object->before, record(object->before)->state, &(struct err){ 0 });
+	if (record(object->before)->magic)
+		record_write(object, object->before, record(object->before)->state,
+			     &(struct err){ 0 });
 	return result;
 }
 
@@ -337,7 +380,8 @@ int object_yield(struct object *object, struct err *err)
 	const struct sluice_meta *before = object->before;
 	const void *expected = before->magic ? object->before : object->after;
 
-	if (!object->pins || !pins_wanted(object->pins))
+	/* until take_over(), the record of another ABI version is the pinned one */
+	if (!object->pins || object->replaces || !pins_wanted(object->pins))
 		return 0;
 	return state_dir_yield(object->state_dir, object->pins, expected, object->loading, err);
 }

@@ -12,6 +12,12 @@
  *
  * The record has the state SLUICE_LOADING during a commit, so that the next load recognises the
  * remains of a loader that died. The caller holds the lock of the directory (kernel/pins.h).
+ *
+ * A load over the pins of another version of sluice with the same ABI version is an update like any
+ * other. With another ABI version the load replaces them: it starts with empty maps, and updates
+ * the attached links in place, so that the object works throughout. All versions therefore keep the
+ * head of the record (sluice/meta.h), the names of the directory and its record, and those of the
+ * links.
  */
 #ifndef SLUICE_KERNEL_OBJECT_H
 #define SLUICE_KERNEL_OBJECT_H
@@ -47,6 +53,7 @@ struct object {
 
 	/* set by the functions below */
 	enum load_outcome outcome;
+	__u32 replaces;		 /* the ABI of another version, whose maps are not reused; or 0 */
 	struct bpf_object *maps; /* of the first verified skeleton */
 	__u64 staged;		 /* bit i: map i replaces the pinned map */
 	bool lost;		 /* a pin of a map was missing */
@@ -58,8 +65,9 @@ struct object {
 
 /*
  * Reads the current record into *before and sets the outcome. *before is all zero if nothing is
- * loaded, or if there are only remains without a record; these are removed, except in a dry run.
- * Returns 0, or -errno with *err set, as for another ABI version.
+ * loaded, if there are only remains without a record, or if the record has another ABI version;
+ * remains are removed, except in a dry run. Warns of what is lost with another ABI version. Returns
+ * 0, or -errno with *err set, as for a foreign record.
  */
 int object_inspect(struct object *object, struct err *err);
 /* Returns the seed of the current record, or a new random one if that is 0. */

@@ -30,6 +30,13 @@ int xdp_prog(__u32 ifindex, struct hook_prog *prog)
 	return prog->id ? 0 : -ENOENT;
 }
 
+bool xdp_is_native(__u32 ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+
+	return !bpf_xdp_query((int)ifindex, 0, &opts) && opts.drv_prog_id;
+}
+
 int xdp_link_create(__u32 ifindex, bool native, int prog_fd)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts,

@@ -16,6 +16,8 @@
 int xdp_prog(__u32 ifindex, struct hook_prog *prog);
 /* Returns 0 if the interface has no XDP program; otherwise -errno with *err set. */
 int xdp_require_free(const char *name, __u32 ifindex, struct err *err);
+/* Does the driver of the interface run an XDP program? */
+bool xdp_is_native(__u32 ifindex);
 /* Attaches by a link. Returns its descriptor; closing it detaches unless the link is pinned. */
 int xdp_link_create(__u32 ifindex, bool native, int prog_fd);
 /* Sets *err for an interface to which no link could be attached. Returns -errno. */

@@ -20,13 +20,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LEARN_AHEAD_S 1
 
 struct load {
 	const struct reply_options *options;
 	struct reply_bpf *skel;
 	struct sluice_reply_meta before; /* magic 0: nothing was loaded */
 	struct sluice_reply_meta after;
+	__u32 replaces; /* see struct object */
 };
 
 /* Programs on connect(2) can identify the calling process since 6.10. */
@@ -81,6 +85,26 @@ static void configure(struct load *load)
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->sets);
 }
 
+/*
+ * Over another ABI version: fills the new table before the attached programs are replaced, so that
+ * the requests whose replies are due keep their flows. Returns the link of the program that fills
+ * it, which is attached beside the old one until the caller destroys it.
+ */
+static struct bpf_link *learn_ahead(const struct load *load)
+{
+	const struct timespec pause = { .tv_sec = LEARN_AHEAD_S };
+	int fd = open(load->options->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct bpf_link *link = NULL;
+
+	if (fd < 0)
+		return NULL;
+	link = bpf_program__attach_cgroup(load->skel->progs.sluice_learn, fd);
+	close(fd);
+	if (link)
+		nanosleep(&pause, NULL);
+	return link;
+}
+
 static int attach(void *arg, struct err *err)
 {
 	struct load *load = arg;
@@ -94,9 +118,12 @@ static int attach(void *arg, struct err *err)
 		{ PIN_CONNECT4, load->skel->progs.sluice_connect4, true },
 		{ PIN_CONNECT6, load->skel->progs.sluice_connect6, true },
 	};
+	struct bpf_link *ahead = load->replaces ? learn_ahead(load) : NULL;
+	int result = links_apply_cgroup(load->options->bpffs, REPLY_OBJECT, load->options->cgroup,
+					hooks, sizeof(hooks) / sizeof(*hooks), err);
 
-	return links_apply_cgroup(load->options->bpffs, REPLY_OBJECT, load->options->cgroup, hooks,
-				  sizeof(hooks) / sizeof(*hooks), err);
+	bpf_link__destroy(ahead);
+	return result;
 }
 
 /* Warns of another sluice on the same sockets: the program that runs last sets the source. */
@@ -145,6 +172,7 @@ static int load_locked(struct load *load, struct object *object, struct reply_re
 		return failed;
 	result->outcome = object->outcome;
 	result->before = load->before;
+	result->replaces = load->replaces = object->replaces;
 	load->skel = reply_bpf__open_opts(object_open_opts(object));
 	if (load->skel)
 		configure(load);

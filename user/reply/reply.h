@@ -37,7 +37,8 @@ struct reply_prog {
 
 struct reply_result {
 	enum load_outcome outcome;
-	struct sluice_reply_meta before; /* magic 0: nothing was loaded */
+	struct sluice_reply_meta before; /* magic 0: nothing was loaded, or another ABI version */
+	__u32 replaces;			 /* that ABI version, or 0 */
 	bool as_before;			 /* the load changed nothing */
 	struct reply_prog progs[HOOKS_MAX];
 	int count;

@@ -4,9 +4,11 @@
 #include "base/clock.h"
 #include "kernel/flow_table.h"
 #include "kernel/meta.h"
+#include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/pins_lock.h"
 #include "kernel/state_dir.h"
+#include "steer/group/remains.h"
 #include "steer/needs.h"
 
 #include <bpf/bpf.h>
@@ -46,24 +48,77 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
 }
 
 /* Creates and pins the map of the record. No skeleton has this map, because no program reads it. */
-static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
+static int meta_create(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
+	struct object object = { .state_dir = &steer_state_dir, .dir = bpffs };
 	char path[PATH_MAX];
-	int fd = pins_get(bpffs, STEER_OBJECT, STEER_PIN_META, PINS_MAP), result = 0;
+	int fd, result;
 
-	if (fd < 0) {
-		if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
-			return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, STEER_PIN_META, sizeof(__u32),
-				    sizeof(*meta), 1, NULL);
-		if (fd < 0 || bpf_obj_pin(fd, pins_path(bpffs, STEER_OBJECT, STEER_PIN_META, path)))
-			result = err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	}
+	if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, STEER_PIN_META, sizeof(__u32), sizeof(*meta), 1,
+			    NULL);
+	if (fd < 0)
+		return err_set(err, EXIT_ERROR, errno, STEER_PIN_META ": %s", strerror(errno));
+	result = meta_write(&steer_state_dir, fd, meta, SLUICE_LOADED, err);
 	if (!result)
-		result = meta_write(&steer_state_dir, fd, meta, SLUICE_LOADED, err);
-	if (fd >= 0)
-		close(fd);
+		result = object_pin(&object, fd, STEER_PIN_META, err);
+	close(fd);
 	return result;
+}
+
+static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, bool replaces,
+		    struct err *err)
+{
+	int fd = replaces ? -1 : pins_get(bpffs, STEER_OBJECT, STEER_PIN_META, PINS_MAP), result;
+
+	if (fd < 0)
+		return meta_create(bpffs, meta, err);
+	result = meta_write(&steer_state_dir, fd, meta, SLUICE_LOADED, err);
+	close(fd);
+	return result;
+}
+
+/* Refuses to replace another ABI version while a drain relies on its maps. */
+static int drains_check(const char *bpffs, struct err *err)
+{
+	struct steer_groups_open pinned;
+	char dir[PATH_MAX];
+	int i, result = steer_groups_read(bpffs, &pinned, false, err);
+
+	if (result)
+		return result;
+	steer_dir(bpffs, dir);
+	for (i = 0; !result && i < pinned.other_count; i++)
+		if (steer_group_remains_drain(dir, pinned.other[i].name))
+			result = err_hint(err,
+					  err_set(err, EXIT_CONFLICT, EAGAIN,
+						  "%s: a drain is in progress, and another ABI"
+						  " version has loaded steering",
+						  dir),
+					  "load again when 'sluice steer drain' has ended");
+	steer_groups_close(&pinned);
+	return result;
+}
+
+/*
+ * Reads what is loaded; magic 0: nothing. Sets *replaces to the ABI version of another version, or
+ * 0.
+ */
+static int inspect(const struct steer_options *options, struct sluice_steer_meta *before,
+		   __u32 *replaces, struct err *err)
+{
+	const struct state_dir *sd = &steer_state_dir;
+	int result = meta_read(sd, options->bpffs, before, err);
+
+	*replaces = result == -EPROTO ? meta_other_abi(sd, options->bpffs) : 0;
+	if (!result)
+		return 0;
+	*before = (struct sluice_steer_meta){ 0 };
+	if (!*replaces)
+		return result == -ENOENT || result == -EUCLEAN ? 0 : result;
+	meta_warn_replaced(sd, *replaces, options->dry_run);
+	return drains_check(options->bpffs, err);
 }
 
 /*
@@ -88,12 +143,13 @@ static int keep(struct steer_sweep *sweep, const struct sluice_steer_meta *curre
 static int load_locked(const struct steer_options *options, struct steer_sweep *sweep,
 		       struct err *err)
 {
-	struct sluice_steer_meta before = { 0 }, *meta = &sweep->meta;
-	int result = meta_read(&steer_state_dir, options->bpffs, &before, err);
+	struct sluice_steer_meta before, *meta = &sweep->meta;
+	__u32 replaces;
+	int result = inspect(options, &before, &replaces, err);
 
-	if (result && result != -ENOENT && result != -EUCLEAN)
+	if (result)
 		return result;
-	sweep->regroup = !result && before.generations != options->generations;
+	sweep->regroup = before.magic && before.generations != options->generations;
 	sweep->renew = true;
 	*meta = (struct sluice_steer_meta){
 		.magic = SLUICE_MAGIC,
@@ -131,7 +187,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 			return keep(sweep, &before, err);
 	}
 	if (!sweep->dry_run) {
-		result = meta_pin(options->bpffs, meta, err);
+		result = meta_pin(options->bpffs, meta, replaces != 0, err);
 		if (!result)
 			result = state_dir_set_owner(&steer_state_dir, options->bpffs,
 						     options->by_daemon, err);

@@ -9,6 +9,7 @@
 #include "process/take_socket.h"
 #include "steer/cleanup.h"
 #include "steer/cpu/consumers.h"
+#include "steer/group/remains.h"
 #include "steer/group/slots.h"
 
 #include <errno.h>
@@ -221,12 +222,13 @@ static const char *other_sluice(const struct sluice_socket_record *record)
 static void group_add(struct steer_sweep *sweep)
 {
 	const struct sluice_socket_record *first = sweep->members[0];
+	struct steer_group_other *other = steer_groups_other(&sweep->pinned, first->group_prog);
 	struct steer_group *group = NULL;
 	struct err err = { 0 };
 	struct quota *quota;
 	int i, result;
 
-	if (first->group_filters) {
+	if (first->group_filters && !other) {
 		sweep_report_found(sweep, STEER_GROUP_FOREIGN, first, sweep->count,
 				   other_sluice(first));
 		return;
@@ -247,8 +249,15 @@ static void group_add(struct steer_sweep *sweep)
 	if (sweep->dry_run) {
 		sweep_report_found(sweep, STEER_GROUP_FOUND, first, sweep->count, NULL);
 	} else {
+		/* the kernel chooses until the new program replaces the attached one */
+		if (other)
+			steer_group_remains_forget(sweep->dir, other->name);
 		result = steer_group_create(sweep->loader, sweep->dir, &sweep->setting, first,
 					    group_join, sweep, &group, &err);
+		if (other) {
+			steer_groups_remove_other(&sweep->pinned, sweep->bpffs, other);
+			other->seen = true;
+		}
 		if (result && result != -ESTALE)
 			sweep_report_found(sweep, STEER_GROUP_FAILED, first, sweep->count,
 					   err.what);
@@ -330,6 +339,17 @@ static int group_release(struct steer_sweep *sweep, struct steer_group *group, s
 	return unload_pins(sweep->dir, group->name, err);
 }
 
+/* Removes the groups of another ABI version that the sweep has not replaced. */
+static void others_prune(struct steer_sweep *sweep)
+{
+	int i;
+
+	for (i = 0; i < sweep->pinned.other_count && !sweep->dry_run; i++)
+		if (!sweep->pinned.other[i].seen)
+			steer_groups_remove_other(&sweep->pinned, sweep->bpffs,
+						  &sweep->pinned.other[i]);
+}
+
 /* Releases groups whose sockets are all closed or no longer on a managed port. */
 static void groups_prune(struct steer_sweep *sweep)
 {
@@ -394,6 +414,7 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 	result = groups_visit(sweep, false, err);
 	if (result)
 		goto out;
+	others_prune(sweep);
 	left_out_report(sweep);
 	if (!sweep->dry_run &&
 	    (sweep->setting.policy != SLUICE_STEER_CPU || !sweep->quotas.groups)) {
@@ -417,6 +438,8 @@ int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 	result = steer_groups_read(sweep->bpffs, &sweep->pinned, true, err);
 	if (result)
 		return result;
+	for (i = 0; i < sweep->pinned.other_count; i++)
+		steer_groups_remove_other(&sweep->pinned, sweep->bpffs, &sweep->pinned.other[i]);
 	removed = sweep->pinned.remains_pins;
 	for (i = 0; i < sweep->pinned.remains_count; i++)
 		sweep_report_found(sweep, STEER_GROUP_RELEASED, &sweep->pinned.remains[i], 0, NULL);

@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "bpf/wire/wire.skel.h"
 #include "kernel/load_outcome.h"
+#include "kernel/meta.h"
 #include "kernel/object.h"
 #include "kernel/state_dir.h"
 #include "kernel/tc.h"
@@ -27,6 +28,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -88,6 +90,11 @@ static int attach(void *arg, struct err *err)
 	__u32 roles, one = 1;
 	int i, result = 0;
 
+	/* the new table of another ABI version does not list what is attached */
+	for (i = 0; load->object.replaces && i < load->old_count; i++)
+		if (bpf_map_update_elem(ifaces_fd, &load->old[i].ifindex, &load->old[i].entry,
+					BPF_ANY))
+			return err_set(err, EXIT_ERROR, errno, "interfaces: %s", strerror(errno));
 	for (i = 0; i < options->servers.count; i++)
 		if (bpf_map_update_elem(servers_fd, &options->servers.addr[i], &one, BPF_ANY))
 			return err_set(err, EXIT_ERROR, errno, "servers: %s", strerror(errno));
@@ -156,12 +163,17 @@ static int inspect(struct load *load, struct err *err)
 {
 	const char *bpffs = load->options->bpffs;
 	int i, result = object_inspect(&load->object, err);
+	struct sluice_wire_meta present = load->before;
 
-	if (result || !load->before.magic)
+	if (load->object.replaces &&
+	    !meta_head(&wire_state_dir, bpffs, &present, offsetof(struct sluice_wire_meta, sets)))
+		return meta_refuse_abi(&wire_state_dir, bpffs, err);
+	if (result || !present.magic)
 		return result;
-	if (load->before.netns != netdev_netns()) {
-		if (load->options->dry_run || !wire_netns_is_gone(bpffs, &load->before))
+	if (present.netns != netdev_netns()) {
+		if (load->options->dry_run || !wire_netns_is_gone(bpffs, &present))
 			return wire_refuse_netns(bpffs, err);
+		load->object.replaces = 0;
 		memset(&load->before, 0, sizeof(load->before));
 		load->object.outcome = LOAD_RECOVERED;
 		return remains_clear(bpffs, err);
@@ -295,6 +307,7 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 	result->outcome = options->dry_run ? LOAD_VERIFIED : load->object.outcome;
 	servers_read(load, &load->servers_before);
 	result->before = load->before;
+	result->replaces = load->object.replaces;
 	result->servers_before = load->servers_before;
 	names_join(load->old, load->old_count, result->ifaces_before,
 		   sizeof(result->ifaces_before));

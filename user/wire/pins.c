@@ -10,6 +10,8 @@ const struct state_dir wire_state_dir = {
 	.meta_size = sizeof(struct sluice_wire_meta),
 	.abi = SLUICE_WIRE_ABI,
 	.load = "sluice reply load --mode wire",
+	.lost = "counters and flows start empty: a reply that is due now may keep its source, and"
+		" requests to a connected socket are redirected after its next reply",
 	/* the map lists what is attached */
 	.vital = (const char *const[]){ "sluice_w_ifaces", NULL },
 };

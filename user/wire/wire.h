@@ -22,7 +22,8 @@ struct wire_result {
 	enum load_outcome outcome;
 	enum sluice_wire_attach_mode attach_mode;
 	bool as_before;			/* the load changed nothing */
-	struct sluice_wire_meta before; /* magic 0: nothing was loaded */
+	struct sluice_wire_meta before; /* magic 0: nothing was loaded, or another ABI version */
+	__u32 replaces;			/* that ABI version, or 0 */
 	struct wire_addrs servers_before;
 	char ifaces_before[512];   /* a list of names */
 	struct wire_iface *ifaces; /* the caller frees the list */

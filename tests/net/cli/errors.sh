@@ -108,7 +108,7 @@ for netns in this all; do
 	want_clean
 done
 
-say "pins of another version"
+say "pins of another version: read by no command, replaced by a load"
 reply_load
 meta=$(find "$PINS" -name '*meta*')
 [ -n "$meta" ] || fail "no meta map is pinned"
@@ -120,9 +120,13 @@ value[4] ^= 0x40
 print(" ".join(f"0x{byte:02x}" for byte in value))')
 # shellcheck disable=SC2086 # a list of bytes
 bpftool map update pinned "$meta" key 0 0 0 0 value $old
-want_status 5 reply_load
-want_text "sluice cleanup"
-say "do not hide the other objects in the status"
+want_status 5 sluice reply show
+want_text "(ABI "
+want_text "replaces it"
+want_equal "$(json "d['outcome'], d['replaces_abi'] > 0" sluice -j reply load --mode socket \
+	--port 53 --dry-run)" "('verified', True)"
+
+say "they do not hide the other objects in the status"
 sluice hold load --port 4000 --cgroup "$TEST_CGROUP"
 want_status 5 sluice status
 want_text "daemon: not running"
@@ -132,6 +136,12 @@ want_text "hold: ports 4000"
 "$SLUICE" -j status >"$TEST_TMP/status" 2>/dev/null || true
 want_equal "$(json "([o['object'] for o in d['unreadable']], d['reply'], d['hold']['ports'])" cat "$TEST_TMP/status")" \
 	"(['reply'], None, '4000')"
+
+say "a load replaces them"
+want_status 0 reply_load
+want_text "reply: replaced"
+want_text "flows start empty"
+want_status 0 sluice reply show
 want_status 0 sluice cleanup
 want_clean
 

@@ -22,11 +22,14 @@ needed=$("$ROOT/tools/packages" "$SLUICE")
 want_equal "$(grep -cx 'libbpf1' <<<"$needed")" 1
 say "README has the same list"
 want_equal "$(listed "$ROOT/README.md")" "$needed"
-say "what only sluice-peer needs comes with the package that README names"
-peer=libngtcp2-crypto-gnutls2
-contains -F "\`$peer\`" "$ROOT/README.md" || fail "README does not name $peer"
-library=$(ldd "$BUILD/sluice-peer" | sed -n 's,.* => \(.*/libngtcp2_crypto_gnutls[^ ]*\) .*,\1,p')
-dpkg-query -L "$peer" | contains -F "${library##*/}" || fail "$peer does not have '$library'"
+say "what only sluice-peer needs comes with the packages that README names"
+for entry in libngtcp2-crypto-gnutls2:libngtcp2_crypto_gnutls libminiupnpc17:libminiupnpc \
+	libnatpmp1:libnatpmp; do
+	package=${entry%%:*}
+	contains -F "\`$package\`" "$ROOT/README.md" || fail "README does not name $package"
+	library=$(ldd "$BUILD/sluice-peer" | sed -n "s,.* => \(.*/${entry#*:}[^ ]*\) .*,\1,p")
+	dpkg-query -L "$package" | contains -F "${library##*/}" || fail "$package does not have '$library'"
+done
 say "so is the library that only sluice top loads"
 screen=libncursesw6
 contains -F "\`$screen\`" "$ROOT/README.md" || fail "README does not name $screen"

@@ -51,7 +51,7 @@ chmod 644 "$TEST_TMP/key"
 refused 4 "other users can read this private key" run "${given[@]}" --expose tcp:127.0.0.1:1
 
 peers_up endpoint-independent address-and-port-dependent 30
-spawn_in in2 /dev/null socat TCP-LISTEN:22,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:22,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 peer_run in2 bob --peer-key "alice=$(public alice)" --expose echo=tcp:127.0.0.1:22 \
 	--expose silent=tcp:127.0.0.1:9
 peer_run in2 dave --trust-server --expose tcp:127.0.0.1:22

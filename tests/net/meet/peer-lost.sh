@@ -12,7 +12,7 @@
 . "$(dirname "$0")/../lib/peer.sh"
 
 peers_up endpoint-independent address-and-port-dependent 30
-spawn_in in2 /dev/null socat TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 
 # restart_nats: both forget all mappings, and nat1 maps to other ports from then on
 restart_nats()

@@ -13,7 +13,7 @@
 . "$(dirname "$0")/../lib/peer.sh"
 
 peers_up symmetric symmetric 30
-spawn_in in2 /dev/null socat TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 run_bob()
 {
 	peer_run in2 bob --peer-key "alice=$(public alice)" --peer-key "carol=$(public carol)" \

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/command.h"
-#include "cmd/hold/view.h"
+#include "cmd/hold/show.h"
 #include "hold/maps.h"
 #include "hold/saved.h"
 #include "host/cleanup.h"

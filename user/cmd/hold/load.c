@@ -2,7 +2,7 @@
 /* sluice hold load: attaches the programs that track flows, or updates them in place. */
 #include "base/text.h"
 #include "cmd/command.h"
-#include "cmd/hold/view.h"
+#include "cmd/hold/show.h"
 #include "hold/options.h"
 #include "hold/send_options.h"
 #include "host/cgroup_root.h"
@@ -53,11 +53,12 @@ static void print_json(const struct context *context, const struct hold_result *
 	ports_format(&options.ports, ports, sizeof(ports));
 	json_object_update_new(
 		document,
-		json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:b, s:o, s:o}", "outcome", outcome,
+		json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:b, s:o, s:o, s:o}", "outcome", outcome,
 			  "ports", ports, "cgroup", output_name(options.cgroup), "max_s",
 			  (json_int_t)options.max_s, "table", (json_int_t)options.table,
 			  "table_bytes", (json_int_t)hold_table_bytes(options.table), "sending",
-			  sending, "before", before_json(&result->before), "programs", progs));
+			  sending, "before", before_json(&result->before), "replaces_abi",
+			  output_nonzero(result->replaces), "programs", progs));
 	output_json(&context->output, document);
 }
 

@@ -4,7 +4,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/ports.h"
-#include "cmd/reply/audit_rows.h"
+#include "cmd/reply/audit_verdict.h"
 #include "hold/hold.h"
 #include "hold/pins.h"
 #include "host/daemon_status.h"

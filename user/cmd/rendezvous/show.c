@@ -7,6 +7,7 @@
 #include "meet/rendezvous/status.h"
 
 #include <errno.h>
+#include <sluice/meet.h>
 #include <string.h>
 
 #define WAIT_US	   10000000

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/command.h"
-#include "cmd/reply/audit_rows.h"
+#include "cmd/reply/audit_verdict.h"
 #include "cmd/reply/view.h"
 #include "host/cleanup.h"
 #include "net/netns_names.h"

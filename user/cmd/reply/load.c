@@ -74,12 +74,13 @@ static void print_json(const struct context *context, const struct reply_options
 							      : NULL));
 	}
 	ports_format(&options->ports, ports, sizeof(ports));
-	object = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o}", "outcome", outcome,
+	object = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "outcome", outcome,
 			   "mode", reply_mode_name(options->mode), "ports", ports, "cgroup",
 			   output_name(options->cgroup), "age_s", (json_int_t)options->age_s,
 			   "table", (json_int_t)options->table, "table_bytes",
 			   (json_int_t)reply_table_bytes(options->table), "before",
-			   before_json(&result->before), "programs", progs);
+			   before_json(&result->before), "replaces_abi",
+			   output_nonzero(result->replaces), "programs", progs);
 	json_object_update_new(document, object);
 	output_json(&context->output, document);
 }

@@ -220,13 +220,14 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 		for (i = 0; i < result->count; i++)
 			json_array_append_new(ifaces, iface_json(&result->ifaces[i]));
 		json_object_update_new(
-			document, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:i, s:o, s:o}",
+			document, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:i, s:o, s:o, s:o}",
 					    "outcome", outcome, "mode", "wire", "ports", ports,
 					    "table", (json_int_t)options->table, "table_bytes",
 					    (json_int_t)table_bytes, "attached_by",
 					    wire_attach_mode_name(result->attach_mode),
 					    "verified_insns", result->verified_insns, "interfaces",
-					    ifaces, "before", before_json(result)));
+					    ifaces, "before", before_json(result), "replaces_abi",
+					    output_nonzero(result->replaces)));
 		output_json(output, document);
 		return;
 	}

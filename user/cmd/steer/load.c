@@ -6,6 +6,7 @@
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
 #include "kernel/load_outcome.h"
+#include "kernel/meta.h"
 #include "net/netns.h"
 #include "net/netns_names.h"
 #include "steer/cpu/placement.h"
@@ -29,7 +30,8 @@ struct report {
 	json_t *events;
 	bool verbose;
 	const char *outcome;
-	const struct sluice_steer_meta *before; /* magic 0: not loaded */
+	const struct sluice_steer_meta *before; /* magic 0: not loaded, or another ABI version */
+	__u32 replaces;				/* that ABI version, or 0 */
 	int foreign, failed, left_out, changes;
 	char foreign_text[512];
 	const char *foreign_hint;
@@ -116,15 +118,15 @@ static void print_json(const struct context *context, const struct steer_options
 	json_object_update_new(
 		document,
 		json_pack(
-			"{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:i, s:i, s:o, s:O, s:o*, s:o*}",
+			"{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:i, s:i, s:o, s:o, s:O, s:o*, s:o*}",
 			"outcome", report->outcome, "policy", steer_policy_name(options->policy),
 			"ports", ports_format(&options->ports, ports, sizeof(ports)),
 			"generations_by", steer_generations_name(options->generations), "idle_s",
 			(json_int_t)options->idle_s, "flows_per_group", (json_int_t)options->flows,
 			"table_bytes", (json_int_t)steer_table_bytes(options->flows), "dry_run",
 			options->dry_run, "groups", groups, "groups_left_out", report->left_out,
-			"before", before_json(report->before), "events", report->events,
-			"consumers",
+			"before", before_json(report->before), "replaces_abi",
+			output_nonzero(report->replaces), "events", report->events, "consumers",
 			!known ? NULL
 			       : json_pack("{s:I, s:I, s:I}", "pinned", (json_int_t)known->pinned,
 					   "seen", (json_int_t)known->seen, "unknown",
@@ -216,7 +218,8 @@ static int load(struct steer_loader *loader, struct options *options, struct rep
 {
 	struct spread before;
 	const char *bpffs = options->steer.bpffs;
-	bool loaded = !spread_read(bpffs, &before, &(struct err){ 0 });
+	bool loaded = !spread_read(bpffs, &before, &(struct err){ 0 }) ||
+		      meta_other_abi(&spread_state_dir, bpffs);
 	__u32 wanted = options->xdp.ifcount;
 	int result = 0;
 
@@ -280,6 +283,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	options->steer.must_find = true;
 	steer_read(context->bpffs, &before, &(struct err){ 0 });
 	report.before = &before;
+	report.replaces = meta_other_abi(&steer_state_dir, context->bpffs);
 	report.events = context->output.json ? json_array() : NULL;
 	result = load(&loader, options, &report, &groups, err);
 	/* consumers that were not sampled are placed by affinity alone */
@@ -288,6 +292,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		log_warning("%s", unsampled.what);
 	report.outcome = load_outcome_name(options->steer.dry_run ? LOAD_VERIFIED
 					   : before.magic	  ? LOAD_UPDATED
+					   : report.replaces	  ? LOAD_REPLACED
 								  : LOAD_FRESH,
 					   !report.changes &&
 						   steer_has_settings(&before, &options->steer));

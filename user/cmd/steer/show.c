@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice steer show: groups, workers, flows and the balance of datagrams, once or repeatedly. */
-#include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/screen.h"
 #include "host/cleanup.h"
@@ -124,7 +123,7 @@ static int refresh(const struct context *context, const struct screen *screen,
 static int watch(const struct context *context, unsigned int seconds, struct err *err)
 {
 	bool in_place = !context->output.json && isatty(fileno(context->output.file)) &&
-			text_terminal_has_escapes();
+			output_has_escapes();
 	struct steer_view views[2] = { 0 };
 	struct screen screen;
 	int at = 0, result = screen_start(&screen, context->output.file, in_place);

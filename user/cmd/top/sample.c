@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/local_socket.h"
 #include "base/text.h"
-#include "cmd/hold/view.h"
+#include "cmd/hold/show.h"
 #include "hold/metrics.h"
 #include "hold/pins.h"
 #include "host/daemon_lock.h"

@@ -2,7 +2,6 @@
 #include "cmd/top/terminal.h"
 
 #include "base/clock.h"
-#include "base/text.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -136,7 +135,7 @@ int terminal_check(struct err *err)
 					"the environment variable TERM is not set"),
 				"set it to the type of your terminal, such as xterm, or use --once"
 				" or -j");
-	if (!text_terminal_has_escapes())
+	if (!output_has_escapes())
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, ENOTTY,
 					"a terminal of type '%s' has no cursor that can be moved",

@@ -146,6 +146,7 @@ static int parse_name(const struct opt_value *v, struct err *err)
 		PEER_NAME_MAX);
 }
 
+static const char *const port_mappings[] = { "auto", "nat-pmp", "upnp", "off", NULL };
 static const char *const transports[] = { "auto", "udp", "tcp", NULL };
 
 #define IDENTITY(field) offsetof(struct peer_identity, field)
@@ -167,6 +168,10 @@ const struct opt peer_identity_opts[] = {
 	  "a peer, and its public key; may be given several times", .side = OPT_LINE },
 	{ "known-peers", 0, "FILE", opt_path, IDENTITY(known_peers),
 	  "peers and their public keys: NAME PUBLIC-KEY a line", .side = OPT_LINE },
+	{ "port-mapping", 0, "auto|nat-pmp|upnp|off", opt_word, IDENTITY(port_mapping),
+	  "ask the gateway to forward the port of this peer: by NAT-PMP, by UPnP, or by UPnP if NAT-PMP"
+	  " gets no answer",
+	  .side = OPT_LINE, .words = port_mappings, .noun = "port mapping", .preset = "auto" },
 	{ "direct-only", 0, NULL, opt_switch, IDENTITY(direct_only),
 	  "never use the relay of the server: without a direct path there is none",
 	  .side = OPT_LINE },

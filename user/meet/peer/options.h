@@ -19,6 +19,14 @@ struct peer_key {
 	uint8_t key[KEY_SIZE];
 };
 
+/* Whether the gateway is asked to forward a port, and how. */
+enum peer_port_mapping {
+	PEER_PORT_MAPPING_AUTO, /* NAT-PMP, and UPnP if that gets no mapping */
+	PEER_PORT_MAPPING_NAT_PMP,
+	PEER_PORT_MAPPING_UPNP,
+	PEER_PORT_MAPPING_OFF,
+};
+
 /* To the servers. */
 enum peer_transport {
 	PEER_TRANSPORT_AUTO, /* TCP if UDP gets no answer */
@@ -37,6 +45,7 @@ struct peer_identity {
 	unsigned int peer_keys;
 	const char *known_peers;
 	bool trust_server;
+	enum peer_port_mapping port_mapping;
 	bool direct_only, relay_only;
 	enum peer_transport transport;
 	__u32 keepalive_s;

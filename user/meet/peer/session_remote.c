@@ -113,6 +113,10 @@ static bool is_same_nat(const struct introduction *introduction)
 	return false;
 }
 
+/* RFC 8445, section 5.1.2.2; mapped is what RFC 6544, section 4.2, calls NAT-assisted. */
+static const uint8_t preference[] = { CANDIDATE_HOST, CANDIDATE_MAPPED, CANDIDATE_REFLEXIVE };
+#define KINDS (sizeof(preference) / sizeof(*preference))
+
 /*
  * Private addresses come first behind the same NAT, and else last: they are checked in the order of
  * the table.
@@ -125,12 +129,13 @@ void session_take_candidates(struct peer_session *session, unsigned int keys)
 	unsigned int pass, i;
 
 	keep_selected(session);
-	for (pass = 0; pass < 2; pass++)
+	for (pass = 0; pass < 2 * KINDS; pass++)
 		for (i = 0; i < introduction->candidates; i++) {
 			candidate = &introduction->candidate[i];
 			is_private = scope_of(&candidate->at.addr) == SCOPE_PRIVATE;
 			if (candidate->transport != CANDIDATE_UDP ||
-			    (is_private == private_first) != !pass ||
+			    candidate->kind != preference[pass % KINDS] ||
+			    (is_private == private_first) != (pass < KINDS) ||
 			    session->remotes == PEER_SESSION_REMOTES_MAX ||
 			    session_find_remote(session, &candidate->at, keys) != SESSION_NONE)
 				continue;

@@ -105,11 +105,15 @@ static void log_service(const struct channel *channel, enum log_level level, con
 	log_end(&line);
 }
 
-/* Moves bytes of a TCP service. The channel may be freed. */
+/* Moves bytes of a TCP service, or datagrams. The channel may be freed. */
 static void pump(struct channel *channel)
 {
-	int result = pipe_pump(&channel->pipe, channel->stream);
+	int result = 0;
 
+	if (channel->udp)
+		udp_flows_deliver(channel->udp);
+	else
+		result = pipe_pump(&channel->pipe, channel->stream);
 	/* after the end of both directions, the stream still has to deliver what is queued */
 	if (result < 0 || (result && !channel->stream))
 		channel_free(channel, result < 0);
@@ -230,6 +234,7 @@ static int open_udp(struct channel *channel, const struct stun_endpoint *at)
 		.at = *at,
 		.flush = options->flush,
 		.arg = options->arg,
+		.drops = options->drops,
 	};
 
 	return udp_flows_new(&channel->udp, &udp);
@@ -312,7 +317,6 @@ static int take_request(struct channel *channel, const uint8_t *data, size_t len
 static int take_answer(struct channel *channel, unsigned int code)
 {
 	const struct carrier_options *options = &channel->carrier->options;
-	const struct stun_endpoint none = { .port_be = 0 };
 
 	if (code != SERVICE_OK)
 		log_service(channel, LOG_LEVEL_WARNING, "service refused", service_describe(code));
@@ -321,9 +325,10 @@ static int take_answer(struct channel *channel, unsigned int code)
 	if (code != SERVICE_OK)
 		return -ECONNREFUSED;
 	channel->state = CHANNEL_OPEN;
-	return channel->kind == SERVICE_UDP ? open_udp(channel, &none) : 0;
+	return 0;
 }
 
+/* Returns NULL if no stream is possible now. */
 static struct channel *ask(struct carrier *carrier, enum service_kind kind, const char *service)
 {
 	uint8_t request[SERVICE_REQUEST_MAX];
@@ -335,9 +340,11 @@ static struct channel *ask(struct carrier *carrier, enum service_kind kind, cons
 	channel->kind = kind;
 	snprintf(channel->service, sizeof(channel->service), "%s", service);
 	channel->stream = quic_stream_open(carrier->quic, channel);
-	if (channel->stream)
-		quic_stream_write(channel->stream, request,
-				  service_request_put(request, kind, service));
+	if (!channel->stream) {
+		channel_free(channel, false);
+		return NULL;
+	}
+	quic_stream_write(channel->stream, request, service_request_put(request, kind, service));
 	return channel;
 }
 
@@ -349,10 +356,6 @@ int carrier_tcp(struct carrier *carrier, const char *service, int in, int out)
 	channel = is_limit(carrier, SERVICE_TCP) ? NULL : ask(carrier, SERVICE_TCP, service);
 	if (!channel)
 		return -EAGAIN;
-	if (!channel->stream) {
-		channel_free(channel, false);
-		return -EAGAIN;
-	}
 	result = pipe_open(&channel->pipe, carrier->options.loop, in, out, on_local, channel);
 	channel->has_pipe = !result;
 	if (result)
@@ -362,18 +365,20 @@ int carrier_tcp(struct carrier *carrier, const char *service, int in, int out)
 	return result;
 }
 
+/* Datagrams follow the request at once: they need not wait for a round trip. */
 int carrier_udp(struct carrier *carrier, const char *service, int listen_fd)
 {
+	const struct stun_endpoint none = { .port_be = 0 };
 	struct channel *channel = ask(carrier, SERVICE_UDP, service);
+	int result;
 
-	if (channel && channel->stream) {
-		channel->listen_fd = listen_fd;
-		return 0;
-	}
 	if (!channel)
-		return -ENOMEM;
-	channel_free(channel, false);
-	return -EAGAIN;
+		return -EAGAIN;
+	channel->listen_fd = listen_fd;
+	result = open_udp(channel, &none);
+	if (result)
+		channel_free(channel, false);
+	return result;
 }
 
 /* --- streams */
@@ -389,9 +394,10 @@ static int take_bytes(struct channel *channel, const uint8_t *data, size_t lengt
 	if (channel->has_pipe)
 		return pipe_put(&channel->pipe, data, length, fin);
 	quic_stream_consumed(channel->stream, length);
-	if (channel->udp)
-		return fin ? -EPIPE : udp_flows_data(channel->udp, data, length);
-	return 0;
+	if (!channel->udp || channel->state == CHANNEL_ASKED)
+		return 0;
+	pump_later(channel);
+	return fin ? -EPIPE : udp_flows_data(channel->udp, data, length);
 }
 
 void carrier_data(void *user, const uint8_t *data, size_t length, bool fin)
@@ -452,6 +458,7 @@ void carrier_datagram(struct carrier *carrier, const uint8_t *data, size_t lengt
 		if (channel->udp && channel->stream &&
 		    quic_stream_number(channel->stream) == stream) {
 			udp_flows_datagram(channel->udp, data, length);
+			pump_later(channel);
 			return;
 		}
 }

@@ -30,12 +30,14 @@ struct carrier_options {
 	/* A connection has ended. NULL: not of interest. */
 	loop_fn ended;
 	void *hooks_arg;
+	struct drops *drops; /* counts datagrams that are dropped */
 };
 
 /* @quic: may be created later, before the first request. Returns 0 or -ENOMEM. */
 int carrier_new(struct carrier **carrier, const struct carrier_options *options);
 void carrier_set_quic(struct carrier *carrier, struct quic *quic);
-/* Moves bytes between streams and sockets. Call it after quic_receive(), and before quic_flush().
+/* Moves what was received to local sockets, and bytes between them and streams. Call it after
+ * quic_receive(), and before quic_flush().
  */
 void carrier_update(struct carrier *carrier);
 /* Ends all connections. Call it before quic_free(). */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <gnutls/crypto.h>
+#include <malloc.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,20 @@
 #define STREAM_WINDOW_MAX (4 << 20)
 #define WINDOW		  (1 << 20)
 #define WINDOW_MAX	  (16 << 20)
+#define MEMORY_KEPT	  (4 << 20)
+
+/* Each batch of packets fills buffers that are freed with it, and that the next one needs again. */
+static void keep_memory(void)
+{
+	mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
+	mallopt(M_TOP_PAD, MEMORY_KEPT / 4);
+}
 
 int quic_endpoint_new(struct quic_endpoint **endpoint)
 {
 	struct quic_endpoint *created = calloc(1, sizeof(*created));
 
+	keep_memory();
 	if (!created || tls_priority_new(&created->priority)) {
 		free(created);
 		return -ENOMEM;
@@ -168,6 +178,31 @@ static void announce_no_grease(ngtcp2_conn *conn)
 		0;
 }
 
+/*
+ * Finds the statistics inside a connection, of which ngtcp2 only gives copies, for follow_rtt().
+ * Returns NULL if they are not where the copy says.
+ */
+static ngtcp2_conn_stat *find_stat(ngtcp2_conn *conn)
+{
+	ngtcp2_conn_stat stat;
+
+	ngtcp2_conn_get_conn_stat(conn, &stat);
+	return memmem(conn, malloc_usable_size(conn), &stat, sizeof(stat));
+}
+
+/*
+ * ngtcp2 limits the congestion window to 2.89 times of what its highest rate delivers in the
+ * shortest round trip ever seen. Where round trips vary, as on wireless networks or if a peer waits
+ * for a CPU, the window then stays at 30 packets for good. With the smoothed round trip in place of
+ * the shortest one, the limit follows the path. Nothing else depends on the shortest one, except
+ * that the delay of acknowledgements is left in the smoothed one.
+ */
+static void follow_rtt(struct quic *quic)
+{
+	if (quic->stat && quic->stat->min_rtt < quic->stat->smoothed_rtt)
+		quic->stat->min_rtt = quic->stat->smoothed_rtt;
+}
+
 /* Did ngtcp2_conn_read_pkt() accept a packet? It drops others without an error. */
 static bool decrypted;
 
@@ -268,6 +303,7 @@ static int create(struct quic_endpoint *endpoint, const struct quic_settings *se
 	*created = (struct quic){ .endpoint = endpoint,
 				  .handlers = settings->handlers,
 				  .arg = settings->arg,
+				  .drops = settings->drops,
 				  .slot = settings->slot,
 				  .tls.ref = { conn_of_ref, created } };
 	LIST_INIT(&created->streams);
@@ -310,6 +346,7 @@ static int create(struct quic_endpoint *endpoint, const struct quic_settings *se
 		return -ENOMEM;
 	}
 	announce_no_grease(created->conn);
+	created->stat = find_stat(created->conn);
 	ngtcp2_conn_set_tls_native_handle(created->conn, created->tls.session);
 	*quic = created;
 	return 0;
@@ -376,6 +413,7 @@ bool quic_receive(struct quic *quic, const void *packet, size_t length, uint64_t
 				      now_ns + quic->ahead_ns);
 	if (result)
 		quic_fail(quic, result, now_ns);
+	follow_rtt(quic);
 	return decrypted && quic->ready;
 }
 

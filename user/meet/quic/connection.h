@@ -11,8 +11,6 @@
 #include <ngtcp2/ngtcp2.h>
 #include <sys/queue.h>
 
-#define QUIC_DATAGRAMS_QUEUED 128
-
 struct quic_endpoint {
 	gnutls_priority_t priority;
 	/* The batch of packets that is being written; a packet more than are sent at once. */
@@ -22,6 +20,7 @@ struct quic_endpoint {
 };
 
 struct quic_datagram {
+	uint64_t queued_ns;
 	uint16_t length;
 	uint8_t data[QUIC_DATAGRAM_MAX];
 };
@@ -47,7 +46,9 @@ struct quic {
 	struct quic_endpoint *endpoint;
 	const struct quic_handlers *handlers;
 	void *arg;
+	struct drops *drops;
 	ngtcp2_conn *conn;
+	ngtcp2_conn_stat *stat; /* of conn itself, see quic_receive(); NULL: not found */
 	struct tls tls;
 	uint64_t ahead_ns; /* ngtcp2's clock is, see quic_path_changed() */
 	uint16_t slot;
@@ -57,7 +58,7 @@ struct quic {
 	char end[160]; /* why it is over */
 	struct quic_stream_list streams;
 	struct quic_stream_queue writable; /* have something to send */
-	struct quic_datagram *datagram;	   /* a queue of QUIC_DATAGRAMS_QUEUED; NULL: never used */
+	struct quic_datagram *datagram;	   /* a ring of QUIC_QUEUE; NULL: never used */
 	unsigned int datagram_first, datagrams;
 };
 

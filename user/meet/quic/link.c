@@ -89,6 +89,7 @@ static void connection_close(struct connection *connection, uint64_t now_ns)
 	}
 	quic_free(connection->quic);
 	connection->quic = NULL;
+	drops_log(&connection->drops, connection->link->name, true, now_ns);
 }
 
 /* @packet: the client's first one; NULL: this is the client. */
@@ -108,13 +109,15 @@ static void connection_open(struct connection *connection, const uint8_t *packet
 						 .answered = runtime->answered,
 						 .ended = runtime->ended,
 						 .hooks_arg = runtime->arg,
+						 .drops = &connection->drops,
 						 .arg = runtime->update_arg };
 	struct quic_settings settings = { .server = packet,
 					  .slot = (uint16_t)(link->slot * 2 + index_of(connection)),
 					  .identity = secret->psk_identity,
 					  .rtt_ns = path ? path->rtt_ns : 0,
 					  .handlers = &handlers,
-					  .arg = connection };
+					  .arg = connection,
+					  .drops = &connection->drops };
 	int result;
 
 	memcpy(settings.psk, secret->psk, sizeof(settings.psk));
@@ -345,8 +348,10 @@ static void session_update(struct link *link, uint64_t now_ns)
 	events = peer_session_events(link->session);
 	if (events & PEER_SESSION_PATH_CHANGED)
 		on_path(link, now_ns);
-	if (events & PEER_SESSION_WANTS_REFRESH)
+	if (events & PEER_SESSION_WANTS_REFRESH) {
 		peer_client_refresh(runtime->client, now_ns);
+		mapping_doubt(runtime->mapping);
+	}
 	if (events & PEER_SESSION_WANTS_INTRODUCTION)
 		peer_client_connect(runtime->client, link->name, now_ns);
 	if (events & PEER_SESSION_WANTS_RELAY)
@@ -389,6 +394,7 @@ static void connection_update(struct connection *connection, uint64_t now_ns)
 	carrier_update(connection->carrier);
 	quic_expire(connection->quic, now_ns);
 	quic_flush(connection->quic, now_ns);
+	drops_log(&connection->drops, link->name, false, now_ns);
 	end = quic_end(connection->quic);
 	if (!end)
 		return;

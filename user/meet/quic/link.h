@@ -9,12 +9,14 @@
 
 #include "meet/peer/session.h"
 #include "meet/quic/carrier.h"
+#include "meet/quic/drops.h"
 #include "meet/quic/runtime.h"
 
 struct connection {
 	struct link *link;
 	struct quic *quic; /* NULL: none */
 	struct carrier *carrier;
+	struct drops drops;
 	uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE]; /* of the introduction that it is for */
 };
 

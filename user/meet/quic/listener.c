@@ -2,6 +2,7 @@
 #include "meet/quic/listener.h"
 
 #include "base/addr.h"
+#include "meet/quic/udp_io.h"
 #include "net/sockaddr.h"
 
 #include <errno.h>
@@ -28,6 +29,8 @@ int listener_open(const struct service_address *address, struct err *err)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
 	if (type == SOCK_STREAM)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	else
+		udp_io_prepare(fd);
 	if (!bind(fd, &addr.sa, size) && (type == SOCK_DGRAM || !listen(fd, BACKLOG)))
 		return fd;
 	error = errno;

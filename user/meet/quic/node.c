@@ -144,6 +144,7 @@ static int new_client(struct node *node, struct err *err)
 		       identity->server_key[identity->server_keys == 1 ? 0 : i], KEY_SIZE);
 		result = node_resolve(&identity->server[i], node->runtime.socket.ip6,
 				      &options.server[i].at, err);
+		mapping_toward(node->runtime.mapping, &options.server[i].at);
 	}
 	if (result)
 		return result;
@@ -224,6 +225,8 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 			  addr_format_port(&event->mapped.addr, event->mapped.port_be, text));
 		log_field(&line, "nat", "%s", event->behind_nat ? "yes" : "no");
 		log_end(&line);
+		mapping_seen(node->runtime.mapping, event->server, &event->mapped);
+		node_network_offer(node);
 		node_server_registered(node, event->server);
 		if (!node->registered && node->hooks.registered)
 			node->hooks.registered(node->runtime.arg);
@@ -356,6 +359,13 @@ int node_open(struct node *node, struct err *err)
 			      : node->identity->direct_only ? PEER_SESSION_RELAY_NEVER
 							    : PEER_SESSION_RELAY_LAST;
 	node->runtime.update_arg = node;
+	/* before the keys are here, which its process has no use for */
+	result = mapping_start(&node->runtime.mapping,
+			       node->runtime.relay == PEER_SESSION_RELAY_ONLY
+				       ? PEER_PORT_MAPPING_OFF
+				       : node->identity->port_mapping);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "port mapping: %s", strerror(-result));
 	result = read_secret(node, err);
 	if (!result)
 		result = read_known(node, err);
@@ -406,6 +416,7 @@ void node_close(struct node *node)
 	}
 	node_servers_close(node);
 	peer_client_free(node->runtime.client);
+	mapping_stop(node->runtime.mapping);
 	loop_free(node->runtime.loop);
 	quic_endpoint_free(node->runtime.endpoint);
 	node_network_close(node);

@@ -79,6 +79,8 @@ void node_update(void *node);
  */
 void node_network_watch(struct node *node);
 void node_network_close(struct node *node);
+/* Offers what there is now. Returns whether that differs from what was offered before. */
+bool node_network_offer(struct node *node);
 
 /* --- node_datagram.c */
 

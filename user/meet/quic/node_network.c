@@ -18,8 +18,7 @@
 #define QUIET_US 100000
 #define BOUND_US 1000000
 
-/* Returns whether other addresses are offered than before. */
-static bool set_candidates(struct node *node)
+bool node_network_offer(struct node *node)
 {
 	struct candidate candidates[CANDIDATES_MAX];
 	struct err err = { 0 };
@@ -29,6 +28,12 @@ static bool set_candidates(struct node *node)
 	if (node->runtime.relay != PEER_SESSION_RELAY_ONLY)
 		count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
 				    node->runtime.socket.ip6, &err);
+	/* a peer behind a NAT is reached by it rather than by the last address of the host */
+	if (count >= 0 &&
+	    mapping_candidate(node->runtime.mapping,
+			      &candidates[count < CANDIDATES_MAX ? count : CANDIDATES_MAX - 1]) &&
+	    count < CANDIDATES_MAX)
+		count++;
 	if (count >= 0)
 		return peer_client_set_candidates(node->runtime.client, candidates,
 						  (unsigned int)count, runtime_now_ns());
@@ -77,12 +82,13 @@ static void on_settled(void *arg)
 {
 	struct node *node = arg;
 	uint64_t began_us = clock_now_us();
-	bool others = set_candidates(node);
+	bool others = node_network_offer(node);
 	unsigned int moved = set_sources(node);
 	struct link *link;
 
 	node_servers_moved(node, moved);
 	if (others || moved) {
+		mapping_doubt(node->runtime.mapping);
 		peer_client_refresh(node->runtime.client, runtime_now_ns());
 		for (link = node->links; link; link = link->next)
 			peer_session_network_changed(link->session, runtime_now_ns());
@@ -105,6 +111,27 @@ static void on_event(void *arg)
 						      : 0);
 }
 
+/*
+ * A mapping may come later than the registration. Peers that were introduced without it and have no
+ * direct path are introduced again.
+ */
+static void on_mapping(void *arg)
+{
+	const struct peer_session_remote *path;
+	struct candidate unused;
+	struct node *node = arg;
+	struct link *link;
+
+	if (node_network_offer(node) && mapping_candidate(node->runtime.mapping, &unused))
+		for (link = node->links; link; link = link->next) {
+			path = peer_session_path(link->session);
+			if (link->initiator && (!path || path->kind == PEER_SESSION_REMOTE_RELAYED))
+				peer_client_connect(node->runtime.client, link->name,
+						    runtime_now_ns());
+		}
+	node_update(node);
+}
+
 void node_network_watch(struct node *node)
 {
 	struct sockaddr_nl groups = { .nl_family = AF_NETLINK,
@@ -119,7 +146,10 @@ void node_network_watch(struct node *node)
 	    (!network->timer || bind(network->fd, (struct sockaddr *)&groups, sizeof(groups)) ||
 	     loop_read(node->runtime.loop, network->fd, on_event, node)))
 		node_network_close(node);
-	set_candidates(node);
+	/* without it there is no mapping */
+	mapping_watch(node->runtime.mapping, node->runtime.loop,
+		      peer_socket_port(&node->runtime.socket), on_mapping, node);
+	node_network_offer(node);
 	set_sources(node);
 }
 

@@ -20,11 +20,14 @@
 #include <sys/uio.h>
 
 #define QUIC_PACKET	  1200
-#define QUIC_DATAGRAM_MAX 1144 /* its payload */
-#define QUIC_ID_SIZE	  8    /* of a connection id; 2 of the bytes are the slot */
-#define QUIC_STREAMS_MAX  128  /* that a peer may have opened at once */
-#define QUIC_BATCH	  54   /* packets in one call of send(), less than 64 KiB */
+#define QUIC_DATAGRAM_MAX 1144	     /* its payload */
+#define QUIC_QUEUE	  1024	     /* datagrams: 90 ms at 100 Mbit/s */
+#define QUIC_QUEUE_NS	  250000000U /* as long as a buffer of a home router */
+#define QUIC_ID_SIZE	  8	     /* of a connection id; 2 of the bytes are the slot */
+#define QUIC_STREAMS_MAX  128	     /* that a peer may have opened at once */
+#define QUIC_BATCH	  54	     /* packets in one call of send(), less than 64 KiB */
 
+struct drops;
 struct quic;
 struct quic_endpoint;
 struct quic_stream;
@@ -55,6 +58,7 @@ struct quic_settings {
 	uint64_t rtt_ns;      /* the round trip, as measured by checks; 0: unknown */
 	const struct quic_handlers *handlers;
 	void *arg;
+	struct drops *drops; /* counts datagrams that are too late; outlives the connection */
 };
 
 /* What all connections of a process share. Returns 0 or -ENOMEM. */
@@ -101,11 +105,11 @@ const char *quic_end(const struct quic *quic);
 uint64_t quic_rtt_ns(const struct quic *quic);
 
 /*
- * Queues a datagram of two parts. Returns 0, -EMSGSIZE, -ENOBUFS if the queue is full, or
- * -ENOTCONN.
+ * Queues a datagram of two parts. It is dropped if the path does not take it within QUIC_QUEUE_NS.
+ * Returns 0, -EMSGSIZE, -ENOBUFS if QUIC_QUEUE datagrams wait already, or -ENOTCONN.
  */
 int quic_datagram(struct quic *quic, const void *head, size_t head_length, const void *data,
-		  size_t length);
+		  size_t length, uint64_t now_ns);
 
 /* Opens a stream. Returns NULL if the other peer allows no more now. */
 struct quic_stream *quic_stream_open(struct quic *quic, void *user);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "meet/key.h"
+#include "meet/mapping/mapping.h"
 #include "meet/peer/client.h"
 #include "meet/peer/service.h"
 #include "meet/peer/session_view.h"
@@ -20,6 +21,7 @@ struct runtime {
 	struct peer_socket socket;
 	struct quic_endpoint *endpoint;
 	struct peer_client *client;
+	struct mapping *mapping;  /* NULL: none is asked for */
 	uint8_t secret[KEY_SIZE]; /* own private key */
 	enum peer_session_relay relay;
 	uint64_t searches_full_ns; /* of all links */

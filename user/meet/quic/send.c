@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The packets that a connection sends. */
 #include "meet/quic/connection.h"
+#include "meet/quic/drops.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 int quic_datagram(struct quic *quic, const void *head, size_t head_length, const void *data,
-		  size_t length)
+		  size_t length, uint64_t now_ns)
 {
 	struct quic_datagram *slot;
 
@@ -16,14 +17,34 @@ int quic_datagram(struct quic *quic, const void *head, size_t head_length, const
 	if (head_length + length > QUIC_DATAGRAM_MAX)
 		return -EMSGSIZE;
 	if (!quic->datagram)
-		quic->datagram = malloc(QUIC_DATAGRAMS_QUEUED * sizeof(*quic->datagram));
-	if (!quic->datagram || quic->datagrams == QUIC_DATAGRAMS_QUEUED)
+		quic->datagram = malloc(QUIC_QUEUE * sizeof(*quic->datagram));
+	if (!quic->datagram || quic->datagrams == QUIC_QUEUE)
 		return -ENOBUFS;
-	slot = &quic->datagram[(quic->datagram_first + quic->datagrams++) % QUIC_DATAGRAMS_QUEUED];
+	/* starts again at the first page, so that a short queue uses little memory and cache */
+	if (!quic->datagrams)
+		quic->datagram_first = 0;
+	slot = &quic->datagram[(quic->datagram_first + quic->datagrams++) % QUIC_QUEUE];
+	slot->queued_ns = now_ns;
 	memcpy(slot->data, head, head_length);
 	memcpy(slot->data + head_length, data, length);
 	slot->length = (uint16_t)(head_length + length);
 	return 0;
+}
+
+static void datagram_done(struct quic *quic)
+{
+	quic->datagram_first = (quic->datagram_first + 1) % QUIC_QUEUE;
+	quic->datagrams--;
+}
+
+static void drop_late(struct quic *quic, uint64_t now_ns)
+{
+	while (quic->datagrams &&
+	       quic->datagram[quic->datagram_first].queued_ns + QUIC_QUEUE_NS < now_ns) {
+		datagram_done(quic);
+		if (quic->drops)
+			quic->drops->count[DROP_QUEUE]++;
+	}
 }
 
 /*
@@ -45,10 +66,8 @@ static ngtcp2_ssize write_datagram(struct quic *quic, uint8_t *packet, uint64_t 
 					   0, 0, &part, 1, now_ns);
 	if (size > 0)
 		quic->beat = false;
-	if (size > 0 && accepted) {
-		quic->datagram_first = (quic->datagram_first + 1) % QUIC_DATAGRAMS_QUEUED;
-		quic->datagrams--;
-	}
+	if (size > 0 && accepted)
+		datagram_done(quic);
 	return size;
 }
 
@@ -122,6 +141,7 @@ unsigned int quic_write(struct quic *quic, uint64_t now_ns)
 	if (quic->over)
 		return 0;
 	quic_streams_begin(quic);
+	drop_late(quic, now_ns);
 	while ((size = write_next(quic, &turns, out->batch + out->length,
 				  now_ns + quic->ahead_ns)) > 0) {
 		batch_add(quic, (size_t)size);

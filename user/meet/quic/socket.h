@@ -14,7 +14,8 @@ struct peer_socket {
 	int fd;
 	bool ip6;	  /* also sends to IPv6 addresses */
 	bool segments;	  /* the kernel splits batches */
-	uint64_t dropped; /* the kernel had no room */
+	uint64_t dropped; /* could not be sent */
+	uint32_t lost;	  /* received when the queue was full */
 };
 
 typedef void (*peer_socket_fn)(void *arg, const struct stun_endpoint *from, const uint8_t *data,
@@ -26,7 +27,7 @@ void peer_socket_close(struct peer_socket *socket);
 /* Returns 0 on failure. */
 in_port_t peer_socket_port(const struct peer_socket *socket);
 
-/* Calls fn for the datagrams that are here, a bounded number. */
+/* Calls fn for the datagrams that are here, of a bounded number of reads. */
 void peer_socket_read(struct peer_socket *socket, peer_socket_fn fn, void *arg);
 /*
  * Sends datagrams of @size bytes each, the last of which may be shorter, in packets of ChannelData

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "meet/quic/drops.h"
+#include "meet/quic/udp_io.h"
 #include "net/sockaddr.h"
 
 #include <errno.h>
@@ -14,9 +16,12 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#define BATCH	      64    /* datagrams at a wake-up, for the others not to wait */
+#define READS	      4	    /* system calls at a wake-up, for the others not to wait */
 #define DATAGRAM_MAX  65535 /* what the length can tell */
 #define STREAM_HEADER 4
+/* Datagrams to a local program in one system call, fewer than its socket's queue has room for. */
+#define DELIVERY      32
+#define DELIVERY_SIZE 32768
 
 struct flow {
 	UT_hash_handle by_id, by_source;
@@ -26,6 +31,7 @@ struct flow {
 	uint16_t id;
 	struct stun_endpoint source; /* where a program of this host sends from */
 	int fd;			     /* to the exposed service, or -1 */
+	uint32_t lost;		     /* as counted by the kernel for fd */
 	struct loop_watch *watch;
 };
 
@@ -37,17 +43,34 @@ struct udp_flows {
 	struct flow_list idle;
 	struct loop_watch *watch; /* of the listening socket */
 	struct loop_timer *timer;
-	struct udp_flows_stats stats;
+	unsigned int count;
+	uint32_t lost; /* as counted by the kernel for the listening socket */
+	bool segments; /* the kernel splits batches for the local program */
 	struct log_condition condition;
 	uint16_t next_id;
 	uint8_t *record; /* a record of the stream, of which `have` bytes are here */
 	size_t have;
-	uint8_t buffer[DATAGRAM_MAX];
+	/* Datagrams for one flow, of the same size except the last. */
+	struct flow *to; /* NULL: none */
+	size_t length, size;
+	uint8_t delivery[DELIVERY_SIZE];
 };
 
 static uint64_t now_ns(void)
 {
 	return clock_now_us() * 1000;
+}
+
+static void drop(struct udp_flows *flows, enum drop_reason reason, unsigned int count)
+{
+	flows->options.drops->count[reason] += count;
+}
+
+/* @lost: the kernel's count; *before: the earlier one. */
+static void drop_lost(struct udp_flows *flows, uint32_t *before, uint32_t lost)
+{
+	drop(flows, DROP_RECEIVE, lost - *before);
+	*before = lost;
 }
 
 /* --- flows */
@@ -68,7 +91,9 @@ static void flow_free(struct flow *flow)
 	if (flow->by_source.tbl)
 		HASH_DELETE(by_source, flows->by_source, flow);
 	TAILQ_REMOVE(&flows->idle, flow, entry);
-	flows->stats.flows--;
+	flows->count--;
+	if (flows->to == flow)
+		flows->to = NULL;
 	flow_close(flow);
 }
 
@@ -106,7 +131,7 @@ static struct flow *flow_new(struct udp_flows *flows)
 {
 	struct flow *flow;
 
-	if (flows->stats.flows == UDP_FLOWS_MAX)
+	if (flows->count == UDP_FLOWS_MAX)
 		flow_free(TAILQ_FIRST(&flows->idle));
 	flow = calloc(1, sizeof(*flow));
 	if (flow)
@@ -125,7 +150,7 @@ static bool flow_add(struct flow *flow)
 		return false;
 	}
 	TAILQ_INSERT_TAIL(&flows->idle, flow, entry);
-	flows->stats.flows++;
+	flows->count++;
 	if (!loop_timer_runs(flows->timer))
 		arm(flows);
 	return true;
@@ -153,12 +178,11 @@ static void send_in_stream(struct udp_flows *flows, uint16_t id, const uint8_t *
 	for (i = 0; i < count; i++)
 		space += piece[i].iov_len;
 	if (space < sizeof(header) + length) {
-		flows->stats.dropped++;
+		drop(flows, DROP_QUEUE, 1);
 		return;
 	}
 	quic_stream_write(stream, header, sizeof(header));
 	quic_stream_write(stream, data, length);
-	flows->stats.sent++;
 }
 
 static void send_to_peer(struct flow *flow, const uint8_t *data, size_t length)
@@ -169,15 +193,15 @@ static void send_to_peer(struct flow *flow, const uint8_t *data, size_t length)
 		(uint8_t)(stream >> 24), (uint8_t)(stream >> 16),  (uint8_t)(stream >> 8),
 		(uint8_t)stream,	 (uint8_t)(flow->id >> 8), (uint8_t)flow->id,
 	};
-	int result = quic_datagram(flows->options.quic, header, sizeof(header), data, length);
+	int result;
 
 	flow_used(flow);
+	result = quic_datagram(flows->options.quic, header, sizeof(header), data, length,
+			       flow->used_ns);
 	if (result == -EMSGSIZE)
 		send_in_stream(flows, flow->id, data, length);
 	else if (result)
-		flows->stats.dropped++;
-	else
-		flows->stats.sent++;
+		drop(flows, DROP_QUEUE, 1);
 }
 
 /* --- at the peer that listens */
@@ -205,53 +229,58 @@ static struct flow *find_source(struct udp_flows *flows, const struct stun_endpo
 	return NULL;
 }
 
-static void on_listen(void *arg)
+static void on_request(void *arg, const union any_sockaddr *from, const uint8_t *data,
+		       size_t length)
 {
 	struct udp_flows *flows = arg;
 	struct stun_endpoint source;
-	union any_sockaddr addr;
 	struct flow *flow;
-	socklen_t size;
-	ssize_t got;
-	int i;
 
-	for (i = 0; i < BATCH; i++) {
-		size = sizeof(addr);
-		got = recvfrom(flows->options.listen_fd, flows->buffer, sizeof(flows->buffer),
-			       MSG_DONTWAIT, &addr.sa, &size);
-		/* an ICMP error of an earlier answer: others may be queued behind it */
-		if (got < 0 && errno != EAGAIN)
-			continue;
-		if (got < 0)
-			break;
-		memset(&source, 0, sizeof(source));
-		endpoint_from_sockaddr(&source, &addr);
-		flow = find_source(flows, &source);
-		if (flow)
-			send_to_peer(flow, flows->buffer, (size_t)got);
-	}
+	memset(&source, 0, sizeof(source));
+	endpoint_from_sockaddr(&source, from);
+	flow = find_source(flows, &source);
+	if (flow)
+		send_to_peer(flow, data, length);
+	else
+		drop(flows, DROP_FLOW, 1);
+}
+
+static void on_listen(void *arg)
+{
+	struct udp_flows *flows = arg;
+	uint32_t lost = flows->lost;
+	int i, got = UDP_IO_BATCH;
+
+	/* behind an ICMP error of an earlier answer, others may be queued */
+	for (i = 0; i < READS && (got == UDP_IO_BATCH || (got < 0 && got != -EAGAIN)); i++)
+		got = udp_io_read(flows->options.listen_fd, on_request, flows, &lost);
+	drop_lost(flows, &flows->lost, lost);
 	flows->options.flush(flows->options.arg);
 }
 
 /* --- at the peer that exposes */
 
-static void on_answer(void *arg)
+static void on_answer(void *arg, const union any_sockaddr *from, const uint8_t *data, size_t length)
+{
+	struct flow *flow = arg;
+
+	send_to_peer(flow, data, length);
+	log_condition_set(&flow->flows->condition, NULL);
+}
+
+static void on_service(void *arg)
 {
 	struct flow *flow = arg;
 	struct udp_flows *flows = flow->flows;
+	uint32_t lost = flow->lost;
 	char text[256];
-	ssize_t got = 0;
-	int i;
+	int i, result = UDP_IO_BATCH;
 
-	for (i = 0; i < BATCH; i++) {
-		got = recv(flow->fd, flows->buffer, sizeof(flows->buffer), MSG_DONTWAIT);
-		if (got < 0)
-			break;
-		send_to_peer(flow, flows->buffer, (size_t)got);
-		log_condition_set(&flows->condition, NULL);
-	}
-	if (got < 0 && errno != EAGAIN) {
-		snprintf(text, sizeof(text), "%s", strerror(errno));
+	for (i = 0; i < READS && result == UDP_IO_BATCH; i++)
+		result = udp_io_read(flow->fd, on_answer, flow, &lost);
+	drop_lost(flows, &flow->lost, lost);
+	if (result < 0 && result != -EAGAIN) {
+		snprintf(text, sizeof(text), "%s", strerror(-result));
 		if (log_condition_set(&flows->condition, text)) {
 			struct log_line line;
 
@@ -276,39 +305,70 @@ static struct flow *open_flow(struct udp_flows *flows, uint16_t id)
 	flow->id = id;
 	flow->fd = socket(addr.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (flow->fd >= 0 && !connect(flow->fd, &addr.sa, size))
-		flow->watch = loop_watch(flows->options.loop, flow->fd, on_answer, flow);
+		flow->watch = loop_watch(flows->options.loop, flow->fd, on_service, flow);
 	if (!flow->watch || loop_watch_want(flow->watch, true, false)) {
 		flow_close(flow);
 		return NULL;
 	}
+	udp_io_prepare(flow->fd);
 	return flow_add(flow) ? flow : NULL;
 }
 
 /* --- from the other peer */
 
+static void deliver_now(struct flow *flow, const uint8_t *data, size_t length, size_t size)
+{
+	struct udp_flows *flows = flow->flows;
+	bool listens = flows->options.listen_fd >= 0;
+	union any_sockaddr addr;
+	socklen_t addr_size = listens ? endpoint_to_sockaddr(&flow->source, 0, &addr) : 0;
+
+	drop(flows, DROP_DELIVERY,
+	     udp_io_write(listens ? flows->options.listen_fd : flow->fd, &flows->segments,
+			  listens ? &addr : NULL, addr_size, data, length, size, 0));
+}
+
+void udp_flows_deliver(struct udp_flows *flows)
+{
+	if (flows->to)
+		deliver_now(flows->to, flows->delivery, flows->length, flows->size);
+	flows->to = NULL;
+	flows->length = 0;
+}
+
+/* Adds a datagram to the batch. All but the last have the same size, which is not 0. */
+static void deliver_later(struct flow *flow, const uint8_t *data, size_t length)
+{
+	struct udp_flows *flows = flow->flows;
+
+	if (flows->to != flow || length > flows->size || flows->length + length > DELIVERY_SIZE)
+		udp_flows_deliver(flows);
+	if (!flows->to)
+		flows->size = length;
+	flows->to = flow;
+	memcpy(flows->delivery + flows->length, data, length);
+	flows->length += length;
+	if (length < flows->size || flows->length >= DELIVERY * flows->size)
+		udp_flows_deliver(flows);
+}
+
 static void deliver(struct udp_flows *flows, uint16_t id, const uint8_t *data, size_t length)
 {
 	struct flow *flow = find_id(flows, id);
-	bool listens = flows->options.listen_fd >= 0;
-	union any_sockaddr addr;
-	ssize_t sent;
 
-	if (!flow && !listens)
+	if (!flow && flows->options.listen_fd < 0)
 		flow = open_flow(flows, id);
 	if (!flow) {
-		flows->stats.dropped++;
+		drop(flows, DROP_FLOW, 1);
 		return;
 	}
 	flow_used(flow);
-	if (listens)
-		sent = sendto(flows->options.listen_fd, data, length, MSG_DONTWAIT, &addr.sa,
-			      endpoint_to_sockaddr(&flow->source, 0, &addr));
-	else
-		sent = send(flow->fd, data, length, MSG_DONTWAIT);
-	if (sent < 0)
-		flows->stats.dropped++;
-	else
-		flows->stats.received++;
+	if (length && length <= QUIC_DATAGRAM_MAX) {
+		deliver_later(flow, data, length);
+		return;
+	}
+	udp_flows_deliver(flows);
+	deliver_now(flow, data, length, length);
 }
 
 bool udp_flows_stream_of(const uint8_t *data, size_t length, uint32_t *stream)
@@ -367,6 +427,7 @@ int udp_flows_new(struct udp_flows **flows, const struct udp_flows_options *opti
 	if (!created)
 		return -ENOMEM;
 	created->options = *options;
+	created->segments = true;
 	TAILQ_INIT(&created->idle);
 	created->timer = loop_timer(options->loop, false, on_timer, created);
 	if (options->listen_fd >= 0)
@@ -391,9 +452,4 @@ void udp_flows_free(struct udp_flows *flows)
 	loop_timer_free(flows->options.loop, flows->timer);
 	free(flows->record);
 	free(flows);
-}
-
-const struct udp_flows_stats *udp_flows_stats(const struct udp_flows *flows)
-{
-	return &flows->stats;
 }

@@ -32,11 +32,7 @@ struct udp_flows_options {
 	/* Something was queued by an event of the loop: call quic_flush(). */
 	loop_fn flush;
 	void *arg;
-};
-
-struct udp_flows_stats {
-	uint64_t sent, received, dropped;
-	unsigned int flows;
+	struct drops *drops; /* counts datagrams that are dropped */
 };
 
 /* Returns 0 or -ENOMEM. */
@@ -45,10 +41,14 @@ void udp_flows_free(struct udp_flows *flows);
 
 /* Reads the stream's number in a QUIC datagram. Returns false if it has none. */
 bool udp_flows_stream_of(const uint8_t *data, size_t length, uint32_t *stream);
-/* Takes a QUIC datagram with this stream's number. */
+/*
+ * Takes a QUIC datagram with this stream's number. It waits for others of its flow, until
+ * udp_flows_deliver().
+ */
 void udp_flows_datagram(struct udp_flows *flows, const uint8_t *data, size_t length);
 /* Takes bytes of the stream. Returns 0, or -EPROTO or -ENOMEM: reset it. */
 int udp_flows_data(struct udp_flows *flows, const uint8_t *data, size_t length);
-const struct udp_flows_stats *udp_flows_stats(const struct udp_flows *flows);
+/* Sends what waits to the local program, after a batch of QUIC packets. */
+void udp_flows_deliver(struct udp_flows *flows);
 
 #endif

@@ -3,8 +3,9 @@
  * Authenticates requests: a nonce proves the address of the sender, MESSAGE-INTEGRITY-SHA256 its
  * key. An unknown name and a wrong key get the same answer.
  */
+#include "meet/rendezvous/auth.h"
+
 #include "meet/nonce.h"
-#include "meet/rendezvous/request.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 /* What peers send to the relay: requests that bind a channel, and the data in it. */
 #include "base/rate.h"
 #include "meet/channel.h"
+#include "meet/rendezvous/auth.h"
 #include "meet/rendezvous/relay.h"
 #include "meet/rendezvous/request.h"
 
@@ -10,8 +11,8 @@
 #define SECOND_NS 1000000000ULL
 #define MS_NS	  1000000ULL
 
-static const uint16_t known[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE, SLUICE_STUN_PADDING,
-				  SLUICE_RENDEZVOUS_SESSION_ID, SLUICE_RENDEZVOUS_CHANNEL_NUMBER };
+static const uint16_t known[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_SESSION_ID,
+				  SLUICE_RENDEZVOUS_CHANNEL_NUMBER };
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
 /*

@@ -7,6 +7,9 @@
 #include "meet/rendezvous/path.h"
 #include "meet/rendezvous/store.h"
 
+/* Interfaces of --xdp. */
+#define MEET_XDP_IFACES_MAX 16
+
 #define LISTENERS_MAX 16
 
 /* The longest message in either direction. */

@@ -4,6 +4,7 @@
  * It repeats nothing on its own: A repeats its request until it has the response.
  */
 #include "base/rate.h"
+#include "meet/rendezvous/auth.h"
 #include "meet/rendezvous/request.h"
 
 #include <errno.h>

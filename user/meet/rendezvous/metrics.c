@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "meet/rendezvous/session.h"
+#include "meet/rendezvous/xdp.h"
 #include "metrics/server.h"
 
 #include <string.h>

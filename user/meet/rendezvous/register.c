@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* register, refresh and unregister */
 #include "meet/nonce.h"
+#include "meet/rendezvous/auth.h"
 #include "meet/rendezvous/request.h"
 #include "meet/scope.h"
 

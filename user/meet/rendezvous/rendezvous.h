@@ -6,7 +6,6 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "meet/rendezvous/server.h"
-#include "meet/xdp.h"
 #include "metrics/options.h"
 
 #include <stdbool.h>

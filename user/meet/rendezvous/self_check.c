@@ -118,6 +118,11 @@ void self_check_free(struct self_check *check)
 	free(check);
 }
 
+bool self_check_is_early(const struct self_check *check)
+{
+	return !check->rtt_us && !check->error && clock_now_us() - check->answered_us < SILENCE_US;
+}
+
 bool self_check_passes(const struct self_check *check, char *why, size_t size)
 {
 	uint64_t silence_us = clock_now_us() - check->answered_us;

@@ -17,7 +17,9 @@ int self_check_start(struct self_check **check, struct loop *loop,
 		     const struct endpoints *endpoints, struct err *err);
 /* Call it before the loop is freed. @check may be NULL. */
 void self_check_free(struct self_check *check);
-/* Was the last request answered, or is it still early? @why gets the reason if not. */
+/* Is the answer to the first request still to come? */
+bool self_check_is_early(const struct self_check *check);
+/* Was the last request answered, or is it still early for that? @why gets the reason if not. */
 bool self_check_passes(const struct self_check *check, char *why, size_t size);
 /* Returns the round trip time of the last answer, in seconds; 0 if there was none. */
 double self_check_rtt_s(const struct self_check *check);

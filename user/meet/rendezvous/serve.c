@@ -11,6 +11,7 @@
 #include "meet/rendezvous/metrics.h"
 #include "meet/rendezvous/privileges.h"
 #include "meet/rendezvous/status.h"
+#include "meet/rendezvous/xdp.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -94,70 +95,6 @@ static void on_timer(void *arg)
 	arm(serve);
 }
 
-/* --- the fast path */
-
-static void on_put(void *arg, const struct registration *registration)
-{
-	struct serve *serve = arg;
-	struct sluice_meet_peer peer = { .key = registration->refresh_key,
-					 .port_be = registration->path.client.port_be,
-					 .epoch = registration->epoch };
-
-	memcpy(&peer.addr, &registration->path.client.addr, sizeof(peer.addr));
-	meet_xdp_put_peer(serve->xdp, registration->slot, &peer);
-}
-
-static void on_remove(void *arg, const struct registration *registration)
-{
-	struct serve *serve = arg;
-
-	meet_xdp_remove_peer(serve->xdp, registration->slot);
-}
-
-static uint64_t on_idle_ns(void *arg, const struct registration *registration)
-{
-	struct serve *serve = arg;
-
-	return meet_xdp_idle_ns(serve->xdp, registration->slot);
-}
-
-static void on_renew(void *arg)
-{
-	struct serve *serve = arg;
-
-	meet_xdp_renew(serve->xdp);
-}
-
-static int start_xdp(struct serve *serve, struct err *err)
-{
-	const struct rendezvous_options *options = serve->options;
-	const struct meet_xdp_options xdp = { .ifname = options->ifname,
-					      .ifcount = (unsigned int)options->ifcount,
-					      .peers = options->peers_file ? options->max_peers : 0,
-					      .rate = options->rate };
-	struct loop_timer *timer;
-	unsigned int i;
-	int result;
-
-	if (!options->ifcount)
-		return 0;
-	result = meet_xdp_open(&serve->xdp, &xdp, err);
-	for (i = 0; !result && i < serve->endpoints.count; i++) {
-		const struct endpoint *at = &serve->endpoints.endpoint[i];
-		__u32 services = SLUICE_MEET_REFRESH;
-
-		if (!serve->config.listener[at->listener].has_alternate)
-			services |= SLUICE_MEET_BINDING;
-		result = meet_xdp_listen(serve->xdp, &at->at, services, err);
-	}
-	if (result)
-		return result;
-	timer = loop_timer(serve->loop, true, on_renew, serve);
-	result = timer ? loop_timer_start(timer, MEET_XDP_RENEW_S * 1000000ULL) : -ENOMEM;
-	serve->config.fast_path = (struct server_fast_path){ on_put, on_remove, on_idle_ns, serve };
-	return result ? loop_failed(result, err) : 0;
-}
-
 /* --- signals */
 
 static void notify(const struct serve *serve, const char *state)
@@ -229,10 +166,13 @@ static void report(const struct serve *serve, const char *text)
 static void on_report(void *arg)
 {
 	struct serve *serve = arg;
+	const struct self_check *check = serve->metrics.check;
 	char why[256] = "\n";
-	bool fails = serve->metrics.check &&
-		     !self_check_passes(serve->metrics.check, why, sizeof(why));
+	bool fails;
 
+	if (!check || self_check_is_early(check))
+		return;
+	fails = !self_check_passes(check, why, sizeof(why));
 	if (fails != serve->reported)
 		report(serve, why);
 	serve->reported = fails;
@@ -328,7 +268,8 @@ static int start_privileged(struct serve *serve, struct err *err)
 	if (!result)
 		result = rendezvous_metrics_open(&serve->metrics, serve->loop, &serve->status, err);
 	if (!result)
-		result = start_xdp(serve, err);
+		result = meet_xdp_start(&serve->xdp, options, &serve->config, &serve->endpoints,
+					serve->loop, err);
 	return result;
 }
 
@@ -399,23 +340,6 @@ static void log_started(const struct serve *serve)
 	log_end(&line);
 }
 
-static void log_xdp(const struct serve *serve)
-{
-	unsigned int i, count = 0;
-	const struct meet_xdp_iface *iface = serve->xdp ? meet_xdp_ifaces(serve->xdp, &count)
-							: NULL;
-	struct log_line line;
-
-	for (i = 0; i < count; i++) {
-		log_begin(&line, LOG_LEVEL_INFO, "XDP attached");
-		log_field(&line, "interface", "%s", iface[i].name);
-		log_field(&line, "mode", "%s", iface[i].native ? "native" : "generic");
-		if (*iface[i].why)
-			log_field(&line, "reason", "%s", iface[i].why);
-		log_end(&line);
-	}
-}
-
 int rendezvous_serve(const struct rendezvous_options *options, bool verbose, struct err *err)
 {
 	struct serve serve = {
@@ -440,7 +364,7 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 	log_logfmt(verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	result = start(&serve, err);
 	if (!result) {
-		log_xdp(&serve);
+		meet_xdp_log(serve.xdp);
 		log_started(&serve);
 		notify(&serve, "READY=1\n");
 		arm(&serve);

@@ -2,6 +2,7 @@
 #include "meet/rendezvous/server.h"
 
 #include "meet/channel.h"
+#include "meet/rendezvous/auth.h"
 #include "meet/rendezvous/request.h"
 
 #include <errno.h>

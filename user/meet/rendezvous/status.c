@@ -7,6 +7,7 @@
 #include "base/json_list.h"
 #include "base/local_socket.h"
 #include "meet/rendezvous/session.h"
+#include "meet/rendezvous/xdp.h"
 
 #include <errno.h>
 #include <fcntl.h>

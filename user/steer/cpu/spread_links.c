@@ -70,15 +70,18 @@ static int link_resolve(struct spread_load *load, const struct netdev *list, siz
 				    .old_prog_fd = -1 };
 	snprintf(at->to.name, sizeof(at->to.name), "%s", name);
 	before = spread_link_recorded(&load->before, at->to.ifindex, at->to.netns);
-	if (before)
+	if (before || load->replaces)
 		at->fd = spread_link_open(load->options->bpffs, &at->to, &link);
 	if (at->fd < 0) {
 		if (!load->options->dry_run)
 			unload_pin(link_path(load, at, path));
 		return xdp_require_free(at->to.name, at->to.ifindex, err);
 	}
-	at->to.mode = before->mode;
-	memcpy(at->to.why, before->why, sizeof(at->to.why));
+	at->to.mode = before			      ? before->mode
+		      : xdp_is_native(at->to.ifindex) ? SLUICE_SPREAD_NATIVE
+						      : SLUICE_SPREAD_GENERIC;
+	if (before)
+		memcpy(at->to.why, before->why, sizeof(at->to.why));
 	at->old_prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
 	at->was_there = true;
 	return 0;

@@ -28,7 +28,8 @@ struct spread_load {
 	struct spread_link links[SLUICE_SPREAD_LINKS];
 	__u32 count;
 	bool keep_programs;		  /* false if the maps of the programs are not pinned */
-	struct sluice_spread_meta before; /* all zero if not loaded */
+	bool replaces;			  /* the object of another ABI version */
+	struct sluice_spread_meta before; /* all zero if not loaded, or if it replaces */
 	struct sluice_spread_meta after;
 };
 

@@ -30,6 +30,7 @@ const struct state_dir spread_state_dir = {
 	.meta_size = sizeof(struct sluice_spread_meta),
 	.abi = SLUICE_SPREAD_ABI,
 	.load = "sluice steer load",
+	.lost = "counters start empty, and a flow may move to another CPU",
 	.prefix = "sluice_x_",
 };
 
@@ -69,7 +70,10 @@ static void lost_attach(const struct spread_load *load)
 	char path[PATH_MAX];
 	struct bpf_link *link;
 
-	if (!access(pins_path(load->options->bpffs, STEER_OBJECT, PIN_LOST, path), F_OK))
+	pins_path(load->options->bpffs, STEER_OBJECT, PIN_LOST, path);
+	if (load->replaces)
+		unload_pin(path);
+	if (!access(path, F_OK))
 		return;
 	link = bpf_program__attach_raw_tracepoint(load->skel->progs.sluice_lost,
 						  "xdp_cpumap_enqueue");
@@ -120,6 +124,7 @@ static int load_locked(const struct spread_options *options, struct err *err)
 
 	if (result)
 		return result;
+	load.replaces = object.replaces != 0;
 	result = spread_links_resolve(&load, err);
 	if (result)
 		goto end;
@@ -142,7 +147,7 @@ static int load_locked(const struct spread_options *options, struct err *err)
 					 (__u32)libbpf_num_possible_cpus());
 	}
 	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
-	load.keep_programs = options->keep_programs && !object.lost;
+	load.keep_programs = options->keep_programs && !object.lost && !object.replaces;
 	if (!result && !options->dry_run)
 		result = object_commit(&object, &steps, err);
 end:

@@ -45,6 +45,18 @@ bool drain_lock_other(struct steer_group *group, int slot)
 	return lock_call(group, F_OFD_GETLK, slot, &lock) || lock.l_type != F_UNLCK;
 }
 
+bool drain_lock_any(struct steer_group *group)
+{
+	/* no length: all slots */
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	int result = folder_open(group);
+
+	if (result)
+		return result != -ENOENT;
+	return fcntl(group->drain_lock_fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK;
+}
+
 bool drain_lock_is_stale(struct steer_group *group, int slot)
 {
 	return group->slots[slot].state == SLUICE_STEER_DRAINING && !drain_lock_other(group, slot);

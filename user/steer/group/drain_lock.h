@@ -16,6 +16,8 @@
 int drain_lock_take(struct steer_group *group, int slot);
 /* Does another drain hold a lock on the slot? Returns true on error. */
 bool drain_lock_other(struct steer_group *group, int slot);
+/* Does another drain hold a lock on any slot? Needs no open maps. Returns true on error. */
+bool drain_lock_any(struct steer_group *group);
 /* Is the slot draining, but without a lock, because its drain was killed? */
 bool drain_lock_is_stale(struct steer_group *group, int slot);
 bool drain_lock_any_stale(struct steer_group *group);

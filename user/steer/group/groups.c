@@ -2,6 +2,8 @@
 #include "steer/group/groups.h"
 
 #include "base/files.h"
+#include "base/log.h"
+#include "kernel/links.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
@@ -11,8 +13,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct state_dir steer_state_dir = {
 	.name = STEER_OBJECT,
@@ -20,6 +24,7 @@ const struct state_dir steer_state_dir = {
 	.meta_size = sizeof(struct sluice_steer_meta),
 	.abi = SLUICE_STEER_ABI,
 	.load = "sluice steer load",
+	.lost = "all flows count as new, and workers of older generations get new flows again",
 };
 
 void steer_groups_close(struct steer_groups_open *pinned)
@@ -28,6 +33,8 @@ void steer_groups_close(struct steer_groups_open *pinned)
 		steer_group_close(pinned->group[--pinned->count]);
 	free(pinned->remains);
 	pinned->remains = NULL;
+	free(pinned->other);
+	pinned->other = NULL;
 }
 
 static void remains_remove(struct steer_groups_open *pinned, const char *dir, const char *name)
@@ -42,6 +49,44 @@ static void remains_remove(struct steer_groups_open *pinned, const char *dir, co
 		return;
 	pinned->remains = remains;
 	remains[pinned->remains_count++] = of;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int other_add(struct steer_groups_open *pinned, const char *dir, const char *name)
+{
+	size_t count = (size_t)pinned->other_count;
+	struct steer_group_other *list = reallocarray(pinned->other, count + 1, sizeof(*list));
+	int fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG);
+	struct bpf_prog_info info = { 0 };
+
+	if (fd >= 0) {
+		prog_info_by_fd(fd, &info);
+		close(fd);
+	}
+	if (!list)
+		return -ENOMEM;
+	pinned->other = list;
+	list[pinned->other_count] = (struct steer_group_other){ .prog_id = info.id };
+	snprintf(list[pinned->other_count++].name, sizeof(list->name), "%s", name);
+	return 0;
+}
+
+struct steer_group_other *steer_groups_other(const struct steer_groups_open *pinned, __u32 prog_id)
+{
+	int i;
+
+	for (i = 0; prog_id && i < pinned->other_count; i++)
+		if (pinned->other[i].prog_id == prog_id)
+			return &pinned->other[i];
+	return NULL;
+}
+
+void steer_groups_remove_other(struct steer_groups_open *pinned, const char *bpffs,
+			       struct steer_group_other *other)
+{
+	char dir[PATH_MAX];
+
+	remains_remove(pinned, steer_dir(bpffs, dir), other->name);
 }
 
 void steer_groups_filter(const struct steer_groups_open *pinned, struct sockets_filter *filter)
@@ -62,6 +107,13 @@ const char *steer_dir(const char *bpffs, char path[PATH_MAX])
 	return pins_path(bpffs, STEER_OBJECT, NULL, path);
 }
 
+static bool is_other_abi(const char *dir, const char *name)
+{
+	struct state_dir sd = steer_group_state_dir(name);
+
+	return meta_other_abi(&sd, dir) != 0;
+}
+
 int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool cleanup,
 		      struct err *err)
 {
@@ -72,8 +124,9 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 
 	/* each group needs eleven descriptors */
 	files_raise_limit();
-	pinned->count = pinned->remains_pins = pinned->remains_count = 0;
+	pinned->count = pinned->remains_pins = pinned->remains_count = pinned->other_count = 0;
 	pinned->remains = NULL;
+	pinned->other = NULL;
 	err->code = EXIT_OK; /* stays EXIT_OK if an error sets no message */
 	while (folder && !result && pinned->count < STEER_GROUPS_MAX && (entry = readdir(folder))) {
 		/* the name of a group's directory starts with its port */
@@ -82,11 +135,20 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 		result = steer_group_open(dir, entry->d_name, &pinned->group[pinned->count], err);
 		if (!result)
 			pinned->seen[pinned->count++] = false;
+		if (result == -EPROTO && is_other_abi(dir, entry->d_name)) {
+			err->code = EXIT_OK;
+			result = other_add(pinned, dir, entry->d_name);
+		}
 		if (result != -EUCLEAN && result != -ENOENT)
 			continue;
 		result = 0;
-		if (cleanup)
-			remains_remove(pinned, dir, entry->d_name);
+		if (!cleanup)
+			continue;
+		log_warning(
+			"steer: %s: a group has lost a pin, or its loader has died: removing the"
+			" rest",
+			entry->d_name);
+		remains_remove(pinned, dir, entry->d_name);
 	}
 	if (folder)
 		closedir(folder);

@@ -19,6 +19,13 @@
 
 extern const struct state_dir steer_state_dir;
 
+/* A group of another ABI version, which the next load replaces. */
+struct steer_group_other {
+	char name[NAME_MAX + 1];
+	__u32 prog_id; /* of the pinned program; 0: there is none */
+	bool seen;     /* the sweep has replaced it, or would */
+};
+
 struct steer_groups_open {
 	struct steer_group *group[STEER_GROUPS_MAX];
 	bool seen[STEER_GROUPS_MAX]; /* the sweep has found a socket of the group */
@@ -26,18 +33,25 @@ struct steer_groups_open {
 	/* removed remains: the number of their pins, and a socket of each attached group */
 	int remains_pins, remains_count;
 	struct sluice_socket_record *remains;
+	struct steer_group_other *other;
+	int other_count;
 };
 
 /* Formats DIR/steer into @path and returns it. */
 const char *steer_dir(const char *bpffs, char path[PATH_MAX]);
 /*
  * Opens all groups; none if steer is not loaded. With @cleanup, removes groups without all their
- * pins, such as the remains of a loader that died. Returns 0, or -errno with *err set and nothing
- * open.
+ * pins, such as the remains of a loader that died. Groups of another ABI version are only listed.
+ * Returns 0, or -errno with *err set and nothing open.
  */
 int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool cleanup,
 		      struct err *err);
 void steer_groups_close(struct steer_groups_open *pinned);
+/* Returns the listed group of another ABI version with this program, or NULL. */
+struct steer_group_other *steer_groups_other(const struct steer_groups_open *pinned, __u32 prog_id);
+/* Removes a group of another ABI version, and adds it to the removed remains. */
+void steer_groups_remove_other(struct steer_groups_open *pinned, const char *bpffs,
+			       struct steer_group_other *other);
 /*
  * Adds the ports of the groups to the filter. Extends it to all network namespaces, unless all
  * groups are in the namespace of the filter.

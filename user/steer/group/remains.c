@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/remains.h"
 
-#include "base/log.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
 #include "kernel/unload.h"
 #include "process/sockets.h"
 #include "steer/group/attach.h"
+#include "steer/group/drain_lock.h"
 #include "steer/group/group.h"
 
 #include <bpf/bpf.h>
@@ -72,6 +72,25 @@ static void detach(__u32 prog_id, struct sluice_socket_record *of)
 	sockets_free(sockets);
 }
 
+void steer_group_remains_forget(const char *dir, const char *name)
+{
+	int fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG);
+
+	if (fd < 0)
+		return;
+	steer_sockets_forget(fd);
+	close(fd);
+}
+
+bool steer_group_remains_drain(const char *dir, const char *name)
+{
+	struct steer_group *group = steer_group_new(dir, name);
+	bool drains = group && drain_lock_any(group);
+
+	steer_group_close(group);
+	return drains;
+}
+
 int steer_group_remains_remove(const char *dir, const char *name, struct sluice_socket_record *of)
 {
 	int prog_fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG);
@@ -86,7 +105,5 @@ int steer_group_remains_remove(const char *dir, const char *name, struct sluice_
 	if (prog_fd >= 0)
 		close(prog_fd);
 	pins = unload_pins(dir, name, &(struct err){ 0 });
-	log_warning("steer: %s: a group has lost a pin, or its loader has died: removing the rest",
-		    name);
 	return pins < 0 ? 0 : pins;
 }

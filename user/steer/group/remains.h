@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Removes the rest of a group that has lost a pin, or whose loader died. */
+/*
+ * Removes the rest of a group that has lost a pin, whose loader died, or that a load of another ABI
+ * version replaces.
+ */
 #ifndef SLUICE_STEER_GROUP_REMAINS_H
 #define SLUICE_STEER_GROUP_REMAINS_H
+
+#include <stdbool.h>
 
 struct sluice_socket_record;
 
@@ -11,6 +16,10 @@ struct sluice_socket_record;
  */
 void steer_sockets_forget(int prog_fd);
 
+/* Calls steer_sockets_forget() for the pinned program of a group. */
+void steer_group_remains_forget(const char *dir, const char *name);
+/* Is a drain of sockets of the group in progress, by any version? */
+bool steer_group_remains_drain(const char *dir, const char *name);
 /*
  * Detaches the pinned program from the group, removes the sockets from its map, and removes the
  * pins. Does not detach if the pin of the program is missing, because nothing else identifies the

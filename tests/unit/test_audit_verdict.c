@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The verdict on a server with audited answers, and the coverage by mode wire. */
-#include "cmd/reply/audit_rows.h"
+#include "cmd/reply/audit_verdict.h"
 #include "wire/coverage.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cmd/steer/status_view.h"
+#include "cmd/status_steer.h"
 
 #include "base/ports.h"
 #include "base/text.h"
@@ -19,7 +19,7 @@ static const int faults[] = {
 };
 #define FAULTS (sizeof(faults) / sizeof(*faults))
 
-int steer_status_read(const char *bpffs, struct steer_view *view, bool *loaded, struct err *err)
+int status_steer_read(const char *bpffs, struct steer_view *view, bool *loaded, struct err *err)
 {
 	int result = pins_exist(bpffs, "steer", err);
 
@@ -48,7 +48,7 @@ static const char *ports_text(const struct steer_view *view, char *text, size_t 
 	return text;
 }
 
-void steer_status_text(const struct steer_view *view, const struct output *output)
+void status_steer_text(const struct steer_view *view, const struct output *output)
 {
 	struct table *groups = table_new("group|netns|policy|>program|>open|>closed|>active|>flows|"
 					 ">of|>memory|>datagrams|>imbalance");
@@ -93,7 +93,7 @@ void steer_status_text(const struct steer_view *view, const struct output *outpu
 	table_print(counters, output, 2);
 }
 
-json_t *steer_status_json(const struct steer_view *view)
+json_t *status_steer_json(const struct steer_view *view)
 {
 	json_t *groups = json_array(), *counters = json_object(), *object;
 	char ports[PORTS_TEXT_MAX];

@@ -7,10 +7,11 @@
  * if it hangs, the program stops within MEET_XDP_LEASE_S. After meet_xdp_open() and
  * meet_xdp_listen(), no capabilities are needed any more.
  */
-#ifndef SLUICE_MEET_XDP_H
-#define SLUICE_MEET_XDP_H
+#ifndef SLUICE_MEET_RENDEZVOUS_XDP_H
+#define SLUICE_MEET_RENDEZVOUS_XDP_H
 
 #include "base/err.h"
+#include "meet/rendezvous/config.h"
 #include "net/stun.h"
 
 #include <net/if.h>
@@ -20,8 +21,6 @@
 /* For so long the program answers after meet_xdp_renew(), which is due in shorter intervals. */
 #define MEET_XDP_LEASE_S 10
 #define MEET_XDP_RENEW_S 3
-
-#define MEET_XDP_IFACES_MAX 16
 
 struct meet_xdp;
 
@@ -66,5 +65,20 @@ uint64_t meet_xdp_idle_ns(const struct meet_xdp *xdp, __u32 slot);
 /* Adds up the counters of all CPUs. */
 void meet_xdp_counters(const struct meet_xdp *xdp, __u64 sum[SLUICE_MEET_COUNTERS_MAX]);
 const struct meet_xdp_iface *meet_xdp_ifaces(const struct meet_xdp *xdp, unsigned int *count);
+
+struct endpoints;
+struct loop;
+struct rendezvous_options;
+struct server_config;
+/*
+ * Does all of this for the server, if it has interfaces for XDP: it answers Binding requests at
+ * addresses without an alternate, and the refreshes of @config's registrations. Returns 0, or
+ * -errno with *err set; the caller calls meet_xdp_close() in either case.
+ */
+int meet_xdp_start(struct meet_xdp **xdp, const struct rendezvous_options *options,
+		   struct server_config *config, const struct endpoints *endpoints,
+		   struct loop *loop, struct err *err);
+/* Logs how the program is attached. @xdp may be NULL. */
+void meet_xdp_log(const struct meet_xdp *xdp);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cmd/hook_order.h"
+#include "cmd/status_hooks.h"
 
 #include "base/text.h"
 #include "kernel/links.h"
@@ -70,7 +70,7 @@ static void append_json(struct ordered_hook *hook, void *array)
 		array, json_pack("{s:o, s:o}", "hook", output_name(hook->name), "order", order));
 }
 
-json_t *hook_order_json(const struct reply_loaded *loaded)
+json_t *status_hooks_json(const struct reply_loaded *loaded)
 {
 	json_t *array = json_array();
 
@@ -92,7 +92,7 @@ static void append_row(struct ordered_hook *hook, void *table)
 		  text_plain(list, sizeof(list)));
 }
 
-void hook_order_text(const struct reply_loaded *loaded, const struct output *output)
+void status_hooks_text(const struct reply_loaded *loaded, const struct output *output)
 {
 	struct table *table = table_new("hook|programs in order, sluice's in brackets");
 

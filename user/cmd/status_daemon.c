@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cmd/daemon_view.h"
+#include "cmd/status_daemon.h"
 
 #include "base/text.h"
 
 #include <string.h>
 
-json_t *daemon_view_json(const struct daemon_status *status)
+json_t *status_daemon_json(const struct daemon_status *status)
 {
 	static const char *const keys[] = { "version",	      "config",	     "running_for_s",
 					    "reload_refused", "sections",    "memory_bytes",
@@ -93,7 +93,7 @@ static void last_problem_text(const json_t *problem, const struct output *output
 			age_format(ago > 0 ? (__u64)(ago * 1e9) : 0, age), line);
 }
 
-void daemon_view_text(const struct daemon_status *status, const struct output *output)
+void status_daemon_text(const struct daemon_status *status, const struct output *output)
 {
 	const json_t *document = status->document, *sections;
 	char config[1024], version[32], refused[1024], age[24], reason[sizeof(status->reason)];

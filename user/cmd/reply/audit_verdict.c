@@ -4,7 +4,7 @@
  * it has sent none and is still open, its source address decides: a socket whose source is not the
  * requested address does not receive the client's further requests.
  */
-#include "cmd/reply/audit_rows.h"
+#include "cmd/reply/audit_verdict.h"
 
 #include "base/array.h"
 #include "base/log.h"

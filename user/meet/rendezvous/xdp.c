@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "meet/xdp.h"
+#include "meet/rendezvous/xdp.h"
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
 #include "bpf/meet/meet.skel.h"
 #include "kernel/caps.h"
 #include "kernel/maps.h"
 #include "kernel/meta.h"
 #include "kernel/object.h"
 #include "kernel/xdp.h"
+#include "meet/rendezvous/endpoints.h"
+#include "meet/rendezvous/rendezvous.h"
 #include "net/netdev.h"
 
 #include <bpf/bpf.h>
@@ -247,4 +251,79 @@ const struct meet_xdp_iface *meet_xdp_ifaces(const struct meet_xdp *xdp, unsigne
 {
 	*count = xdp->count;
 	return xdp->iface;
+}
+
+/* --- the server's registrations */
+
+static void on_put(void *arg, const struct registration *registration)
+{
+	struct sluice_meet_peer peer = { .key = registration->refresh_key,
+					 .port_be = registration->path.client.port_be,
+					 .epoch = registration->epoch };
+
+	memcpy(&peer.addr, &registration->path.client.addr, sizeof(peer.addr));
+	meet_xdp_put_peer(arg, registration->slot, &peer);
+}
+
+static void on_remove(void *arg, const struct registration *registration)
+{
+	meet_xdp_remove_peer(arg, registration->slot);
+}
+
+static uint64_t on_idle_ns(void *arg, const struct registration *registration)
+{
+	return meet_xdp_idle_ns(arg, registration->slot);
+}
+
+static void on_renew(void *arg)
+{
+	meet_xdp_renew(arg);
+}
+
+int meet_xdp_start(struct meet_xdp **xdp, const struct rendezvous_options *options,
+		   struct server_config *config, const struct endpoints *endpoints,
+		   struct loop *loop, struct err *err)
+{
+	const struct meet_xdp_options program = { .ifname = options->ifname,
+						  .ifcount = (unsigned int)options->ifcount,
+						  .peers = options->peers_file ? options->max_peers
+									       : 0,
+						  .rate = options->rate };
+	struct loop_timer *timer;
+	unsigned int i;
+	int result;
+
+	if (!options->ifcount)
+		return 0;
+	result = meet_xdp_open(xdp, &program, err);
+	for (i = 0; !result && i < endpoints->count; i++) {
+		const struct endpoint *at = &endpoints->endpoint[i];
+		__u32 services = SLUICE_MEET_REFRESH;
+
+		if (!config->listener[at->listener].has_alternate)
+			services |= SLUICE_MEET_BINDING;
+		result = meet_xdp_listen(*xdp, &at->at, services, err);
+	}
+	if (result)
+		return result;
+	timer = loop_timer(loop, true, on_renew, *xdp);
+	result = timer ? loop_timer_start(timer, MEET_XDP_RENEW_S * 1000000ULL) : -ENOMEM;
+	config->fast_path = (struct server_fast_path){ on_put, on_remove, on_idle_ns, *xdp };
+	return result ? err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result)) : 0;
+}
+
+void meet_xdp_log(const struct meet_xdp *xdp)
+{
+	unsigned int i, count = 0;
+	const struct meet_xdp_iface *iface = xdp ? meet_xdp_ifaces(xdp, &count) : NULL;
+	struct log_line line;
+
+	for (i = 0; i < count; i++) {
+		log_begin(&line, LOG_LEVEL_INFO, "XDP attached");
+		log_field(&line, "interface", "%s", iface[i].name);
+		log_field(&line, "mode", "%s", iface[i].native ? "native" : "generic");
+		if (*iface[i].why)
+			log_field(&line, "reason", "%s", iface[i].why);
+		log_end(&line);
+	}
 }

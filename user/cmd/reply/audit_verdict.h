@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sockets that mode audit has recorded, each with its verdict. */
-#ifndef SLUICE_CMD_REPLY_AUDIT_ROWS_H
-#define SLUICE_CMD_REPLY_AUDIT_ROWS_H
+#ifndef SLUICE_CMD_REPLY_AUDIT_VERDICT_H
+#define SLUICE_CMD_REPLY_AUDIT_VERDICT_H
 
 #include "process/sockets.h"
 #include "reply/reply.h"

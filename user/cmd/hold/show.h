@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The text and JSON of the object hold, for 'hold show' and 'status'. */
-#ifndef SLUICE_CMD_HOLD_VIEW_H
-#define SLUICE_CMD_HOLD_VIEW_H
+#ifndef SLUICE_CMD_HOLD_SHOW_H
+#define SLUICE_CMD_HOLD_SHOW_H
 
 #include "base/output.h"
 #include "hold/hold.h"
