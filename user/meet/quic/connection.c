@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <gnutls/crypto.h>
+#include <malloc.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <malloc.h>
 #include <string.h>
 
 #define HANDSHAKE_TIMEOUT_NS (10 * NGTCP2_SECONDS)
