@@ -31,7 +31,11 @@ OTHER="netns=\"$HOST\",port=\"5303\""
 say "a group with three workers, 100 flows, and one of a single datagram; a port without a group"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 100
 flows_end
-in_ns "$HOST" bash -c "echo >/dev/udp/127.0.0.1/$PORT"
+# from a port that none of the 100 flows can have had
+in_ns "$HOST" python3 -c "import socket
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(('127.0.0.1', 20001))
+sock.sendto(b'', ('127.0.0.1', $PORT))"
 wait_until 30 has_values "1 3 0 101 1024 101 0 0" "sluice_steer_groups{$ON}" \
 	"sluice_steer_workers{$ON,state=\"active\"}" "sluice_steer_workers{$ON,state=\"draining\"}" \
 	"sluice_steer_flows{$ON}" "sluice_steer_flows_capacity{$ON}" "sluice_steer_started_total{$ON}" \
