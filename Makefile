@@ -53,6 +53,8 @@ objects  := $(c_files:user/%.c=$(BUILD)/user/%.o)
 skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
 # The completion scripts, as strings for user/cmd/completion.c.
 scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/*))
+# What sluice links: only sluice-peer speaks QUIC, and asks gateways.
+sluice_objects := $(filter-out $(BUILD)/user/meet/quic/% $(BUILD)/user/meet/mapping/%,$(objects))
 # All objects except main.o, for the tests to link with.
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
@@ -65,7 +67,7 @@ help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 
-$(BUILD)/sluice: $(filter-out $(BUILD)/user/meet/quic/% $(BUILD)/user/meet/mapping/%,$(objects))
+$(BUILD)/sluice: $(sluice_objects)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -73,10 +75,13 @@ $(BUILD)/sluice-peer: $(objects)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(QUIC_LIBS)
 
+# VERSION is in this file.
+$(patsubst %.c,$(BUILD)/%.o,$(shell grep -l SLUICE_VERSION $(c_files))): Makefile
+
 # The same program, as if all ABI versions had been raised, for tests/nightly/upgrade.sh.
 raised := $(patsubst user/%.c,$(BUILD)/raised/user/%.o,$(shell grep -l 'SLUICE_[A-Z]*_ABI' $(c_files)))
 
-$(BUILD)/raised/sluice: $(raised) $(filter-out $(raised:$(BUILD)/raised/%=$(BUILD)/%) $(BUILD)/user/meet/quic/%,$(objects))
+$(BUILD)/raised/sluice: $(raised) $(filter-out $(raised:$(BUILD)/raised/%=$(BUILD)/%),$(sluice_objects))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
