@@ -25,7 +25,7 @@ struct {
 	__type(value, struct sluice_hold_flow);
 } sluice_flows SEC(".maps");
 
-/* Taken by the programs. */
+/* Spin locks: lock_of() maps each slot, and the allocator, to one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLUICE_HOLD_LOCKS);

@@ -139,7 +139,7 @@ static void endpoint_parse(struct endpoint *endpoint, char *text)
 	}
 }
 
-/* Returns the last four bytes of the address, which count up. */
+/* Returns a pointer to the last four bytes of the address, to which callers add a number. */
 static uint32_t *low_word(struct endpoint *endpoint)
 {
 	if (endpoint->addr.ss_family == AF_INET6)

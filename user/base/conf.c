@@ -177,7 +177,7 @@ int conf_read(FILE *file, struct conf *conf)
 	int result = length < 0 ? (int)length : 0;
 
 	*conf = (struct conf){ .entry = NULL };
-	/* stops early: a file that is not a configuration has a problem in each line */
+	/* limit the problems: a file that is not a configuration has one in each line */
 	for (at = text, end = text + length;
 	     !result && at < end && conf->problems < CONF_PROBLEMS_MAX; at = next) {
 		char *newline = memchr(at, '\n', (size_t)(end - at));

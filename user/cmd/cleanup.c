@@ -107,7 +107,7 @@ static void print(const struct context *context, int removed, int groups, const 
 static int refuse_left(const struct left *left, int found, struct err *err)
 {
 	err_set(err, EXIT_CONFLICT, EBUSY,
-		"%d BPF objects of sluice are still in the kernel, first %s", found, left->first);
+		"sluice BPF objects still in the kernel: %d, the first is %s", found, left->first);
 	if (left->dir[0])
 		return err_hint(err, -EBUSY, "to remove those of %s: sluice --bpffs %s cleanup",
 				left->dir, left->dir);

@@ -296,7 +296,7 @@ static void report_absent(struct interfaces *interfaces, const struct netdev *de
 	}
 	similar = nearest(absent, devs, count);
 	log_begin(&line, LOG_LEVEL_WARNING,
-		  "waiting for interfaces, or bridges to follow, that do not exist");
+		  "waiting for configured interfaces or bridges that do not exist");
 	log_field(&line, "names", "%s", absent);
 	if (similar)
 		log_field(&line, "did_you_mean", "%s", similar);

@@ -297,8 +297,8 @@ static void maps_trim(const struct object *object)
 }
 
 /*
- * The daemon sets its mark before it attaches, since that may fail; a command removes the mark
- * after.
+ * Sets or removes the owner link. The daemon sets it before attaching, which may fail; a command
+ * removes it after attaching.
  */
 static int owner_set(const struct object *object, bool by_daemon, struct err *err)
 {

@@ -22,7 +22,7 @@ static bool is_classic_type(uint16_t type)
 	       type == SLUICE_STUN_TYPE(SLUICE_STUN_BINDING, SLUICE_STUN_ERROR);
 }
 
-/* Notes where what is protected ends. Returns 0 or -EPROTO. */
+/* Records the end of the protected part of the message. Returns 0 or -EPROTO. */
 static int note(struct stun_message *message, size_t at, const struct stun_attr *attr)
 {
 	bool first = false;

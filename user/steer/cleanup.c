@@ -52,7 +52,7 @@ bool steer_is_program(__u32 prog_id)
 	return is_steering_program(bpf_prog_get_fd_by_id(prog_id), &prog_id);
 }
 
-/* Does the kernel have a steering program? Returns true if it does not tell. */
+/* Does the kernel have a steering program? Returns true if the ids cannot be read. */
 static bool any_program(void)
 {
 	__u32 id = 0;

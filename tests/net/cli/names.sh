@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# The first two are colour sequences. The byte 0xff is invalid in UTF-8.
+# The names contain SGR escape sequences. The byte 0xff is invalid in UTF-8.
 ODD=$'odd\033[31m\xff'
 ODD_IFACE=$'if\033[7m\xff'
 ODD_SERVER=$TEST_TMP/$'srv\033[5m\xff'

@@ -12,7 +12,8 @@ import socket
 import struct
 import sys
 
-# The same queries with the same ids from the same ports: any difference comes from the server.
+# Each run sends the same queries with the same ids and ports, so any difference comes from the
+# server.
 for number, server in enumerate(sys.argv[1:]):
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     client = socket.socket(family, socket.SOCK_DGRAM)

@@ -3,8 +3,8 @@
 #
 # Tests path MTU discovery through mode wire. A hop behind the interface has a small MTU, replies
 # have DF set (or are IPv6), and the router's error names the address that the client used. A server
-# that has connected back to its client receives the error only if it is translated to the other
-# address.
+# that has connected back to its client receives the error only if mode wire rewrites the source
+# address of the quoted packet.
 #
 #   far 10.9.0.2 ──1400── router 10.8.0.2 ──1500── r0 10.8.0.1 [host: *:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -90,7 +90,7 @@ enum entry {
 	ENTRY_NONE,
 	ENTRY_OWN,
 	ENTRY_OTHER,
-	ENTRY_UNKNOWN, /* the gateway does not tell */
+	ENTRY_UNKNOWN, /* the gateway does not report it */
 };
 
 /* Whose is an external port? Sets *lifetime_s of an own one; 0: for ever. */
@@ -119,7 +119,7 @@ static void delete_entry(const struct device *device, const char *external)
 			       "UDP", NULL);
 }
 
-/* Maps an external port. Never replaces a mapping of others. */
+/* Maps an external port. Never replaces a mapping that it did not create. */
 static enum lease_reason map_port(const struct device *device, in_port_t external_be,
 				  const struct upnp_job *job, uint32_t *lifetime_s)
 {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define READS 16 /* at a wake-up */
-/* A connection whose data is not acknowledged for so long has ended. */
+/* TCP_USER_TIMEOUT: the kernel drops a connection whose data stays unacknowledged this long. */
 #define DEAD_MS	 20000
 #define SYNS_MAX 4
 /* What the relay leaves free in the queue, for requests. */

@@ -70,7 +70,7 @@ struct registration *store_put(struct store *store, const struct registration *c
 void store_refresh(struct store *store, struct registration *registration, uint64_t now_ns,
 		   uint64_t expires_ns);
 void store_remove(struct store *store, struct registration *registration);
-/* Gives a registration to another struct of the same name, before its earlier one is freed. */
+/* Points a registration at another struct peer of the same name. The old one is freed later. */
 void store_rebind(struct registration *registration, struct peer *peer);
 
 struct registration *store_by_peer(const struct store *store, const struct peer *peer);

@@ -32,8 +32,8 @@ struct steer_group {
 /* Returns the state directory of group @name. @name must outlive the result. */
 struct state_dir steer_group_state_dir(const char *name);
 /*
- * Opens a pinned group. Returns 0; -EUCLEAN for the remains of a loader that died; -ENOENT if a map
- * is not pinned; or another -errno with *err set, as for another ABI version.
+ * Opens a pinned group. Returns 0, -EUCLEAN if its loader died midway, -ENOENT if a map is not
+ * pinned, or another -errno with *err set, for example for another ABI version.
  */
 int steer_group_open(const char *dir, const char *name, struct steer_group **group,
 		     struct err *err);
