@@ -9,6 +9,12 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
+# strace has other children before: it tries what the kernel can trace
+sluice_started()
+{
+	STOPPED=$(pgrep -P "$STRACE" -x sluice)
+}
+
 # begin COMMAND…: starts sluice, and stops it when it has asked its child for a socket, which it starts
 # after the walk over the sockets
 begin()
@@ -16,8 +22,7 @@ begin()
 	spawn_in "$HOST" "$TEST_TMP/sluice" strace -o /dev/null -e trace=sendmsg \
 		-e inject=sendmsg:signal=STOP:when=1 "$SLUICE" "$@"
 	STRACE=$SPAWNED
-	wait_until 20 pgrep -P "$STRACE"
-	STOPPED=$(pgrep -P "$STRACE")
+	wait_until 20 sluice_started
 	wait_until 20 pgrep -P "$STOPPED"
 }
 
