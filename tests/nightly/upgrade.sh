@@ -38,22 +38,6 @@ release_build()
 	cp "$TEST_TMP/release/build/sluice" "$RELEASE"
 }
 
-# clients_start: starts clients in the container, each with one request in flight at a time
-clients_start()
-{
-	local number addr
-	clients=()
-	rm -f "$TEST_TMP"/client.*
-	for number in 1 2 3; do
-		for addr in "$FAR4" "$FAR6"; do
-			spawn_in "$CONTAINER" "$TEST_TMP/client.$number.$addr" \
-				"$CLIENT" --any --until-signal --to "$(target "$addr" "$PORT")"
-			clients+=("$SPAWNED")
-		done
-	done
-	traffic
-}
-
 # traffic: returns when further requests have been answered, beside those of the clients
 traffic()
 {
@@ -107,6 +91,7 @@ load_over()
 	for SLUICE in "$HERE" "$other" "$HERE"; do
 		ask "$CONTAINER" --to "$FAR4:$PORT" --from 172.17.0.3:20000 --flows 50 --count 50 >/dev/null
 		clients_start
+		traffic
 		want_outcome "$@"
 		clients_end "$wrong"
 		want_equal "$(flow_count)" "$kept" "flows without traffic"
@@ -207,6 +192,7 @@ daemon_over()
 		held=$SPAWNED
 		wait_until 20 grep -q '^got ' "$TEST_TMP/held" || fail "no answer"
 		clients_start
+		traffic
 		daemon_stop
 		daemon_start
 		for outcome in reply wire hold steer; do

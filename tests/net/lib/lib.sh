@@ -216,6 +216,21 @@ want_equal()
 	[ "$1" = "$2" ] || fail "${3:-values differ}" "wanted: $2" "got:    $1"
 }
 
+# clients_start: starts six clients in the container, each with one request in flight at a time
+clients_start()
+{
+	local number addr
+	clients=()
+	rm -f "$TEST_TMP"/client.*
+	for number in 1 2 3; do
+		for addr in "$FAR4" "$FAR6"; do
+			spawn_in "$CONTAINER" "$TEST_TMP/client.$number.$addr" \
+				"$CLIENT" --any --until-signal --to "$(target "$addr" "$PORT")"
+			clients+=("$SPAWNED")
+		done
+	done
+}
+
 # ---- sluice's output ----
 
 # json FILTER COMMAND…: evaluates the Python expression FILTER with `d` = the parsed output. Python

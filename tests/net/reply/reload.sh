@@ -15,21 +15,6 @@ topology_up
 serve "$HOST" dual6 "$PORT"
 reply_load
 
-# clients_start: starts six clients, each with one request in flight at a time
-clients_start()
-{
-	local number addr
-	clients=()
-	rm -f "$TEST_TMP"/client.*
-	for number in 1 2 3; do
-		for addr in "$FAR4" "$FAR6"; do
-			spawn_in "$CONTAINER" "$TEST_TMP/client.$number.$addr" \
-				"$CLIENT" --any --until-signal --to "$(target "$addr" "$PORT")"
-			clients+=("$SPAWNED")
-		done
-	done
-}
-
 # clients_end [some]: each client had traffic; none of its answers, or with `some` not most of them,
 # were left alone
 clients_end()
