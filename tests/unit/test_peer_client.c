@@ -584,6 +584,22 @@ static void test_second_server(void **state)
 	assert_int_equal(net.node[0].event[PEER_CLIENT_INTRODUCED].introduction.server, 1);
 }
 
+/* A connect does not wait for the response to the registration: three round trips to the server. */
+static void test_connect_at_once(void **state)
+{
+	start_client(1, 1);
+	run(SECOND_NS);
+	start_client(0, 1);
+	connect_to("bob");
+	run(6 * DELAY_NS - 1);
+	assert_int_equal(net.node[0].count[PEER_CLIENT_INTRODUCED], 0);
+	run(2);
+	want_introduced();
+	assert_int_equal(net.node[0].sent, 3);
+	assert_true(stun_endpoint_is_same(
+		&net.node[0].event[PEER_CLIENT_INTRODUCED].introduction.mapped, &net.node[0].at));
+}
+
 /* The request is made before the registration, and after the server has forgotten it. */
 static void test_connect_early(void **state)
 {
@@ -976,6 +992,7 @@ int main(void)
 		TEST(swapped_key),
 		TEST(no_server),
 		TEST(second_server),
+		TEST(connect_at_once),
 		TEST(connect_early),
 		TEST(many),
 		TEST(forged),
