@@ -121,9 +121,8 @@ void client_fail_connect(struct peer_client *client, struct client_connect *conn
  */
 static bool takes_connects(const struct client_server *server)
 {
-	return server->registered ||
-	       (server->has_nonce && server->request.running &&
-		server->request.method == SLUICE_RENDEZVOUS_REGISTER);
+	return server->registered || (server->has_nonce && server->request.running &&
+				      server->request.method == SLUICE_RENDEZVOUS_REGISTER);
 }
 
 void client_advance(struct peer_client *client, struct client_connect *connect, uint64_t now_ns)
