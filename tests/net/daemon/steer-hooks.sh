@@ -60,7 +60,7 @@ printf '%s\n' '[steer]' "port = $PORT" 'policy = cpu' >"$CONF"
 spawn_in "$HOST" "$DAEMON_LOG" "$TEST_TMP/contained" "$SLUICE" run --config "$CONF"
 DAEMON=$SPAWNED
 want_logged 'msg="started"'
-want_logged "cannot see which thread receives on which CPU: cgroup $TEST_TMP/subtree is a container's subtree"
+want_logged "cannot detect which thread receives on which CPU: cgroup $TEST_TMP/subtree is a container's subtree"
 want_logged "reason=\"cgroup $TEST_TMP/subtree is a container's subtree"
 want_equal "$(recv_hooks)" 0
 daemon_stop
@@ -77,15 +77,15 @@ say "the daemon retries until the cgroup exists, and warns once"
 printf '%s\n' '[global]' "cgroup = $TEST_CGROUP/later" '[steer]' "port = $PORT" 'policy = cpu' \
 	'sweep = 1' >"$CONF"
 daemon_start
-want_logged "cannot see which thread receives on which CPU: cgroup $TEST_CGROUP/later: No such file or directory"
+want_logged "cannot detect which thread receives on which CPU: cgroup $TEST_CGROUP/later: No such file or directory"
 want_logged 'msg="steer: no socket events, only sweeps find new sockets"'
 # one retry fails
 sleep 11
 mkdir "$TEST_CGROUP/later"
-want_logged 'msg="steer: programs on recvmsg attached: consumers are seen"'
+want_logged 'msg="steer: programs on recvmsg attached: consumers are detected"'
 want_logged 'msg="steer: socket events again"'
 want_equal "$(recv_hooks)" 2
-want_equal "$(grep -c 'cannot see which thread' "$DAEMON_LOG")" 1 "warnings"
+want_equal "$(grep -c 'cannot detect which thread' "$DAEMON_LOG")" 1 "warnings"
 want_equal "$(grep -c 'no socket events' "$DAEMON_LOG")" 1 "warnings"
 daemon_stop
 sluice steer unload

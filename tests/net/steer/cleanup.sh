@@ -55,7 +55,7 @@ rm -r "$PINS"
 want_stays "without pins"
 want_status 1 "$SLUICE" steer unload
 want_status 5 "$SLUICE" --netns "$HOST" steer load --port "$PORT"
-want_text "0.0.0.0:$PORT: left alone: a sluice whose pins are gone has left its program (program "
+want_text "0.0.0.0:$PORT: left alone: it still has the program of a sluice whose pins are gone (program "
 want_text "'sluice cleanup' if its pins are gone"
 want_equal "$(cleaned)" "(False, True)"
 want_gone

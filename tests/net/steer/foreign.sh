@@ -28,7 +28,7 @@ for own in classic ebpf; do
 	want_text "left alone"
 	want_text "udp-worker"
 	want_text "$first"
-	[ "$own" = classic ] && want_text "classic BPF program of its own"
+	[ "$own" = classic ] && want_text "its own classic BPF program"
 	want_equal "$(steer_groups)" "" "groups"
 	want_first "127.0.0.1:$PORT"
 

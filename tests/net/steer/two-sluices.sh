@@ -41,7 +41,7 @@ orphan_named()
 	fi
 }
 wait_until 30 orphan_named
-contains "left alone: a sluice whose pins are gone has left its program .program $program." \
+contains "left alone: it still has the program of a sluice whose pins are gone .program $program." \
 	<"$TEST_TMP/orphan"
 contains "'sluice cleanup' if its pins are gone" <"$TEST_TMP/orphan"
 sluice cleanup
