@@ -99,7 +99,7 @@ static int on_value(void *arg, const char *section, const char *key, const char 
 	parser->parsed = true;
 	if (!parser->section)
 		return !conf_add_problem(parser->conf, parser->line,
-					 "'%s' stands before any [section]", key);
+					 "'%s' comes before any [section]", key);
 	parser->continues = ends_with_comma(value);
 	return !entry_add(parser->conf, parser->section, key, value, parser->line);
 }
@@ -114,7 +114,7 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return conf_add_problem(conf, parser->line, "the line holds a NUL byte");
 	if (!*body || *body == ';' || *body == '#')
 		return 0;
-	/* inih counts the end of the line, too */
+	/* inih counts the newline too */
 	if (strlen(body) + 1 >= INI_MAX_LINE) {
 		parser->continues = false;
 		return conf_add_problem(conf, parser->line,
@@ -140,9 +140,7 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return 0;
 	}
 	parser->parsed = false;
-	/*
-	 * inih gets one line at a time; it fails if the value is missing, or if on_value() fails.
-	 */
+	/* parse one line at a time; inih fails if the value is missing or on_value() fails */
 	if (ini_parse_string(body, on_value, parser) && parser->parsed)
 		return -ENOMEM;
 	return parser->parsed ? 0
@@ -152,8 +150,8 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 }
 
 /*
- * Reads the file up to a byte more than CONF_SIZE_MAX. Returns the length, or -errno; the caller
- * frees *text in any case.
+ * Reads at most CONF_SIZE_MAX + 1 bytes. Returns the length, or -errno; the caller always frees
+ * *text.
  */
 static ssize_t read_all(FILE *file, char **text)
 {
@@ -188,7 +186,7 @@ int conf_read(FILE *file, struct conf *conf)
 		parser.line++;
 		result = parse_line(&parser, at, (size_t)(stop - at));
 	}
-	/* a file with that many problems is not a configuration: report these, not its size */
+	/* CONF_PROBLEMS_MAX problems: probably not a configuration, so its size does not matter */
 	if (!result && length > CONF_SIZE_MAX && conf->problems < CONF_PROBLEMS_MAX)
 		result = -EFBIG;
 	free(text);
