@@ -44,7 +44,10 @@ NEEDS(hold_needs, rows);
 int hold_caps_require(struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
-	/* libbpf loads the BTF of all modules to find a type, which requires CAP_SYS_ADMIN */
+	/*
+	 * to find a type in a module, libbpf loads the BTF of all modules, which needs
+	 * CAP_SYS_ADMIN
+	 */
 	bool modules = !feature_struct("nf_conn");
 
 	return caps_require("hold load", caps, modules ? 4 : 3, err);

@@ -17,9 +17,9 @@ struct hold_probe {
 	struct hold_finding finding;
 	hold_probe_fn fn;
 	void *arg;
-	struct nat_lifetime_probe *running; /* NULL: between two probes */
-	int count;			    /* steps of a probe */
-	struct log_condition failure;	    /* why the last probe has shown nothing */
+	struct nat_lifetime_probe *running; /* NULL between two probes */
+	int count;			    /* number of steps in a probe */
+	struct log_condition failure;	    /* why the last probe had no result */
 };
 
 static void log_failed(struct hold_probe *probe, const char *failure)
