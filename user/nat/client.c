@@ -377,7 +377,7 @@ int nat_client_socket(struct nat_client *client, struct err *err)
 				err_set(err, EXIT_USAGE, error,
 					"%s: not an address of this host or network namespace",
 					text),
-				"'ip address' lists the addresses that requests can come from");
+				"'ip address' lists the possible source addresses");
 	}
 	*added = (struct nat_socket){ .fd = fd, .client = client };
 	error = loop_read(client->loop, fd, on_readable, added);

@@ -187,8 +187,8 @@ static int no_response(const struct nat_findings *findings, struct err *err)
 			err,
 			err_set(err, EXIT_ERROR, EPROTO, "%s: the response came from %s", server,
 				addr_format_port(&query->from.addr, query->from.port_be, from)),
-			"a server with several addresses must respond from the address"
-			" that the request went to; sluice-reply(8) fixes its replies");
+			"a server with several addresses must respond from the destination"
+			" address of the request; sluice-reply(8) fixes its replies");
 	if (query->outcome == NAT_REFUSED && query->code)
 		return err_set(err, EXIT_ERROR, EPROTO, "%s: the server responds with error %u",
 			       server, query->code);

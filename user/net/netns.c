@@ -205,7 +205,7 @@ int netns_inode(const char *netns, uint32_t *inode, struct err *err)
 					err_set(err, EXIT_USAGE, ERANGE,
 						"'%s' is not an inode number of a namespace",
 						netns),
-					"'ls -Li " NETNS_DIR "' shows them");
+					"'ls -Li " NETNS_DIR "' lists the numbers");
 		*inode = (uint32_t)number;
 		return 0;
 	}
