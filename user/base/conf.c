@@ -16,7 +16,7 @@
 
 struct parser {
 	struct conf *conf;
-	const char *section; /* NULL before the first one */
+	const char *section; /* NULL before the first section */
 	unsigned int line;
 	bool parsed;	/* inih found a key and a value in the line */
 	bool continues; /* the last value ended with a comma */
@@ -175,7 +175,7 @@ int conf_read(FILE *file, struct conf *conf)
 	int result = length < 0 ? (int)length : 0;
 
 	*conf = (struct conf){ .entry = NULL };
-	/* limit the problems: a file that is not a configuration has one in each line */
+	/* limit the number of problems: in a file that is not a configuration, each line has one */
 	for (at = text, end = text + length;
 	     !result && at < end && conf->problems < CONF_PROBLEMS_MAX; at = next) {
 		char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -186,7 +186,9 @@ int conf_read(FILE *file, struct conf *conf)
 		parser.line++;
 		result = parse_line(&parser, at, (size_t)(stop - at));
 	}
-	/* CONF_PROBLEMS_MAX problems: probably not a configuration, so its size does not matter */
+	/*
+	 * with CONF_PROBLEMS_MAX problems, the file is no configuration: do not report its size too
+	 */
 	if (!result && length > CONF_SIZE_MAX && conf->problems < CONF_PROBLEMS_MAX)
 		result = -EFBIG;
 	free(text);

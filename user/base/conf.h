@@ -17,13 +17,13 @@
 
 struct conf_entry {
 	char *section;
-	char *key; /* NULL: the section itself */
+	char *key; /* NULL: the entry is a section header */
 	char *value;
 	unsigned int line;
 };
 
 struct conf_problem {
-	unsigned int line; /* 0: the file as a whole */
+	unsigned int line; /* 0: the whole file */
 	char *text;
 };
 
@@ -38,7 +38,7 @@ struct conf {
 #define CONF_PROBLEMS_MAX 20
 
 /*
- * Size limit, in bytes, far above that of any configuration. Without it, /dev/zero would use up all
+ * Size limit in bytes, larger than any configuration. Without a limit, /dev/zero would use up all
  * memory.
  */
 #define CONF_SIZE_MAX (1 << 20)

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-/* Returns the earliest time of a keepalive: @last_ns and five sixths of the interval. */
+/* Returns the earliest time of a keepalive: @last_ns plus five sixths of the interval. */
 uint64_t keepalive_earliest_ns(uint64_t last_ns, uint64_t interval_ns);
 /* Returns the time of a keepalive, in the last sixth of the interval. @random has 16 bits. */
 uint64_t keepalive_due_ns(uint64_t last_ns, uint64_t interval_ns, uint32_t random);

@@ -43,8 +43,8 @@ struct local_answer {
 void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
 		      struct local_answer *answer);
 /*
- * Queries as local_socket_ask(), but stops at @list, the key of the last, possibly long list of the
- * document. The answer has an empty list there.
+ * Works as local_socket_ask(), but stops reading at @list, the key of a list at the end of the
+ * document that may be long. The answer has an empty list in its place.
  */
 void local_socket_ask_head(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
 			   const char *list, struct local_answer *answer);

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #define VALUE_MAX 1024
-/* A field is dropped if fewer bytes are left: too few for its key and quotes. */
+/* A field needs this many free bytes, for its key and quotes; otherwise it is dropped. */
 #define FIELD_MIN 64
 
 static bool verbose, logfmt;
@@ -199,7 +199,10 @@ void log_err(const struct err *err)
 		if (err->hint[0])
 			log_field(&line, "hint", "%s", err->hint);
 		log_end(&line);
-		/* one line for each: a field has no room for all of them, and no line breaks */
+		/*
+		 * log each line of the detail: a field is too small for all, and cannot have line
+		 * breaks
+		 */
 		for (at = strtok_r(copy.detail, "\n", &rest); at;
 		     at = strtok_r(NULL, "\n", &rest)) {
 			log_begin(&line, LOG_LEVEL_ERROR, text_controls(at, false));

@@ -14,7 +14,7 @@ struct watch {
 	struct event *event;
 	loop_fn fn;
 	void *arg;
-	int owned_fd; /* closed with the watch, or -1 */
+	int owned_fd; /* descriptor to close with the watch, or -1 */
 };
 
 struct loop {

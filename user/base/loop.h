@@ -40,7 +40,7 @@ int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg);
 struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *arg);
 /* Starts or restarts a timer. Returns 0 or -errno. */
 int loop_timer_start(struct loop_timer *timer, uint64_t us);
-/* Stops a timer, if it runs. */
+/* Stops a timer if it is running. */
 void loop_timer_stop(struct loop_timer *timer);
 /* Stops a timer and frees it, before loop_free() does. Does nothing for NULL. */
 void loop_timer_free(struct loop *loop, struct loop_timer *timer);

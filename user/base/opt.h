@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Where an option is valid. In the file, its name is the key. */
+/* Where an option is valid. Its name is also its key in the file. */
 enum opt_side {
 	OPT_BOTH,
 	OPT_LINE,
@@ -39,17 +39,17 @@ struct opt {
 	char letter;	  /* the short option, or 0 */
 	/*
 	 * The name of the argument in the help, or NULL for a switch. Brackets mark an optional
-	 * argument: the next word is the value; at the end, or before a word that begins with '-',
-	 * the value is `bare`.
+	 * argument. Its value is the next word, or `bare` if there is no next word or the next word
+	 * begins with '-'.
 	 */
 	const char *arg;
 	/* Parses v->text into *v->field. Returns 0, or -errno with *err set. */
 	int (*parse)(const struct opt_value *v, struct err *err);
-	size_t offset; /* of the field in the struct that belongs to the table */
+	size_t offset; /* offset of the field in the struct of the table */
 	const char *help;
 	enum opt_side side;
 	uint64_t min, max;
-	const char *const *words; /* the values of opt_word() and opt_word_set(), up to NULL */
+	const char *const *words; /* NULL-terminated values of opt_word() and opt_word_set() */
 	const char *noun;	  /* what messages call a word; NULL: "value" */
 	const char *preset;	  /* the default, as text; NULL: none, or part of `help` */
 	const char *bare;

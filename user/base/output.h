@@ -47,7 +47,7 @@ json_t *output_nonzero(unsigned int number);
 
 /* Returns an object with the key schema_version, for the caller to extend. */
 json_t *output_document(void);
-/* Prints the document and drops the reference. */
+/* Prints @document and drops the reference to it. */
 void output_json(const struct output *output, json_t *document);
 
 enum output_tone {

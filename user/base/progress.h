@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 struct progress {
-	const char *what; /* "wire: interfaces attached" */
+	const char *what; /* such as "wire: interfaces attached" */
 	__u64 due_us;	  /* time of the next line */
 };
 

@@ -49,8 +49,7 @@ void timer_wheel_remove(struct timer_wheel *wheel, struct timer *timer)
 	timer->link = NULL;
 	wheel->count--;
 	/*
-	 * the slot is now empty: the timer was its last, and @link points into the wheel, not to a
-	 * timer
+	 * the timer was the last of its slot: @link points into the wheel, not into another timer
 	 */
 	if (!*link && at < (size_t)TIMER_WHEEL_LEVELS * TIMER_WHEEL_SLOTS)
 		wheel->busy[at / TIMER_WHEEL_SLOTS] &= ~(1ULL << at % TIMER_WHEEL_SLOTS);

@@ -28,7 +28,7 @@ struct timer {
 
 struct timer_wheel {
 	uint64_t tick_ns;
-	uint64_t now;			   /* all timers of this tick and before have expired */
+	uint64_t now;			   /* current tick; timers up to this tick have expired */
 	size_t count;			   /* running timers */
 	uint64_t busy[TIMER_WHEEL_LEVELS]; /* bit i: slot i has a timer */
 	struct timer *slot[TIMER_WHEEL_LEVELS][TIMER_WHEEL_SLOTS];
@@ -39,7 +39,7 @@ typedef void (*timer_fn)(struct timer *timer, void *arg);
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns, uint64_t tick_ns);
 /* Starts or restarts a timer. A timer whose due time has passed expires at the next tick. */
 void timer_wheel_set(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ns);
-/* Stops a timer, if it runs. */
+/* Stops a timer if it is running. */
 void timer_wheel_remove(struct timer_wheel *wheel, struct timer *timer);
 static inline bool timer_runs(const struct timer *timer)
 {

@@ -88,7 +88,7 @@ static bool is_bound_there(const struct ct_entry *answer, const struct inet *ine
 
 /*
  * Returns the first entry from the server's port to the client of @request. The other candidates
- * follow it, since conntrack_order() compares the source address last.
+ * follow it, since conntrack_order() compares the ports before the source address.
  */
 static size_t answers_begin(const struct ct_table *table, const struct ct_entry *request)
 {

@@ -23,8 +23,8 @@
 
 struct hold_options {
 	struct ports ports;
-	__u32 table; /* flows */
-	__u64 max_s; /* 0: never */
+	__u32 table; /* size of the flow table, in flows */
+	__u64 max_s; /* in seconds; 0: no limit */
 	__u32 netns; /* inode number; 0: all */
 	const char *bpffs;
 	const char *cgroup; /* a cgroup2 directory */
@@ -71,7 +71,7 @@ struct hold_state {
 	struct sluice_hold_counters counters; /* summed over CPUs */
 	struct sluice_hold_status status;
 	bool detached; /* at least one program is detached */
-	bool sending;  /* a daemon has updated its status within the last seconds */
+	bool sending;  /* a daemon has updated the status within the last 20 s */
 };
 
 /*

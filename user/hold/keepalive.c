@@ -49,8 +49,8 @@ static void slot_end(struct hold_sender *sender, __u32 slot, const struct sluice
 /* --- the decision */
 
 /*
- * Sets the state of a flow that gets no keepalive now, and restarts its timer. Counts a change of
- * the state.
+ * Sets the state of a flow that gets no keepalive now, and restarts its timer. Increments @counter
+ * (-1: none) if the state has changed.
  */
 static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state, int counter)
 {

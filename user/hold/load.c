@@ -69,7 +69,7 @@ static void configure(struct load *load)
 	skel->rodata->table = meta->table;
 	skel->rodata->any_port = meta->any_port;
 	memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
-	/* equal sizes: a change of the size then replaces all of them */
+	/* all tables have the same size, so that a different size replaces all of them */
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->table + 1);
 	bpf_map__set_max_entries(skel->maps.sluice_kept, meta->table + 1);
 	bpf_map__set_max_entries(skel->maps.sluice_index, meta->table + 1);

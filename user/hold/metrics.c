@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Slots that one read samples, within a millisecond. */
+/* Maximum number of slots that a read samples; this takes about a millisecond. */
 #define SLOTS_READ 8192
 
 static const struct counter tracked[] = { SLUICE_HOLD_COUNTERS(COUNTER) };

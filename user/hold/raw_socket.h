@@ -31,8 +31,8 @@ struct outlet_send {
 };
 
 /*
- * Opens an outlet in a namespace. The thread is then back in the namespace @home_fd. Returns 0, or
- * -errno with *err set; -ENOENT if the namespace has neither a name nor a process.
+ * Opens an outlet in the namespace @netns, and returns the thread to the namespace @home_fd.
+ * Returns 0, or -errno with *err set; -ENOENT if the namespace has neither a name nor a process.
  */
 int outlet_open(struct outlet **outlet, __u32 netns, int home_fd, struct err *err);
 void outlet_close(struct outlet *outlet);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Checks the conntrack entry of a flow. If this host is itself the NAT, the entry is renewed
- * instead of sending a keepalive. If the entry has a mapping that the peer does not know, no
- * keepalive is sent.
+ * Checks the conntrack entry of a flow. If this host is itself the NAT, the entry is renewed and no
+ * keepalive is sent. If the peer does not know the mapping of the entry, no keepalive is sent
+ * either.
  */
 #include "base/addr.h"
 #include "hold/sender_state.h"

@@ -84,9 +84,7 @@ static void look(struct hold_sender *sender, __u32 slot)
 	}
 }
 
-/*
- * A scan of a million slots takes some milliseconds: of most, it reads only the first cache line.
- */
+/* A scan of a million slots takes some milliseconds: it reads only one cache line of most slots. */
 void hold_scan(struct hold_sender *sender)
 {
 	__u32 slot, used = hold_maps_used(&sender->maps);

@@ -60,7 +60,7 @@ struct hold_sender {
 	__u32 queued;
 	__u32 home; /* the daemon's own namespace */
 	unsigned int random;
-	bool outermost; /* a probe has found this, for the address family of its server */
+	bool outermost; /* a probe found no outer NAT, for the address family of its server */
 };
 
 #define HOLD_TICK_NS 250000000ULL
@@ -88,8 +88,8 @@ bool hold_flow_is_too_old(const struct hold_sender *sender, const struct sluice_
 __u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
 		     const struct sluice_hold_flow *flow);
 /*
- * Sets the state of a flow, and its timer to one interval, minus a random part of up to a sixth,
- * after @last_ns.
+ * Sets the state of a flow. Sets its timer to @last_ns plus one interval, minus a random part of up
+ * to a sixth of the interval.
  */
 void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state,
 		   __u64 last_ns);
@@ -113,7 +113,7 @@ enum hold_renew {
 	HOLD_RENEW_ALL,
 };
 
-/* Returns which of the flow's conntrack entries are renewed instead of sending a keepalive. */
+/* Returns which conntrack entries of a flow are renewed in place of a keepalive. */
 enum hold_renew hold_renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow);
 /*
  * Checks and renews the flow's conntrack entries in its own namespace and in the daemon's. Returns

@@ -22,7 +22,7 @@
 bool caps_have(int cap);
 /* Returns true if this process is in the host's user namespace. */
 bool caps_host_userns(void);
-/* Formats "CAP_NET_ADMIN". Returns text. */
+/* Formats the name of a capability, such as "CAP_NET_ADMIN". Returns text. */
 const char *caps_name(int cap, char text[CAPS_NAME_MAX]);
 /*
  * Returns 0 if all @caps are effective, or -EPERM with *err set; the message names @what and the

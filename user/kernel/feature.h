@@ -42,7 +42,9 @@ enum feature feature_memory(__u32 bytes);
 enum feature feature_cgroup_link(void);
 /* Probes tcx links. */
 enum feature feature_tcx(void);
-/* Probes iterator programs that walk the files of all processes and write a record for each. */
+/*
+ * Probes iterator programs that walk the files of all processes and write a record for each file.
+ */
 enum feature feature_file_iterator(const struct btf *vmlinux);
 /* Probes whether an sk_reuseport program can read kernel structures with plain loads. */
 enum feature feature_reuseport_casts(const struct btf *vmlinux);
@@ -53,7 +55,7 @@ enum feature feature_reuseport_attach(void);
 enum feature feature_pidfd_getfd(void);
 /* Probes a field of a kernel struct, at any depth: struct "net", field "ipv4.dev_addr_genid". */
 enum feature feature_field(const struct btf *btf, const char *name, const char *path);
-/* Probes a function in BTF, by which programs find kfuncs. */
+/* Probes a function in BTF, where programs look up kfuncs. */
 enum feature feature_function(const struct btf *btf, const char *name);
 /* Returns true if the BTF of vmlinux (not of a module) has this struct. */
 bool feature_struct(const char *name);

@@ -25,7 +25,7 @@ struct hook {
 
 /*
  * Attaches the wanted programs to the cgroup: creates and pins missing links, updates existing
- * links in place, replaces a link on another cgroup when the new link is attached, and removes
+ * links in place, replaces a link on another cgroup after attaching the new link, and removes
  * unwanted links. The program of hooks[0] fills maps that the other programs read: its new link is
  * attached first, and its old program or link is replaced last. If the loader dies in between, no
  * program reads a map that is no longer filled. Returns 0, or -errno with *err set and all links

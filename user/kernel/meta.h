@@ -34,12 +34,12 @@ struct state_dir {
 int meta_read(const struct state_dir *sd, const char *bpffs, void *meta, struct err *err);
 /*
  * Copies the head, the first @size bytes, of a record of any ABI version; the head is the same in
- * all versions. Returns false if sluice has no record here.
+ * all versions. Returns false if no record of sluice exists.
  */
 bool meta_head(const struct state_dir *sd, const char *bpffs, void *head, size_t size);
 /*
  * Returns the ABI version of the record if it differs from that of @sd. Returns 0 if it does not
- * differ, or if sluice has no record here.
+ * differ, or if no record of sluice exists.
  */
 __u32 meta_other_abi(const struct state_dir *sd, const char *bpffs);
 /* Warns that a load replaces, or would replace, an object of another ABI, and what is lost. */

@@ -30,7 +30,7 @@ const char *pins_path(const char *dir, const char *object, const char *name, cha
 const char *pins_staged_path(const char *dir, const char *object, const char *name,
 			     char path[PATH_MAX])
 {
-	/* the suffix is not ".new": bpffs allows no dots in names */
+	/* bpffs allows no dots in names, so the suffix is _new */
 	snprintf(path, PATH_MAX, "%s/%s/%s_new", dir, object, name);
 	return path;
 }

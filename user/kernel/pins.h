@@ -40,7 +40,7 @@ const char *pins_staged_path(const char *dir, const char *object, const char *na
 int pins_get(const char *dir, const char *object, const char *name, enum pins_kind kind);
 /* Returns the kind of BPF object that a descriptor refers to, or -1 if it refers to none. */
 int pins_kind(int fd);
-/* Works as pins_kind(), but for an entry of /proc/PID/fd, which is open as @dir_fd. */
+/* Works as pins_kind() for the descriptor @entry of a directory /proc/PID/fd, open as @dir_fd. */
 int pins_kind_at(int dir_fd, const char *entry);
 /* Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set. */
 int pins_exist(const char *dir, const char *object, struct err *err);

@@ -45,8 +45,8 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 	if (result < 0)
 		return result;
 	/*
-	 * check before any change: on a read-only mount, a link can be detached, but not its pin
-	 * removed
+	 * check before any change: on a read-only mount, a link can be detached, but its pin cannot
+	 * be removed
 	 */
 	if (result && access(pins->dir, W_OK) && errno == EROFS)
 		return pin_dir_error(pins->dir, EROFS, err);

@@ -40,8 +40,8 @@ bool state_dir_is_daemons(const struct state_dir *sd, const char *bpffs);
  */
 int state_dir_mark_loader(const struct state_dir *sd, const char *bpffs);
 /*
- * Returns true if a loader was killed while it changed the object. @meta is the head of its record,
- * of any type.
+ * Returns true if a loader was killed while it changed the object. @meta is the head of the
+ * object's record.
  */
 bool state_dir_is_abandoned(const struct state_dir *sd, const char *bpffs,
 			    const struct sluice_meta *meta);

@@ -36,13 +36,13 @@ int tc_link_create(__u32 ifindex, bool out, int prog_fd)
 	return fd < 0 ? -errno : fd;
 }
 
-/* --- the qdiscs of an interface, or the filters of a hook */
+/* --- dumps of the qdiscs of an interface, and of the filters of a hook */
 
 struct tc_dump {
 	__u16 type; /* RTM_GETQDISC or RTM_GETTFILTER */
 	__u32 ifindex;
 	__u32 parent;
-	__u32 priority; /* of sluice's filter */
+	__u32 priority; /* priority of sluice's filter */
 	bool has_clsact;
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	int count;
@@ -134,7 +134,7 @@ static void reset_dump(void *into)
 
 static const struct nl_dump tc_dump = { NETLINK_ROUTE, request_dump, parse_dump, reset_dump };
 
-/* Returns the number of filters, or -errno; without a clsact, also an error. */
+/* Returns the number of filters, or -errno, also if the interface has no clsact. */
 static int list_filters(struct tc_dump *dump, __u32 ifindex, bool out)
 {
 	int result;

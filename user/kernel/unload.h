@@ -21,10 +21,10 @@ int unload_pin(const char *path);
  */
 int unload_dir(const char *path, struct err *err);
 /*
- * Removes all pins of an object and returns their number, or -errno. Removes PINS_OWNER first: if
- * it exists, no unload is running, and a missing pin is a fault. Removes the others in alphabetical
- * order, in case this process is killed: link_fix4 and link_fix6, which read the table of object
- * reply, come before link_learn, which fills it.
+ * Removes all pins of an object and returns their number, or -errno. Removes PINS_OWNER first:
+ * while it exists, no unload has begun, and a missing pin is a fault. Removes the others in
+ * alphabetical order, in case this process is killed: link_fix4 and link_fix6, which read the table
+ * of object reply, come before link_learn, which fills it.
  */
 int unload_pins(const char *dir, const char *object, struct err *err);
 /*

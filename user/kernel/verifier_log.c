@@ -54,10 +54,7 @@ int verifier_log_error(const char *what, int error, const char *verifier_log, st
 					" charge maps to it)",
 					what),
 				CAPS_MEMLOCK_HINT);
-	/*
-	 * at a resource limit, the verifier has not refused the program, even if it has begun its
-	 * log
-	 */
+	/* reaching a resource limit is no refusal, even if the verifier has begun its log */
 	if (!length || err_is_limit(error))
 		return err_kernel(err, error, "'sluice check' shows what this kernel lacks",
 				  "%s: the kernel failed to create a map or program: %s", what,

@@ -27,7 +27,7 @@ struct ct_counters {
 
 struct ct_entry {
 	struct ct_tuple original; /* tuple of the first datagram */
-	struct ct_tuple reply;	  /* tuple of a reply; NAT changes it */
+	struct ct_tuple reply;	  /* tuple of a reply; with NAT, not the reverse of `original` */
 	uint16_t original_zone;
 	uint16_t reply_zone;
 	uint32_t id;

@@ -21,7 +21,7 @@
 /* Every namespace begins with the rules 0 (local), 32766 (main) and 32767 (default). */
 #define RULE_MAIN 32766
 
-/* A dump, and the sizes of the tables before it, to which an interrupted dump is rolled back. */
+/* A dump, and the table sizes before it, which reset_dump() restores after an interrupted dump. */
 struct dump {
 	struct inet *inet;
 	uint16_t type;
@@ -184,7 +184,7 @@ static int read_table(struct inet *inet, int bus, uint16_t type, const void *hea
 	/* a kernel without IPv6 or policy routing */
 	if (result == -EOPNOTSUPP || result == -EAFNOSUPPORT)
 		return 0;
-	/* a namespace has no local table until its loopback device was up */
+	/* a namespace has no local table until its loopback device is first brought up */
 	return result == -ENOENT && type == RTM_GETROUTE ? 0 : result;
 }
 

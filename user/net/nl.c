@@ -6,7 +6,7 @@
 
 /* netlink_dump() fills at most 32 KiB per recvmsg(), and no more than the buffer of the caller. */
 #define BUFFER_SIZE 32768
-/* Tries for a table that changes during each dump; a dump takes milliseconds. */
+/* Limit on the tries for a table that changes during each dump; a dump takes milliseconds. */
 #define TRIES 32
 
 struct nl {

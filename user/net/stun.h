@@ -47,8 +47,8 @@ struct stun_message {
 	bool classic;
 	bool fingerprint; /* has a correct FINGERPRINT */
 	/*
-	 * internal: the offset at which parsing ends, and those of the integrity attributes; 0:
-	 * absent
+	 * internal: offsets of the end of the readable attributes, and of the integrity attributes
+	 * (0: absent)
 	 */
 	size_t end;
 	size_t integrity;
@@ -57,9 +57,9 @@ struct stun_message {
 
 /*
  * Parses a datagram, or one framed message. Returns 0; -EPROTO if the first bits, the length or the
- * FINGERPRINT are not those of a STUN message, which the caller then drops; or -EBADMSG for a STUN
- * header with malformed attributes. In this case *message has all that stun_begin_response() needs
- * to answer a request with 400 (RFC 8489, section 6.3.1).
+ * FINGERPRINT are not those of a STUN message (the caller drops the datagram); or -EBADMSG for a
+ * STUN header with malformed attributes. With -EBADMSG, *message has all that stun_begin_response()
+ * needs to answer a request with 400 (RFC 8489, section 6.3.1).
  */
 int stun_parse(const void *data, size_t length, struct stun_message *message);
 

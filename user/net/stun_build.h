@@ -24,7 +24,7 @@ void stun_begin_response(struct stun_builder *builder, void *buffer, size_t size
 			 const struct stun_message *request, enum sluice_stun_class class);
 
 void stun_put(struct stun_builder *builder, uint16_t type, const void *value, size_t length);
-/* Puts RESPONSE-PORT, for example: 2 bytes and 2 bytes of padding. */
+/* Puts a value of 2 bytes and 2 bytes of padding, as for RESPONSE-PORT. */
 void stun_put_u16(struct stun_builder *builder, uint16_t type, uint16_t value);
 void stun_put_u32(struct stun_builder *builder, uint16_t type, uint32_t value);
 void stun_put_u64(struct stun_builder *builder, uint16_t type, uint64_t value);
