@@ -117,9 +117,9 @@ static int check_cgroup(const struct load *load, struct err *err)
 		return 0;
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
-				"hold is loaded on a cgroup different from %s",
+				"hold is attached to a cgroup other than %s",
 				load->options->cgroup),
-			"run 'sluice hold unload' first; tracking then starts from an empty table");
+			"run 'sluice hold unload' first; tracking then starts with an empty table");
 }
 
 /* Returns true if the program that detects closed sockets was detached. */

@@ -6,7 +6,7 @@
 #include "kernel/links.h"
 #include "kernel/tc.h"
 
-#define NO_ICMP "sockets see ICMP errors about keepalives; these continue after port unreachable"
+#define NO_ICMP "sockets receive ICMP errors of keepalives, which continue after port unreachable"
 
 static enum feature conntrack_status(const struct need *need, struct probe *probe)
 {
@@ -27,7 +27,7 @@ static const struct need rows[] = {
 	NEED_HELPER(CGROUP_SKB, BPF_CGROUP_INET_EGRESS, ktime_get_boot_ns, "5.8",
 		    "reads a clock that also runs during suspend", NULL),
 	NEED_HELPER(CGROUP_SKB, BPF_CGROUP_INET_EGRESS, spin_lock, "5.1", "locks a flow", NULL),
-	NEED_HOOK("tcx", SCHED_CLS, TC_TCX_INGRESS, "6.6", "reads ICMP errors about keepalives",
+	NEED_HOOK("tcx", SCHED_CLS, TC_TCX_INGRESS, "6.6", "reads ICMP errors caused by keepalives",
 		  NO_ICMP),
 	{ .name = "nf_conn.status",
 	  .why = "finds the addresses before the NAT of this host",

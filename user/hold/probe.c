@@ -29,7 +29,8 @@ static void log_failed(struct hold_probe *probe, const char *failure)
 
 	if (!log_condition_set(&probe->failure, failure))
 		return;
-	log_begin(&line, LOG_LEVEL_WARNING, "hold: the probe shows nothing; the interval stays");
+	log_begin(&line, LOG_LEVEL_WARNING,
+		  "hold: the probe has no result; the interval is unchanged");
 	log_field(&line, "server", "%s",
 		  addr_format_port(&probe->server.addr, probe->server.port_be, server));
 	log_field(&line, "reason", "%s", failure);

@@ -89,7 +89,7 @@ int outlet_open(struct outlet **opened, __u32 netns, int home_fd, struct err *er
 	result = outlet->netns_fd;
 	if (result == -ENOENT)
 		err_set(err, EXIT_ERROR, ENOENT,
-			"network namespace %u: it has no name, and no process is in it", netns);
+			"network namespace %u has neither a name nor a process", netns);
 	else if (result < 0)
 		err_set(err, EXIT_ERROR, -result, "network namespace %u: %s", netns,
 			strerror(-result));

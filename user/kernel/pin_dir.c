@@ -16,7 +16,7 @@ const char *pins_bpffs_hint(const char *dir)
 {
 	return strncmp(dir, BPFFS "/", sizeof(BPFFS))
 		       ? "name a directory on a bpffs with --bpffs, such as " BPFFS "/sluice"
-		       : "below 'ip netns exec', use 'sluice --netns NAME' or 'nsenter --net' instead,"
+		       : "under 'ip netns exec', use 'sluice --netns NAME' or 'nsenter --net' instead,"
 			 " and 'nsenter --mount' in another mount namespace; otherwise mount it:"
 			 " mount -t bpf -o mode=700 bpf " BPFFS;
 }
@@ -90,7 +90,7 @@ int pin_dir_check_owner(const char *dir, const struct stat *st, struct err *err)
 		return 0;
 	owner = getpwuid(st->st_uid);
 	err_set(err, EXIT_CONFLICT, EPERM, "pin directory %s: %s: a %s of user %u (%s), mode %o",
-		dir, S_ISDIR(st->st_mode) ? "others may write to it" : "not a directory",
+		dir, S_ISDIR(st->st_mode) ? "other users can write to it" : "not a directory",
 		pin_dir_kind(st), st->st_uid, owner ? owner->pw_name : "?", st->st_mode & 07777);
 	snprintf(parent, sizeof(parent), "%s/..", dir);
 	if (S_ISDIR(st->st_mode) && !stat(parent, &above) && above.st_dev != st->st_dev)

@@ -215,7 +215,7 @@ int conntrack_refused(int result, struct err *err)
 			err_set(err, EXIT_LACKING, -result,
 				"the kernel has no nf_conntrack_netlink "
 				"(CONFIG_NF_CT_NETLINK, Linux 2.6.14)"),
-			"try 'modprobe nf_conntrack_netlink'; without that module, no entry can be read");
+			"try 'modprobe nf_conntrack_netlink'; sluice cannot read entries without it");
 	case EAGAIN:
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, EAGAIN,
