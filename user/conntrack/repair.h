@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Deletes the entries with findings in a snapshot, if the findings are still true. */
+/* Deletes the conntrack entries for which a snapshot has a finding, after checking them again. */
 #ifndef SLUICE_CONNTRACK_REPAIR_H
 #define SLUICE_CONNTRACK_REPAIR_H
 

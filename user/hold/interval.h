@@ -31,7 +31,7 @@ int hold_steps_useful(__u32 max_s);
 
 /*
  * Returns the interval: 0.8 of the proven lifetime, at least the default, but at most @max_s. If
- * the lifetime is `shorter`, returns half of the shortest step.
+ * @finding->shorter is set, returns half of the shortest step.
  */
 __u64 hold_interval_ns(const struct hold_finding *finding, __u32 max_s);
 

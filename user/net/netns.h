@@ -20,13 +20,13 @@
 int netns_enter(const char *netns, struct err *err);
 
 /*
- * Opens a namespace named as for netns_enter(), or the calling thread's if @netns is NULL. Returns
- * a descriptor, or -errno with *err set.
+ * Opens the namespace that @netns names, as for netns_enter(), or the calling thread's if @netns is
+ * NULL. Returns a descriptor, or -errno with *err set.
  */
 int netns_open(const char *netns, struct err *err);
 /*
- * Sets *inode to the inode number of a namespace named as for netns_enter(), or to 0 for "all".
- * Returns 0, or -errno with *err set.
+ * Sets *inode to the inode number of the namespace that @value names, as for netns_enter(), or to 0
+ * for "all". Returns 0, or -errno with *err set.
  */
 int netns_number(const char *value, uint32_t *inode, struct err *err);
 /*
