@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* errno values that do not mean a missing kernel feature: resource limits and interruptions. */
+/* errno values that do not indicate a missing kernel feature: resource limits and interruptions. */
 static const struct limit {
 	int error;
 	const char *hint;

@@ -200,7 +200,7 @@ void log_err(const struct err *err)
 			log_field(&line, "hint", "%s", err->hint);
 		log_end(&line);
 		/*
-		 * log each line of the detail: a field is too small for all, and cannot have line
+		 * log each line of the detail: a field is too small for it, and cannot have line
 		 * breaks
 		 */
 		for (at = strtok_r(copy.detail, "\n", &rest); at;

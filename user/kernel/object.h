@@ -32,8 +32,9 @@
 #include <stdbool.h>
 
 /*
- * Checks that enough descriptors are free for a load or a feature probe: running out of them would
- * look like a missing kernel feature. Returns 0, or -errno with *err set.
+ * Ensures that enough descriptors are free for a load or a feature probe, and raises the soft limit
+ * if necessary: running out of descriptors would look like a missing kernel feature. Returns 0, or
+ * -errno with *err set.
  */
 int object_reserve_files(const char *what, struct err *err);
 

@@ -20,10 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef PIDFD_THREAD /* linux 6.9 */
+#ifndef PIDFD_THREAD /* since Linux 6.9 */
 #define PIDFD_THREAD O_EXCL
 #endif
-#ifndef SO_DETACH_REUSEPORT_BPF /* linux 5.3 */
+#ifndef SO_DETACH_REUSEPORT_BPF /* since Linux 5.3 */
 #define SO_DETACH_REUSEPORT_BPF 68
 #endif
 
