@@ -16,7 +16,7 @@
 /* Incremented when a key changes its meaning or is removed, but not for a new key. */
 #define OUTPUT_SCHEMA_VERSION 1
 
-/* The precision of JSON numbers, for output_json() and json_list. */
+/* The precision of real numbers in JSON, for output_json() and json_list. */
 #define OUTPUT_JSON_FLAGS JSON_REAL_PRECISION(9)
 
 struct output {

@@ -22,7 +22,7 @@ struct netdev {
 	bool vlan;    /* the interface is a VLAN of `lower` */
 	bool veth;
 	bool up;
-	char kind[IFNAMSIZ]; /* IFLA_INFO_KIND; empty for a hardware device */
+	char kind[IFNAMSIZ]; /* IFLA_INFO_KIND; empty for hardware and lo */
 	char name[IFNAMSIZ];
 };
 
