@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice help: the help of commands and objects, and the option lists of the man pages. */
+/* sluice help: the help texts of commands and objects, and the option lists of the man pages. */
 #include "cmd/help.h"
 
 #include "cmd/commands.h"
@@ -54,7 +54,7 @@ static const struct object {
 	  "  sluice rendezvous show\n" },
 };
 
-/* Prints the options of a command, and the global ones. */
+/* Prints the options of a command, and the global options. */
 static void print_options(FILE *file, const struct command *command)
 {
 	struct opt_table tables[LINE_TABLES_MAX], *table;
@@ -142,7 +142,7 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* Prints the options of a command; NULL prints the global options, which only sluice(8) lists. */
+/* Prints the options of a command; NULL selects the global options, which only sluice(8) lists. */
 static void man_options(const struct command *command)
 {
 	struct opt_table global[LINE_TABLES_MAX];

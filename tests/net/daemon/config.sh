@@ -102,7 +102,7 @@ want_clean
 say "unreadable files"
 want_status 2 sluice run --config "$TEST_TMP/none"
 want_text "$TEST_TMP/none: cannot read the file: No such file"
-want_text "name the daemon's file with --config"
+want_text "give the daemon's file with --config"
 want_status 2 sluice run --check-config --config "$CONF/none"
 want_text "$CONF/none: cannot read the file: Not a directory"
 want_status 2 sluice run --config "$TEST_TMP"

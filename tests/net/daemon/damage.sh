@@ -92,7 +92,7 @@ lose "${LOST}reply pin=sluice_flows" reply/sluice_flows \
 lose "${LOST}reply pin=sluice_meta" reply/sluice_meta \
 	"${LOST}hold pin=sluice_meta" hold/sluice_meta \
 	'msg="detached by another process" iface=' "wire/$(pins | sed -n 's:wire/\(link_.*_in\):\1:p' | sed -n 1p)" \
-	'msg="only remains are left" section=steer' steer/sluice_steering
+	'msg="only leftovers remain" section=steer' steer/sluice_steering
 lose "${LOST}reply pin=link_learn" reply/link_learn \
 	"${LOST}hold pin=link_closed" hold/link_closed "${LOST}wire pin=prog_" "wire/$(pins |
 	sed -n 's:wire/\(prog_.*\):\1:p' | sed -n 1p)" 'a group has lost a pin' steer/GROUP/sluice_group
@@ -131,15 +131,15 @@ killed_half_way()
 
 say "a load by a command that is killed half-way"
 killed_half_way "$SLUICE" reply load --cgroup "$TEST_CGROUP" --mode socket --table 5000
-want_logged 'msg="left half-way by a command that was killed" section=reply'
+want_logged 'msg="incomplete: a command was killed half-way" section=reply'
 want_logged 'msg="reply is active" outcome=recovered'
 want_whole "reply, of a killed command"
 killed_half_way "$SLUICE" --netns "$HOST" reply load --mode wire --follow docker0 --table 5000
-want_logged 'msg="left half-way by a command that was killed" section=wire'
+want_logged 'msg="incomplete: a command was killed half-way" section=wire'
 want_logged 'msg="wire is active" outcome=recovered'
 want_whole "wire, of a killed command"
 killed_half_way "$SLUICE" --netns "$HOST" hold load --cgroup "$TEST_CGROUP" --port 4000 --max 60
-want_logged 'msg="left half-way by a command that was killed" section=hold'
+want_logged 'msg="incomplete: a command was killed half-way" section=hold'
 want_logged 'msg="hold is active" outcome=recovered'
 want_whole "hold, of a killed command"
 want_right "$CONTAINER" "$FAR4" "$SERVED"

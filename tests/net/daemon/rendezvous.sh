@@ -95,7 +95,7 @@ wait_until 20 xdp_answers
 
 say "it ends by itself, and is started again"
 kill -KILL "$second"
-want_logged 'msg="rendezvous: the server does not run" reason="signal 9 (Killed) has ended it"'
+want_logged 'msg="rendezvous: the server is not running" reason="killed by signal 9 (Killed)"'
 wait_until 20 pid_is_new "$second"
 wait_until 20 answers 192.0.2.2 3479
 
@@ -137,9 +137,9 @@ in_ns "$HOST" nft -f - <<-'NFT'
 NFT
 wait_until 20 section_says "warning: a Binding request to 192.0.2.1:3478: Operation not permitted"
 section_says "[rendezvous] running"
-want_logged 'msg="rendezvous: the server does not work" reason="a Binding request'
+want_logged 'msg="rendezvous: the server has failed" reason="a Binding request'
 in_ns "$HOST" nft delete table inet blocked
-want_logged 'msg="rendezvous: the server works again"'
+want_logged 'msg="rendezvous: the server has recovered"'
 want_equal "$(json "d['daemon']['sections'][0]['warnings']" sluice -j status)" "[]"
 
 say "a reload while a server starts"

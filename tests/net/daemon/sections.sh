@@ -129,7 +129,7 @@ ip -n late link add br1 type bridge
 ip -n late link add four type veth peer name fourp
 ip -n late link set dev four master br1
 want_status 0 sluice status
-want_text "warning: its network namespace was deleted, and another one has the name"
+want_text "warning: its network namespace was deleted, and a new namespace has its name"
 daemon_stop
 daemon_start
 wait_until 60 late_has "['four']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"

@@ -128,9 +128,9 @@ want_equal "$(section reply hint)" "send SIGHUP to the daemon to load it again"
 say "loaded by a command"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP"
 want_equal "$(section reply state)" loaded
-[[ $(section reply warnings) == *"a command has loaded it last"* ]] || fail "$(section reply warnings)"
+[[ $(section reply warnings) == *"a command loaded it last"* ]] || fail "$(section reply warnings)"
 want_status 0 sluice status
-want_text "warning: a command has loaded it last: send SIGHUP"
+want_text "warning: a command loaded it last: send SIGHUP"
 daemon_reload 'msg="reloaded"'
 want_equal "$(section reply warnings)" "[]"
 

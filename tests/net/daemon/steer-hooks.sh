@@ -78,12 +78,12 @@ printf '%s\n' '[global]' "cgroup = $TEST_CGROUP/later" '[steer]' "port = $PORT" 
 	'sweep = 1' >"$CONF"
 daemon_start
 want_logged "cannot see which thread receives on which CPU: cgroup $TEST_CGROUP/later: No such file or directory"
-want_logged 'msg="steer: no socket events, only sweeps find new sockets"'
+want_logged 'msg="steer: no socket events; only sweeps find new sockets"'
 # one retry fails
 sleep 11
 mkdir "$TEST_CGROUP/later"
 want_logged 'msg="steer: programs on recvmsg attached: consumers are seen"'
-want_logged 'msg="steer: socket events again"'
+want_logged 'msg="steer: receiving socket events again"'
 want_equal "$(recv_hooks)" 2
 want_equal "$(grep -c 'cannot see which thread' "$DAEMON_LOG")" 1 "warnings"
 want_equal "$(grep -c 'no socket events' "$DAEMON_LOG")" 1 "warnings"

@@ -93,7 +93,7 @@ daemon_stop
 say "no cgroup for the socket events: the sweep finds the sockets"
 printf '%s\n' '[global]' "cgroup = $TEST_TMP/none" '[steer]' "port = 5301" >"$CONF"
 daemon_start
-want_logged 'msg="steer: no socket events, only sweeps find new sockets"'
+want_logged 'msg="steer: no socket events; only sweeps find new sockets"'
 workers "$HOST" --port 5301
 want_logged "process=udp-worker pid=$SERVER_PID"
 stop "$SERVER_PID"
