@@ -182,7 +182,7 @@ static void test_delay(void **state)
 	assert_int_equal(delay, 2000);
 }
 
-/* A nonexistent name and a forbidden name cannot be told apart. */
+/* A nonexistent name and a forbidden name look the same. */
 static void test_not_allowed(void **state)
 {
 	char name[200];

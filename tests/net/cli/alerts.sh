@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The alert rules for Prometheus parse, and each fires on its fault and on nothing else.
+# The Prometheus alert rules are valid, and each rule fires only on its fault.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/metrics.sh"
 

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A load that changes settings prints the old and new values, with the same names as the daemon's
-# log. Load and status print the memory of a table, which is what the kernel accounts for.
+# log. Load and status print the memory of a table as accounted by the kernel.
 #
 #   host: two servers of one group on 0.0.0.0:47085
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# want_change SETTING BEFORE NOW: the OUTPUT of the last want_status has such a row
+# want_change SETTING BEFORE NOW: checks that OUTPUT of the last want_status has this row
 want_change()
 {
 	grep -Eqx " +$1 +$2 +$3" <<<"$OUTPUT" || fail "wanted '$1 $2 $3' in:" "$OUTPUT"
@@ -21,7 +21,7 @@ accounted()
 	json "d['bytes_memlock']" bpftool -j map show pinned "$1"
 }
 
-# close_to BYTES ACCOUNTED: the kernel adds its own record of the map, and whole pages
+# close_to BYTES ACCOUNTED: compares; the kernel adds its own map struct, and rounds up to pages
 close_to()
 {
 	[ "$1" -le "$2" ] && [ "$2" -le $(($1 + $1 / 100 + 8192)) ] ||
@@ -95,7 +95,7 @@ for size in 16384 20000; do
 		sum=$((sum + $(accounted "$PINS/hold/sluice_$map")))
 	done
 	shown=$(json "d['hold']['flows']['bytes']" sluice -j status)
-	# five maps, each with a record, and an element for each CPU
+	# five maps, each with its own struct, and one element per CPU
 	[ "$shown" -le "$sum" ] && [ "$sum" -le $((shown + shown / 100 + 5 * 8192)) ] ||
 		fail "$shown bytes shown, the kernel accounts for $sum"
 done

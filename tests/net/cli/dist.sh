@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # 'make dist' gives the same archive for the same commit: from two clones, with another umask, time
-# zone, locale and git configuration. It refuses a tree with changes, which the archive would lack.
+# zone, locale and git configuration. It refuses a tree with uncommitted changes, because the
+# archive would lack them.
 . "$(dirname "$0")/../lib/lib.sh"
 
-# Git refuses the repository of another user, and reads this file from the home directory.
+# Git refuses another user's repository unless this file in the home directory permits it.
 export HOME=$TEST_TMP
 cat >"$HOME/.gitconfig" <<-'CONF'
 	[safe]

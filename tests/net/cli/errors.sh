@@ -5,7 +5,8 @@
 # status for that kind of error, and leaves nothing behind.
 . "$(dirname "$0")/../lib/lib.sh"
 
-# refused CODE TEXT COMMAND…: COMMAND exits with CODE, prints TEXT and leaves nothing behind
+# refused CODE TEXT COMMAND…: checks that COMMAND exits with CODE, prints TEXT and leaves nothing
+# behind
 refused()
 {
 	local code=$1 text=$2

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# On a bpffs that others may write to, a user can create the pin directory first, or a link in its
-# place. Every command names the owner and changes nothing below that directory. The command in the
-# hint removes it. On a bpffs that is mounted as the hint says, no other user can create it.
+# On a world-writable bpffs, a user can create the pin directory first, or a symbolic link in its
+# place. Every command reports the owner and changes nothing below the directory. The command in the
+# hint removes the directory. On a bpffs mounted according to the hint, no other user can create it.
 . "$(dirname "$0")/../lib/lib.sh"
 
 # as_nobody COMMAND…
@@ -12,7 +12,7 @@ as_nobody()
 	setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all "$@"
 }
 
-# way_out: runs what the hint of OUTPUT puts in quotes first
+# way_out: runs the first quoted command in the hint of OUTPUT
 way_out()
 {
 	local command
@@ -21,7 +21,7 @@ way_out()
 	$command
 }
 
-# refused: every command refuses the directory
+# refused: checks that every command refuses the directory
 refused()
 {
 	local command

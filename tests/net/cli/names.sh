@@ -15,7 +15,7 @@ ODD=$'odd\033[31m\xff'
 ODD_IFACE=$'if\033[7m\xff'
 ODD_SERVER=$TEST_TMP/$'srv\033[5m\xff'
 
-# parses COMMAND…: COMMAND prints valid JSON in both forms
+# parses COMMAND…: checks that COMMAND prints valid JSON in both forms
 parses()
 {
 	local form
@@ -26,7 +26,7 @@ parses()
 	done
 }
 
-# harmless COMMAND…: COMMAND prints lines of printable ASCII only; saves them in TEXT
+# harmless COMMAND…: checks that COMMAND prints only printable ASCII; saves the output in TEXT
 harmless()
 {
 	TEXT=$TEST_TMP/text

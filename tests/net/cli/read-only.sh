@@ -22,7 +22,7 @@ CHANGES=("reply load --mode socket --cgroup $TEST_CGROUP" "--netns $HOST steer l
 	"hold load --port 5060 --cgroup $TEST_CGROUP" "reply unload" "steer unload" "hold unload"
 	"--netns $HOST reply load --mode wire --iface lo --table 1000" cleanup)
 
-# state: prints all that is loaded, without ages and counters
+# state: prints all loaded objects without ages and counters
 state()
 {
 	find "$PINS" | sort

@@ -14,7 +14,7 @@ reasons()
 }
 
 topology_up
-# long timeouts, so that no entry expires before the check, however slow the machine
+# long timeouts, so that no entry expires before the check on a slow machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 serve "$HOST" dual6 "$PORT"
 server=$SPAWNED

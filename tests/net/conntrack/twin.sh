@@ -57,9 +57,9 @@ try()
 }
 
 topology_up
-# long timeouts, so that no entry expires before the check, however slow the machine
+# long timeouts, so that no entry expires before the check on a slow machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
-# in the order of the table, sorted by destination
+# in table order, sorted by destination
 PAIR="[('twin', '172.17.0.3', '$FAR4'), ('twin', '$NEAR4', '172.17.0.3')]"
 
 try sendto4

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A client keeps sending although no reply arrives. Its datagrams keep the entry alive, and with it
-# the NAT decision of the first packet. The audit finds the entry by its counters or, without
-# counters, by its timeouts.
+# A client keeps sending although no reply arrives. Its datagrams keep the entry alive, with the NAT
+# decision of the first packet. The audit finds the entry by its counters or, without counters, by
+# its timeouts.
 #
 #   container 172.17.0.3 ── docker0 [host: forwards] eth0 ── lan 172.16.13.1, which drops
 . "$(dirname "$0")/../lib/lib.sh"
@@ -25,7 +25,7 @@ entry_of()
 }
 
 topology_up
-# long timeouts, so that no entry expires before the check, however slow the machine
+# long timeouts, so that no entry expires before the check on a slow machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 in_ns "$HOST" sysctl -qw net.ipv4.ip_forward=1
 in_ns "$LAN" nft 'add table ip t; add chain ip t in { type filter hook input priority 0; };

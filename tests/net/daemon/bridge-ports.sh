@@ -12,7 +12,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# files: counts the daemon's open files; a leaked one would keep a program or link in the kernel
+# files: counts the daemon's open files; a leaked descriptor would keep a program or link in the
+# kernel
 files()
 {
 	find "/proc/$DAEMON/fd" -type l | wc -l
@@ -39,7 +40,7 @@ pins_are()
 }
 
 topology_up
-# a fixed address: by default the bridge takes that of one of its ports, and changes with it
+# a fixed address, because by default the bridge inherits the address of a port, which may change
 ip -n "$HOST" link set dev docker0 address 02:42:00:00:00:01
 serve "$HOST" dual6 "$PORT"
 configure '[wire]' 'follow = docker0' "port = $PORT"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon reports every mistake in its file at once, each with its line, before it changes
-# anything. --check-config never changes anything.
+# The daemon reports all errors in its file at once, each with its line, before it changes anything.
+# --check-config never changes anything.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
@@ -150,7 +150,7 @@ grep -q steer "$CONF" || fail "the example in README.md is not found"
 # The man page of the file, by name or by section.
 page=$(grep -l '^@KEYS global@$' "$ROOT"/user/man/*)
 page=$BUILD/man/${page##*/}
-# its example is the display that contains a [wire] section
+# the example is the literal block with a [wire] section
 awk '/^\.(Bd|EX|nf)/ { text = ""; inside = 1; next }
 	/^\.(Ed|EE|fi)/ { inside = 0; if (text ~ /\n\[wire\]\n/) printf "%s", text }
 	inside { text = text $0 "\n" }' "$page" | sed 's/\\-/-/g' >"$CONF"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon repairs and logs damage by other processes within ten seconds: each pin of each object
-# that is removed, a hook that is detached, and a load by a command that was killed half-way. It
-# does not touch an object that a command has loaded, but logs the damage.
+# The daemon repairs and logs damage by other processes within ten seconds: a removed pin of any
+# object, a detached hook, and a load by a command that was killed half-way. If a command has loaded
+# the object, the daemon only logs the damage.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
 #
@@ -28,7 +28,7 @@ whole()
 	[ "$(pins)" = "$PINNED" ] && ! reply_detached
 }
 
-# want_whole WHAT: all pins are there again, and what they pin is attached
+# want_whole WHAT: checks that all pins exist again, and that their programs are attached
 want_whole()
 {
 	wait_until 30 whole ||
@@ -52,14 +52,14 @@ say "nothing to repair"
 sleep 11
 ! grep -E 'another process|half-way|remains' "$DAEMON_LOG" || fail "a false alarm"
 
-# logged_since LINE TEXT: has the daemon written TEXT after its first LINE lines?
+# logged_since LINE TEXT: returns true if the daemon has logged TEXT after its first LINE lines
 logged_since()
 {
 	tail -n "+$(($1 + 1))" "$DAEMON_LOG" | contains -F -- "$2"
 }
 
-# lose TEXT PIN…: removes the pins, one of each object, and waits until they are there again, and
-# the daemon has logged each TEXT
+# lose TEXT PIN…: removes the pins, one of each object, and waits until they exist again and the
+# daemon has logged each TEXT
 lose()
 {
 	local pin group before texts=()
@@ -116,7 +116,7 @@ daemon_reload 'msg="reloaded"'
 want_logged 'msg="reply is active" outcome=updated' $((before + 1))
 want_whole link_fix6
 
-# killed_half_way COMMAND…: kills COMMAND when it has replaced a program, in place of the daemon's load
+# killed_half_way COMMAND…: kills COMMAND right after it has replaced a program of the daemon's load
 killed_half_way()
 {
 	local call

@@ -11,7 +11,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# attached: prints the names of the interfaces with programs, as the kernel has them
+# attached: prints the names of the interfaces that have programs in the kernel
 attached()
 {
 	json "sorted(i['name'] for i in d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show
@@ -33,7 +33,7 @@ pair_add()
 }
 
 topology_up
-# a fixed address: by default the bridge takes that of one of its ports, and changes with it
+# a fixed address, because by default the bridge inherits the address of a port, which may change
 ip -n "$HOST" link set dev docker0 address 02:42:00:00:00:01
 serve "$HOST" dual6 "$PORT"
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An administrator removes the pin directory of a running daemon. The daemon notices that its lock
-# is gone, reports that its sections are unloaded, and locks other daemons out again. It exits if
-# another daemon has started meanwhile.
+# An administrator removes the pin directory of a running daemon. The daemon detects the loss of its
+# lock, reports that its sections are unloaded, and takes the lock again. It exits if another daemon
+# has started meanwhile.
 #
 #   container ── docker0 172.17.0.1 [host: the daemon, workers on [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -46,7 +46,7 @@ want_equal "$(json "d['hold']['sender']['pid']" sluice -j hold show)" "$DAEMON"
 
 say "removed, and another daemon has started: the first one ends, and touches nothing of it"
 first=$DAEMON first_log=$DAEMON_LOG
-# no check may come in between
+# no check may run in between
 halt "$first"
 remove_all
 DAEMON_LOG=$TEST_TMP/second.log

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The metrics of steering are those of the groups of a port; the daemon follows groups that come and
-# go, and keeps nothing of what another process has unloaded.
+# The metrics of steering cover the groups of a port. The daemon follows groups that come and go,
+# and closes everything of an object that another process has unloaded.
 #
 #   host: udp-workers on two addresses of one port
 . "$(dirname "$0")/../lib/lib.sh"
@@ -31,7 +31,7 @@ OTHER="netns=\"$HOST\",port=\"5303\""
 say "a group with three workers, 100 flows, and one of a single datagram; a port without a group"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 100
 flows_end
-# from a port that none of the 100 flows can have had
+# from a port that none of the 100 flows used
 in_ns "$HOST" python3 -c "import socket
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind(('127.0.0.1', 20001))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The key 'follow' accepts patterns, since Docker Compose creates a bridge br-ID for each network.
-# The daemon reports names without an interface, which may be misspelt.
+# The daemon reports names without an interface, since they may be misspelt.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 [host]; bridges br-1, br-2, other come and go
 . "$(dirname "$0")/../lib/lib.sh"
@@ -23,7 +23,7 @@ want_attached()
 	wait_until 60 attached_are "$1" || fail "wanted $1, got $(attached)" "$(cat "$DAEMON_LOG")"
 }
 
-# warnings: prints what status shows of section [wire]
+# warnings: prints the warnings in status for section [wire]
 warnings()
 {
 	json "[s['warnings'] for s in d['daemon']['sections'] if s['section'] == 'wire'][0]" \

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The section [rendezvous]: the daemon runs the server without privileges, replaces it when the file
-# changes, starts it again when it ends, and takes it along at its own end, even a sudden one.
+# changes, and restarts it when it exits. The server exits with the daemon, even if the daemon is
+# killed.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/cpu.sh"
@@ -11,13 +12,13 @@
 meet_up
 peer_add alice
 
-# section KEY VALUE…: the file with this section, and these lines instead of the usual ones
+# section KEY VALUE…: writes the file with this section; the lines override the default lines
 section()
 {
 	configure '[rendezvous]' "key_file = $TEST_TMP/server.key" "peers = $PEERS" "$@"
 }
 
-# answers ADDRESS PORT: does a STUN server answer there?
+# answers ADDRESS PORT: returns true if a STUN server answers there
 answers()
 {
 	in_ns "$CONTAINER" python3 -c 'import sys
@@ -44,7 +45,7 @@ is_gone()
 	! kill -0 "$1"
 }
 
-# xdp_answers: does XDP answer at 192.0.2.2:3479? It starts after the sockets.
+# xdp_answers: returns true if XDP answers at 192.0.2.2:3479. XDP starts after the sockets.
 xdp_answers()
 {
 	answers 192.0.2.2 3479

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The objects that the daemon loads stay active without it. The daemon is ended, killed, restarted
-# and reloaded under traffic. No reply is lost, and only a new table leaves some replies alone.
+# The objects that the daemon loads stay active without it. The daemon is stopped, killed, restarted
+# and reloaded under traffic. No reply is lost, and replies are left alone only right after a new
+# table was created.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -82,7 +83,7 @@ for output in "$TEST_TMP"/client.*; do
 	read -r _ sent _ right _ wrong _ <"$output"
 	[ "$sent" -gt 100 ] || fail "hardly any traffic: $(cat "$output")"
 	want_equal "$((right + wrong))" "$sent" "answers under all that: $(cat "$output")"
-	# a new table is empty: at each change, the answers of that moment are left alone
+	# a new table is empty, so at each change, replies in flight are left alone
 	[ "$wrong" -le "$right" ] || fail "most left alone: $(cat "$output")"
 done
 no_errors "$LOG"

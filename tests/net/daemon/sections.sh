@@ -3,7 +3,7 @@
 #
 # The sections of the daemon's file are independent. If the kernel refuses a section, the daemon
 # logs this once, loads the other sections, and retries until the section loads; its earlier
-# settings stay loaded. The daemon attaches programs again that another process detaches, and logs
+# settings stay loaded. The daemon reattaches programs that another process has detached, and logs
 # unloads by other processes.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
@@ -12,7 +12,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# wire_ifaces: prints the interfaces of mode wire, none if it is not loaded
+# wire_ifaces: prints the interfaces of mode wire, or nothing if it is not loaded
 wire_ifaces()
 {
 	json "sorted(i['name'] for i in (d['wire'] or {'interfaces': []})['interfaces'])" \

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# daemon EXPRESSION: evaluates it with `d` = what status shows of the daemon
+# daemon EXPRESSION: evaluates EXPRESSION with `d` = the daemon's part of the status
 daemon()
 {
 	json "(lambda d: ($1))(d['daemon'])" sluice -j status

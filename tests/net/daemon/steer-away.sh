@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Servers start while the daemon is stopped (SIGSTOP) or does not run. Recorded flows stay. When the
-# daemon is back, it adds the new sockets at once, in a generation of their own. A second daemon on
+# daemon runs again, it adds the new sockets at once, as a separate generation. A second daemon on
 # the same directory is refused meanwhile. Two servers that start on two ports at the same moment
 # are both steered.
 #
@@ -13,7 +13,7 @@
 
 COUNT=50 OTHER=$((PORT + 1))
 
-# print the process and the state of every slot, retired ones first: process ids wrap
+# print the process and state of every slot, retired slots first, since PIDs may wrap
 states()
 {
 	json "sorted(((s['pid'], s['state']) for g in d['groups'] for s in g['slots']),

@@ -13,7 +13,7 @@
 netns_add "$HOST"
 workers a@0 b@1
 
-# The cgroup namespace begins at the current cgroup; no mount of the host's root is left.
+# The cgroup namespace begins at the current cgroup. The host's root is no longer mounted.
 mkdir "$TEST_CGROUP/container"
 cat >"$TEST_TMP/contained" <<-END
 	#!/bin/sh
@@ -79,7 +79,7 @@ printf '%s\n' '[global]' "cgroup = $TEST_CGROUP/later" '[steer]' "port = $PORT" 
 daemon_start
 want_logged "cannot see which thread receives on which CPU: cgroup $TEST_CGROUP/later: No such file or directory"
 want_logged 'msg="steer: no socket events; only sweeps find new sockets"'
-# one retry fails
+# the first retry fails
 sleep 11
 mkdir "$TEST_CGROUP/later"
 want_logged 'msg="steer: programs on recvmsg attached: consumers are seen"'

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon adds sockets when they are bound, and removes them when they are closed. The interval
-# of the sweep is ten minutes here, so that only the bind event can add a socket. Without a daemon,
-# or with a daemon for other ports, a new worker gets no flows.
+# The daemon adds sockets when they are bound, and removes them when they are closed. The sweep
+# interval is ten minutes here, so only the bind event can add a socket. Without a daemon, or with a
+# daemon for other ports, a new worker gets no flows.
 #
 #   host: udp-workers on 127.0.0.1, [::1] and both, of root and of another user
 . "$(dirname "$0")/../lib/lib.sh"
@@ -86,7 +86,7 @@ enrolled "$SERVER_PID"
 kill -KILL "$SERVER_PID"
 wait "$SERVER_PID" 2>/dev/null || true
 want_logged 'msg="steer: group-gone" address=127.0.0.3'
-# only those of 127.0.0.3: two were enrolled and two dropped
+# only the workers on 127.0.0.3: two were added and two removed
 want_equal "$(grep -c 'msg="steer: ' "$DAEMON_LOG")" $((before + 3)) "lines"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 

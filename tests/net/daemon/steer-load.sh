@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Under load, the daemon adds new workers, and no flow moves. Nor does a flow move when the daemon
-# is killed with SIGKILL and started again, reloads another policy, or ends. The kernel alone moves
-# flows as soon as a worker starts.
+# Under load, the daemon adds new workers, and no flow moves. No flow moves either when the daemon
+# is killed with SIGKILL and restarted, reloads another policy, or exits. Without sluice, the kernel
+# moves flows as soon as a worker starts.
 #
 #   host: 200 flows ── lo ── four workers, and one more in each step
 #

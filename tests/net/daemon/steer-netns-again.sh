@@ -3,7 +3,7 @@
 #
 # With `netns = NAME`, the namespace is deleted and created again under the same name, while a
 # server still runs in the old namespace. The daemon follows the name without a reload: it steers
-# the servers in the new namespace, and returns those in the old namespace to the kernel.
+# the servers in the new namespace, and returns the servers in the old namespace to the kernel.
 #
 #   lan: two workers on 0.0.0.0:PORT; then a namespace of the same name with the same
 . "$(dirname "$0")/../lib/lib.sh"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Tests cases in which the daemon cannot steer. Without CAP_SYS_PTRACE, it exits with status 4 and
-# names the capability. It leaves a server with its own reuseport program alone, and logs this once,
-# not at every sweep. If the cgroup hooks are refused, only the sweeps find new sockets.
+# reports the missing capability. It leaves a server with its own reuseport program alone, and logs
+# this once, not at every sweep. If the cgroup hooks are refused, only the sweeps find new sockets.
 #
 #   host: udp-workers, some with a program of their own that selects the first
 . "$(dirname "$0")/../lib/lib.sh"
@@ -19,7 +19,7 @@ without()
 	in_ns "$HOST" setpriv --bounding-set="$caps" --inh-caps="$caps" "$@"
 }
 
-# want_first: worker 0 has all flows
+# want_first: checks that worker 0 has all flows
 want_first()
 {
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows 40
@@ -75,7 +75,7 @@ for own in classic ebpf; do
 	# the server may attach its program after sluice's, and then replaces it
 	want_logged "pid=$foreign"
 	want_first
-	# each of these sweeps writes a line
+	# each sweep logs a line
 	for _ in 1 2 3 4 5; do
 		workers "$HOST" --port 5301
 		want_logged "process=udp-worker pid=$SERVER_PID"

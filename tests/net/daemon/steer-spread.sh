@@ -5,8 +5,8 @@
 # another owner's program, the daemon logs this once, loads the other interfaces and sections, and
 # attaches as soon as possible. It attaches again to interfaces that are deleted and created again,
 # renamed, or detached by another process. A spread that a command has unloaded stays unloaded, even
-# if the daemon was about to attach it again. An interface that refuses the program does not affect
-# the others. The daemon warns about VLAN tags that the driver strips.
+# if the daemon was about to reattach it. An interface that refuses the program does not affect the
+# other interfaces. The daemon warns about VLAN tags that the driver strips.
 #
 # The kernel sends no message when a program is detached, so the daemon checks every ten seconds.
 # The test waits for this check once; elsewhere, netlink messages about the interface trigger it.
@@ -30,14 +30,14 @@ pair_add()
 	link_up "$HOST" "$1"
 }
 
-# xdp_of DEV: prints the name of its program
+# xdp_of DEV: prints the name of the XDP program
 xdp_of()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" |
 		json "d[0].get('xdp', {}).get('prog', {}).get('name', 'none')" cat
 }
 
-# xdp_id DEV: prints the id of its program
+# xdp_id DEV: prints the id of the XDP program
 xdp_id()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" | json "d[0]['xdp']['prog']['id']" cat
@@ -68,7 +68,7 @@ event()
 }
 EVENTS=0
 
-# others_end DEV NAME: ends the other owner's program; it is detached when this returns
+# others_end DEV NAME: detaches the other owner's program synchronously
 others_end()
 {
 	rm "/sys/fs/bpf/$2"
@@ -80,7 +80,7 @@ others_off()
 	[ "$(xdp_of "$1")" != "$2" ]
 }
 
-# pins_hold: holds the lock as a running command does; pins_release: releases it
+# pins_hold: takes the lock as a running command does; pins_release: releases the lock
 pins_hold()
 {
 	exec {PINS_FD}<"$PINS"
@@ -92,7 +92,7 @@ pins_release()
 	exec {PINS_FD}<&-
 }
 
-# times TEXT: counts the daemon's lines with TEXT
+# times TEXT: counts the lines with TEXT in the daemon's log
 times()
 {
 	grep -cF -- "$1" "$DAEMON_LOG" || true
@@ -226,7 +226,7 @@ daemon_reload 'msg="reloaded"'
 want_xdp eth1 sluice_spread
 sluice --netns "$HOST" steer load --port "$PORT" --policy cpu
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "none none"
-# an event makes the daemon check
+# an event triggers the check
 ip -n "$HOST" link del eth1
 pair_add eth1
 pair_add late2

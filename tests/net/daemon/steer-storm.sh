@@ -31,7 +31,7 @@ storm()
 	PYTHON
 }
 
-# files: counts the daemon's open files; between two groups it may or may not have the next program
+# files: counts the daemon's open files; between two groups, the next program may or may not be
 # prepared
 files()
 {
@@ -59,8 +59,8 @@ memory_kb()
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/$DAEMON/status"
 }
 
-# libbpf's memory for loading a program comes and goes, and the allocator may keep the 4 MiB of the
-# verifier log. A leak grows with every socket.
+# libbpf's memory for loading a program fluctuates, and the allocator may keep the 4 MiB of the
+# verifier log. A leak would grow with every socket.
 memory_at_most()
 {
 	[ "$(memory_kb)" -le "$1" ]
@@ -78,7 +78,7 @@ import json, sys
 print(sum(slot["formatted"]["value"]["state"] != 0 for slot in json.load(sys.stdin)))'
 }
 
-# has_slot PID: checks for a slot, since the daemon may drop log lines in a storm
+# has_slot PID: returns true if PID has a slot; the daemon may drop log lines in a storm
 has_slot()
 {
 	[ "$(json "any(s['pid'] == $1 for g in d['groups'] for s in g['slots'])" \

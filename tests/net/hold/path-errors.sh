@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A program sees no error about a keepalive, whether it comes from a firewall that rejects the
-# keepalive, or from the host of a peer that is gone. An error from the host of the peer ends the
-# keepalives.
+# An application receives no error about a keepalive, whether from a firewall that rejects the
+# keepalive, or from the host of a dead peer. An error from the peer's host stops the keepalives.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +10,7 @@
 . "$(dirname "$0")/../lib/hold.sh"
 
 lab_up symmetric 60
-# an empty datagram is rejected before its TTL is looked at
+# the rule rejects an empty datagram before its TTL is checked
 in_ns "$ROUTER" nft 'add table inet wall
 	add chain inet wall pre { type filter hook prerouting priority filter; }
 	add rule inet wall pre udp length 8 reject with icmpx admin-prohibited'

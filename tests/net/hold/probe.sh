@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A probe with coturn measures how long the NAT keeps a mapping: at least 20 s, but less than 30 s.
+# A probe with coturn measures the mapping lifetime of the NAT: at least 20 s, but less than 30 s.
 # With a server that lacks RESPONSE-PORT, or does not answer, the probe has no result. The test
 # takes half a minute, since no common timeout is shorter.
 #

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon is killed and started again. The next daemon continues each flow where the first one
-# has stopped, and the mapping stays open. After the NAT restarts, the next keepalive opens the
-# mapping again. The settings can change while the daemon runs.
+# The daemon is killed and started again. The next daemon continues each flow from its last state,
+# and the mapping stays open. After the NAT restarts, the next keepalive opens the mapping again.
+# The settings can change while the daemon runs.
 #
 #   inside ── nat (a mapping lives 8 s) ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -32,7 +32,7 @@ for family in -4 -6; do
 	in_ns "$INSIDE" ip $family route add default via $gateway dev eth0 table 100
 done
 
-# rule WORD…: the only rule by which the peer is reached
+# rule WORD…: sets the only rule that routes to the peer
 rule()
 {
 	local family
@@ -42,7 +42,7 @@ rule()
 	done
 }
 
-# kept_by PEER OPTION…: a program with these options is kept
+# kept_by PEER OPTION…: checks that a program with these options gets keepalives
 kept_by()
 {
 	local failed
@@ -69,7 +69,7 @@ rule oif eth0
 kept_by "$PEER4" 7002 --device eth0
 kept_by "$PEER6" 7003 --device eth0
 say "a rule for UDP"
-rule ipproto 17 # UDP; a bare system knows no names
+rule ipproto 17 # UDP; a minimal system has no protocol names
 kept_by "$PEER4" 7004
 kept_by "$PEER6" 7005
 

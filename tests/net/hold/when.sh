@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests when keepalives are sent. The program's own traffic defers them, traffic from the peer does
-# not. A flow without an answer gets none. Sending stops when the peer is gone, and after --max.
-# Without a daemon, nothing is sent.
+# Tests when keepalives are sent. Datagrams of the program defer them, datagrams from the peer do
+# not. A flow without an answer gets none. Sending stops when the peer is unreachable, and after
+# --max. Without a daemon, nothing is sent.
 #
 #   inside ── nat ── router ── peer
 #
@@ -43,7 +43,7 @@ stop "$PEER_PID"
 sleep 2
 
 say "an active flow gets none"
-# far longer than the time between two datagrams, also on a busy machine
+# far longer than the time between two datagrams, even on a busy machine
 configure '[hold]' 'port = 7000-7009' 'interval = 6'
 daemon_reload 'msg="hold is active"'
 peer_start 7002 --mute
@@ -100,7 +100,7 @@ for pause in (5, 3600):
     sock.send(b"hello")
     sock.recv(64)
     time.sleep(pause)
-    # AF_UNSPEC: a port that the socket was not bound to is given up
+    # AF_UNSPEC: the socket releases a port that was not set by bind()
     ctypes.CDLL(None).connect(sock.fileno(), bytes(16), 16)
 PYTHON
 spawn_in "$INSIDE" "$TEST_TMP/ports" python3 "$TEST_TMP/ports.py" "$PEER4"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The metrics and probes of the rendezvous server: names, formats and values; it is ready only if it
-# answers a Binding request, and does not drain.
+# The metrics and probes of the rendezvous server: names, formats and values. The server is ready
+# only if it answers a Binding request and is not draining.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/metrics.sh"
 
@@ -10,7 +10,7 @@ HOST=host
 LOG=$TEST_TMP/server.log
 netns_add "$HOST"
 
-# server OPTION…: starts one; its process id is in SPAWNED
+# server OPTION…: starts a server; sets SPAWNED to its process id
 server()
 {
 	: >"$LOG"

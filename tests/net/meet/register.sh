@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Peers register, are kept, are introduced, and leave: by a second implementation of the protocol,
-# over UDP and TCP, over IPv4 and IPv6, through a reload and a restart.
+# Peers register, refresh, get introduced, and unregister, with a second implementation of the
+# protocol. Runs over UDP and TCP, over IPv4 and IPv6, and across a reload and a restart.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 

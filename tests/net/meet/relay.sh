@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two hosts behind symmetric NATs, between which theory allows no direct path, reach each other
-# through the relay of the server. When one NAT becomes another kind in the midst of a transfer, the
-# path becomes direct; when the direct path breaks, it goes back to the relay; and not a byte is
-# missing in either direction. --direct-only and --relay-only mean what they say.
+# Two hosts behind symmetric NATs, which permit no direct path, reach each other through the relay
+# of the server. When one NAT changes its kind during a transfer, the path becomes direct; when the
+# direct path breaks, it returns to the relay. No byte is lost in either direction. --direct-only
+# and --relay-only are obeyed.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -47,8 +47,8 @@ say "a NAT becomes another kind in the midst of a transfer"
 cat >"$TEST_TMP/transfer.py" <<'PYTHON'
 import hashlib, os, socket, sys, threading, time
 
-# Both directions are busy at once: what the echo returns is summed while more is sent, until the
-# file DONE is there.
+# Both directions are busy at once: the client checksums the echo while it sends more, until the
+# file DONE exists.
 begun, done = sys.argv[1], sys.argv[2]
 sent, got = hashlib.sha256(), hashlib.sha256()
 counts = [0, 0]

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The life of the server: a wildcard address, its status, drain, two servers side by side; and bad
-# input, with the exit statuses.
+# The server's life cycle: a wildcard address, status, drain, two servers side by side. Also tests
+# bad input and the exit statuses.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
@@ -70,7 +70,7 @@ peers_run <<-'PYTHON'
 	        sock.send(build(BINDING, REQUEST, sent, []))
 	        answer = Message(sock.recv(2048))
 	        assert answer.transaction == sent and answer.address(XOR_MAPPED) == sock.getsockname()[:2]
-	        # 1.6 and 2.2 bytes for each byte of the request
+	        # 1.6 and 2.2 bytes per byte of the request
 	        assert len(answer.data) == (44 if ":" in host else 32)
 	# no peer can register without a peers file
 	mallory = Peer("mallory", base64.b64encode(os.urandom(32)), base64.b64encode(os.urandom(32)), SERVER)

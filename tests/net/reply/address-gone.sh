@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # An address leaves the host between a request and its reply. Without sluice, the reply leaves from
-# the route's address; with sluice, the send must not fail either. Once the address is back, it is
+# the route's address; with sluice, the send must not fail either. After its return, the address is
 # used again.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Mode audit finds the servers that connect to their clients. It reports which of them send from an
-# address other than the requested one, which send from the requested address, and which are already
-# covered by mode wire. The servers are an unmodified nc, which sends nothing, and a server that
-# replies, even after its exit. Mode audit does not list a server that replies without connecting,
+# Mode audit finds the servers that connect to their clients. It reports which servers send from the
+# requested address, which send from another address, and which are already covered by mode wire.
+# The servers are an unmodified nc, which sends nothing, and a server that replies; its result is
+# reported even after its exit. Mode audit does not list a server that replies without connecting,
 # or a client that connects before it has received anything.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers, wildcard] eth0 172.16.13.13, fd16::13
@@ -13,7 +13,7 @@
 
 NC=$(command -v nc.openbsd || command -v nc)
 
-# connecting KEY: prints KEY of the sockets that connected back, by port
+# connecting KEY: prints KEY of the sockets that have connected back, by port
 connecting()
 {
 	json "[row.get('$1') for row in d['sockets'] if row['connects']]" sluice -j reply audit
@@ -46,7 +46,7 @@ received()
 	grep -q "$1" "$TEST_TMP/nc"
 }
 
-# send_line ADDR PORT: CONTAINER sends a line until the server has received it
+# send_line ADDR PORT: sends a line from CONTAINER until the server has received it
 send_line()
 {
 	in_ns "$CONTAINER" bash -c 'echo hello | "$1" -u -w 1 "$2" "$3"' - "$NC" "$1" "$2" || true
@@ -68,7 +68,7 @@ back_serve()
 		        data = s.recv(2048)
 		        s.send(data)
 		    except ConnectionRefusedError:
-		        pass # the client's kernel answers the wrong source with an ICMP error
+		        pass # the client's kernel sends an ICMP error to the wrong source
 	PYTHON
 	spawn_in "$HOST" "$TEST_TMP/back.log" python3 "$TEST_TMP/back.py" "$1"
 	wait_udp "$HOST" "$1"

@@ -34,18 +34,18 @@ while True:
             if sys.argv[2] == "sends":
                 clients[-1].send(data)
         except ConnectionRefusedError:
-            pass # the client's kernel answers the wrong source with an ICMP error
+            pass # the client's kernel sends an ICMP error to the wrong source
 PYTHON
 
 # per_client PORT BEHAVIOUR: starts the server; replies: from the first socket, sends: from the new
-# one, silent: not at all
+# socket, silent: sends nothing
 per_client()
 {
 	spawn_in "$HOST" "$TEST_TMP/per-client.log" python3 "$TEST_TMP/per-client.py" "$1" "$2"
 	wait_udp "$HOST" "$1"
 }
 
-# ask_once ADDR PORT: one request, with or without an answer
+# ask_once ADDR PORT: sends one request; an answer is optional
 ask_once()
 {
 	ask "$CONTAINER" --any --to "$1:$2" --timeout-ms 300 >/dev/null

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Commands find the cgroup of a load by its id, even without the permission to open it by id. They
-# report when the cgroup is gone, or when another process has detached the links.
+# report if the cgroup is gone, or if another process has detached the links.
 . "$(dirname "$0")/../lib/lib.sh"
 
 is_detached()

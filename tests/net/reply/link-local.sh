@@ -13,7 +13,8 @@ for dev in docker0 eth0; do
 	addr_add "$HOST" "$dev" fe80::77/64
 done
 
-# preferred: prints the address that the kernel prefers of the two; the fault shows at the other
+# preferred: prints which of the two addresses the kernel prefers; the fault occurs with the other
+# address
 preferred()
 {
 	ask "$1" --any --to "[fe80::1%eth0]:$PORT" | sed -n 's/^answered \[\(.*\)%.*/\1/p'
@@ -67,7 +68,7 @@ s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 s.bind(("fe80::3", 4003, 0, socket.if_nametoindex("eth0")))
 print(s.recvfrom(2048)[1][0], flush=True)
 PYTHON
-# heard_from: prints the source of what LAN receives after a request of CONTAINER
+# heard_from: prints the source of the datagram that LAN receives after a request of CONTAINER
 heard_from()
 {
 	local listener

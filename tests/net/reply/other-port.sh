@@ -39,7 +39,7 @@ source_of()
 	in_ns "$CONTAINER" python3 "$TEST_TMP/client.py" "$1" "$PORT"
 }
 
-# ask_all WANTED4 WANTED6: the sources of the answers to requests to FAR4 and FAR6
+# ask_all WANTED4 WANTED6: compares the sources of the answers to requests to FAR4 and FAR6
 ask_all()
 {
 	want_equal "$(source_of "$FAR4")" "$1"

@@ -31,7 +31,7 @@ dug()
 	in_ns "$CONTAINER" dig +tries=1 "+time=${2:-10}" +short "@$1" www.example A || true
 }
 
-# unanswered ADDR: one second is enough for an answer that never arrives
+# unanswered ADDR: expects no answer within one second
 unanswered()
 {
 	[[ $(dug "$1" 1) == *"timed out"* ]]

@@ -10,7 +10,7 @@
 
 COUNT=60
 
-# The manager starts a service with its own pair of sockets for each line of its input.
+# For each line of input, the manager starts a service with its own pair of sockets.
 cat >"$TEST_TMP/manager" <<'PYTHON'
 import os, socket, subprocess, sys
 

@@ -3,7 +3,7 @@
 #
 # A process of another user is on a managed port and holds the lock of its socket. A process that
 # reads the socket's address or sets an option hangs until the hostile process ends, even if killed.
-# The daemon and the commands name the hostile process, skip it, and continue to steer other
+# The daemon and the commands report the hostile process, skip it, and continue to steer other
 # servers.
 #
 #   host: udp-hostile (port 6001, user 4321) and workers (port PORT), with the daemon

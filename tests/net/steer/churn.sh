@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Under load, workers keep closing sockets and opening new ones, and steering is loaded again and
-# again, so that a socket may be closed between its lookup and its selection. Every datagram is
+# Under load, workers keep closing sockets and opening new ones, and steering is reloaded
+# repeatedly, so a socket may be closed between its lookup and its selection. Every datagram is
 # counted as a decision, and none is dropped for lack of a socket. An unanswered datagram was in a
 # queue that its worker closed. The kernel logs no error.
 #

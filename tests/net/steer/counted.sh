@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 
-# server PORT: starts one more; its process id is in SERVERS
+# server PORT: starts another server; adds its process id to SERVERS
 server()
 {
 	spawn_in "$HOST" "$TEST_TMP/server.${#SERVERS[@]}" "$SERVER" --kind sendto4 --port "$1" --reuseport

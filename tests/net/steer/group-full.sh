@@ -23,7 +23,7 @@ has()
 	[ "$(open_and_left)" = "$1" ]
 }
 
-# descriptors: prints the number of the daemon's, and fails while it has a child
+# descriptors: prints the number of the daemon's descriptors, and fails while the daemon has a child
 descriptors()
 {
 	[ -z "$(cat "/proc/$DAEMON/task/$DAEMON/children")" ] || return 1

@@ -43,7 +43,7 @@ while True:
 ' "$PORT"
 wait_until 20 grep -q ready "$TEST_TMP/server" || fail "no server:" "$(cat "$TEST_TMP/server")"
 
-# answering: counts the sockets that answer 40 clients
+# answering: prints the number of sockets that answer 40 clients
 answering()
 {
 	in_ns "$HOST" python3 -c '

@@ -52,7 +52,7 @@ unit_line()
 	plain "$MAN_STEER" | sed -n "s|/run/unbound.pid|$PIDFILE|g; s/^$1=//p"
 }
 
-# run_lines TEXT: runs it as a shell script, which must succeed; the drain has a shorter limit
+# run_lines TEXT: runs TEXT as a shell script, which must succeed; the drain has a shorter limit
 run_lines()
 {
 	local status=0
@@ -70,7 +70,7 @@ four_sockets()
 	[ "$(in_ns "$HOST" grep -c ":0035 " /proc/net/udp)" -ge 4 ]
 }
 
-# want_restarted OLD: the old server has ended, and another runs
+# want_restarted OLD: checks that the old server has exited, and that another server runs
 want_restarted()
 {
 	wait_until 20 is_gone "$1" || fail "process $1 still runs: $(cat "$TEST_TMP/output")"

@@ -10,7 +10,8 @@
 
 OPEN=434 GETFD=438 EPERM=1 ENOSYS=38
 
-# refused NUMBER ERRNO COMMAND…: runs it under a filter that answers ERRNO to a system call
+# refused NUMBER ERRNO COMMAND…: runs COMMAND under a filter that fails system call NUMBER with
+# ERRNO
 refused()
 {
 	python3 "$ROOT/tests/net/lib/seccomp.py" "$@"

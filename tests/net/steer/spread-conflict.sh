@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # An interface can have only one XDP program. sluice never replaces another owner's program: it
-# names the program, and changes no interface. Impossible requests are refused before anything
+# reports the program, and changes no interface. Impossible requests are refused before anything
 # changes. A deleted interface takes its program with it, and cleanup leaves nothing behind.
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1 ── lan
@@ -23,7 +23,7 @@ load()
 	sluice --netns "$HOST" steer load --port "$PORT" --policy cpu "$@"
 }
 
-# xdp_of DEV: prints the name of its program
+# xdp_of DEV: prints the name of the XDP program
 xdp_of()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" |
@@ -35,7 +35,8 @@ xdp_is()
 	[ "$(xdp_of "$1")" = "$2" ]
 }
 
-# want_refused CODE TEXT OPTION…: the load is refused, and no sluice program is on any interface
+# want_refused CODE TEXT OPTION…: checks that the load is refused, and that no sluice program is on
+# any interface
 want_refused()
 {
 	local code=$1 text=$2

@@ -4,7 +4,7 @@
 # All datagrams arrive on one CPU, as from a network card with a single queue. Under policy cpu, XDP
 # spreads the flows over the listed CPUs, and each flow goes to the worker on its CPU. XDP is native
 # if the driver supports it, otherwise generic; the load reports the mode and the reason. A datagram
-# whose checksum the sender has left to the hardware is not lost.
+# with a partial checksum (checksum offload) is not lost.
 #
 #   lan, on CPU 0 ── eth0 172.16.13.13, fd16::13 [host: workers on CPU 0 and CPU 1, [::]:56789]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -26,7 +26,7 @@ spread()
 	json "d['xdp']['counters']['$1']" sluice -j --netns "$HOST" steer show
 }
 
-# sent: prints the datagrams by CPU
+# sent: prints the numbers of datagrams by CPU
 sent()
 {
 	json "' '.join(f\"{c['cpu']}:{c['datagrams']}\" for c in d['xdp']['cpus'])" \

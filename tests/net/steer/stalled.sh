@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A worker that has stopped reading, and whose queue is full, gets no new flows. The kernel alone
-# sends it some of the flows, and none of these is answered.
+# A worker that has stopped reading, and whose queue is full, gets no new flows. Without sluice, the
+# kernel sends it some of the flows, and none of these is answered.
 #
 #   host: 100 flows ── lo ── four workers, of which one does not read
 . "$(dirname "$0")/../lib/lib.sh"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The datagrams that a drained server leaves unread are lost, and counted exactly, whether the
-# server has stopped reading or dies after its flows have moved. sluice does not send them again:
-# behind a redirect, the new server would see wrong client addresses. A server that reads slowly
-# gets enough time.
+# server has stopped reading or dies after its flows have moved. sluice does not resend them: behind
+# a redirect, the new server would receive wrong client addresses. A server that reads slowly gets
+# enough time.
 #
 #   host: flows ── lo, port 5300 redirected ── two workers, old ▸ two workers, new
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,14 +12,14 @@
 
 COUNT=50 REDIRECTED=5300
 
-# send_unread PORT: sends COUNT datagrams, each from another source, that want no answer
+# send_unread PORT: sends COUNT datagrams from different sources, without requesting answers
 send_unread()
 {
 	in_ns "$HOST" "$FLOWS" --to "127.0.0.1:$1" --flood "$COUNT" --from 127.1.0.1 \
 		--sources "$COUNT" >/dev/null
 }
 
-# datagrams_of PID: prints how many the program has sent to the process
+# datagrams_of PID: prints the number of datagrams that the program has sent to the process
 datagrams_of()
 {
 	json "sum(s['datagrams'] for g in d['groups'] for s in g['slots'] if s['pid'] == $1)" \
