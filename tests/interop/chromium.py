@@ -3,8 +3,8 @@
 Gathers candidates in a headless Chromium. Usage: chromium.py PROGRAM DIRECTORY-OF-STATE ADDR:PORT…
 Prints a line for each STUN server: its address, the server-reflexive address.
 
-The browser is driven by its own protocol over two pipes, as descriptors 3 and 4: messages of JSON,
-with a NUL byte after each.
+Drives the browser by its own protocol over two pipes, descriptors 3 and 4: JSON messages, each
+terminated by a NUL byte.
 """
 import json
 import os

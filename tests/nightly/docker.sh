@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/daemon.sh"
 
-# The node's mounts: the runner does not see them.
+# The node's mounts, which are invisible to the runner.
 [ -n "${NODE:-}" ] || NODE=yes exec unshare --mount --propagation private "$0"
 
 VERSION=$("$SLUICE" --version)

@@ -3,13 +3,13 @@
 #
 # runs alone: it counts the BPF objects of the whole kernel
 #
-# 500 reloads of each section and mode leave as many programs, maps and links in the kernel, and as
-# many descriptors and bytes for the daemon, as there were.
+# 500 reloads of each section and mode do not change the number of programs, maps and links in the
+# kernel, nor the descriptors and memory of the daemon.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# in_kernel: prints how many programs, maps and links the kernel has
+# in_kernel: prints the number of programs, maps and links in the kernel
 in_kernel()
 {
 	local kind

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The Debian package: lintian accepts it. In a bare Debian 12, its installation changes no traffic,
-# an upgrade leaves the data path attached, and its removal leaves nothing in the kernel and, after a
-# purge, no file.
+# The Debian package: lintian accepts it. On a minimal Debian 12, its installation affects no
+# traffic, and an upgrade keeps the data path attached. Its removal leaves nothing in the kernel,
+# and a purge leaves no file.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../net/lib/lib.sh"
@@ -17,7 +17,7 @@ bare()
 	chroot "$BARE" "$@"
 }
 
-# The program of the package, which finds the bpffs and the cgroup of the test.
+# The program of the package, with the bpffs and the cgroup of the test.
 SLUICE=$TEST_TMP/packaged
 cat >"$SLUICE" <<-SHELL
 	#!/bin/sh
@@ -71,7 +71,7 @@ topology_up
 serve "$HOST" dual6 "$PORT"
 
 say "the installation changes no traffic"
-# its libraries are there before, so that only its own files differ
+# the libraries are installed before, so that only the package's own files differ
 # shellcheck disable=SC2046 # a list of words
 bare apt-get install -y -q --no-install-recommends \
 	$(dpkg-deb -f "$deb" Depends | sed 's/ *([^)]*)//g; s/,/ /g') >/dev/null 2>&1

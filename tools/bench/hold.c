@@ -5,7 +5,7 @@
  * nothing.
  *
  * The timers work like those of the daemon (user/hold/sender.c): a timer reads its flow in the
- * mapped array, and is set again after 15 to 18 s. The clock is simulated, so that only work
+ * mapped array, and is set again for 15 to 18 s later. The clock is simulated, so that only work
  * counts.
  */
 #include "hold/sender_state.h"

@@ -58,7 +58,10 @@
 #define RECEIVE_ROOM (16 << 20)
 #define PAYLOAD	     32
 
-/* "churn": this many concurrent flows, of this many datagrams each, one datagram per PERIOD_NS. */
+/*
+ * "churn": number of concurrent flows, and of datagrams per flow; each flow sends one datagram per
+ * PERIOD_NS.
+ */
 #define CHURN_FLOWS	256
 #define CHURN_DATAGRAMS 16
 #define CHURN_PERIOD_NS (16 * NS_PER_MS)
@@ -119,7 +122,7 @@ static void pin_to(pthread_t thread, int to)
 		die("CPU");
 }
 
-/* Returns the loopback address of that family, to bind to or to send to. */
+/* Returns the loopback address of a family, to bind to or to send to. */
 static socklen_t loopback(int family, __u16 of_port, struct sockaddr_storage *into)
 {
 	struct sockaddr_in *in = (void *)into;
@@ -183,8 +186,8 @@ static void do_workers(int count)
 }
 
 /*
- * Hashes the client's address. Here, SKF_AD_RXHASH would be that of the sending socket, the same
- * for all clients.
+ * Hashes the client's address. Here, SKF_AD_RXHASH would be the hash of the sending socket, the
+ * same for all clients.
  */
 static void use_classic(void)
 {
@@ -290,8 +293,8 @@ static void tallies_clear(void)
 
 /*
  * Numbered clients, which differ by address. One socket sends for all of them. Rejected: a socket
- * for each client. A thousand sockets would evict the receiver's data from the CPU's caches, which
- * a real server has for itself.
+ * per client. A thousand sockets would evict the receiver's data from the CPU caches, which a real
+ * server does not share with its clients.
  */
 struct crowd {
 	int family;
@@ -538,7 +541,7 @@ static bool line_waits(void)
 	return poll(&wait, 1, 0) > 0;
 }
 
-/* Runs flows that begin and end at different times. */
+/* Runs flows that start and end at different times. */
 static void do_churn(int family)
 {
 	static __u32 number[CHURN_FLOWS];
@@ -631,7 +634,7 @@ int main(int argc, char **argv)
 	loopback_up();
 	answer();
 	fflush(stdout);
-	/* not stdio, which would buffer the line that "churn" polls for */
+	/* not stdio, which would buffer the line for which "churn" polls */
 	while (true) {
 		ssize_t got = read(STDIN_FILENO, line, sizeof(line) - 1);
 

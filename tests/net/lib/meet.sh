@@ -123,8 +123,7 @@ webrtc_server_start()
 	rendezvous_start --listen "$BY_SERVER,$BY_XDP" --alternate 192.0.2.2:3479 --xdp eth0
 }
 
-# webrtc_answered COUNT: returns true if each of the two has answered COUNT requests, and the server
-# none at BY_XDP
+# webrtc_answered COUNT: checks that each of the two has answered COUNT requests
 webrtc_answered()
 {
 	want_equal "$(shown "(d['counters']['binding'] >= $1, d['xdp']['counters']['bindings'] >= $1)")" \

@@ -11,7 +11,7 @@
 
 netns_add "$HOST"
 
-# load: loads steering, and stores the known consumers in CONSUMERS
+# load: loads steering, and stores the consumer counts in CONSUMERS
 load()
 {
 	CONSUMERS=$(json "' '.join(f'{k}:{v}' for k, v in sorted(d['consumers'].items()))" \
@@ -25,8 +25,8 @@ recv_hooks()
 		sort | paste -sd ' '
 }
 
-# learns CONSUMERS: loads again and compares CONSUMERS; on a busy machine, the client may need
-# several tries
+# learns CONSUMERS: loads again, and returns true if the counts are CONSUMERS; on a busy machine,
+# the client may need several tries
 learns()
 {
 	load

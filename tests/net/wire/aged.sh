@@ -33,7 +33,7 @@ answered_when()
 
 topology_up
 addr_add "$HOST" eth0 "$ADDR/24"
-# without any route to a removed address, the kernel's lookup returns the same as for a local one
+# without a route to a removed address, the kernel's lookup returns the same as for a local address
 ip -n "$HOST" route add default via 172.16.13.1
 serve "$HOST" sendto4 "$PORT" --hold
 server=$SPAWNED

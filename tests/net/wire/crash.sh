@@ -27,7 +27,7 @@ kill_load()
 	wait "$loader" 2>/dev/null || true
 }
 
-# nothing_left: no sluice filter and no pin are left
+# nothing_left: checks that no sluice filter and no pin are left
 nothing_left()
 {
 	want_clean

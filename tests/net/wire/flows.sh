@@ -15,7 +15,7 @@
 B1=$BEHIND_FAR4 B2=$BEHIND_NEAR4
 FAR_PORT=$((PORT + 1))
 
-# listed EXPRESSION [OPTION…]: evaluates it with `d` = the listing
+# listed EXPRESSION [OPTION…]: evaluates EXPRESSION with `d` = the listing
 listed()
 {
 	local expression=$1
@@ -23,7 +23,7 @@ listed()
 	json "$expression" sluice -j reply flows "$@"
 }
 
-# row ROLE CLIENT_PORT KEY…: prints KEY of the one flow of mode wire
+# row ROLE CLIENT_PORT KEY…: prints KEY of the only flow of mode wire
 row()
 {
 	listed "[[f[k] for k in '${*:3}'.split()] for f in d['wire_flows']

@@ -35,7 +35,7 @@ want_nothing()
 		"$(ask "$CONTAINER" --to "$(target "$1" "$2")" --count 3 --timeout-ms 300)"
 }
 
-# want_one: HOST has one entry for the client
+# want_one: checks that HOST has one entry for the client
 want_one()
 {
 	local entries

@@ -11,9 +11,9 @@
 
 ANY4=10.50.0.7 ANY6=fd50::7
 
-# A server that answers from another address by its own choice: it has asked the kernel for the
-# destination of requests, or answers by a socket that is bound to an address, or by a raw socket. The
-# kernel keeps the protocol of a raw socket in place of its port, here that of IPPROTO_RAW.
+# A server that deliberately replies from another address: it has requested the destination address
+# from the kernel, or replies through a bound socket or a raw socket. The kernel stores the protocol
+# of a raw socket in place of its port, here IPPROTO_RAW.
 RAW_PORT=255
 cat >"$TEST_TMP/chooser.py" <<'PYTHON'
 import socket, struct, sys
@@ -53,7 +53,7 @@ while True:
         sender.sendto(data, peer)
 PYTHON
 
-# want_choices: such servers answer from the address of their choice
+# want_choices: checks that these servers reply from their chosen address
 want_choices()
 {
 	local how pair far near port
@@ -61,7 +61,7 @@ want_choices()
 		read -r far near <<<"$pair"
 		for how in pktinfo origdst bound connected raw raw_udp; do
 			[ "$how" = raw ] && port=$RAW_PORT || port=50002
-			# IPv6 has no such raw sockets
+			# IPv6 raw sockets cannot do this
 			[[ $how != raw* || $near != *:* ]] || continue
 			spawn_in "$HOST" "$TEST_TMP/chooser" python3 "$TEST_TMP/chooser.py" "$how" "$near" "$port"
 			wait_udp "$HOST" "$port"

@@ -12,14 +12,15 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# attached: prints the interfaces, by name
+# attached: prints the names of the attached interfaces
 attached()
 {
 	json "' '.join(sorted(i['name'] for i in d['wire']['interfaces'] if not i['gone']))" \
 		sluice -j --netns "$HOST" reply show
 }
 
-# want_refused CODE TEXT OPTION…: the load is refused with TEXT, and nothing is attached
+# want_refused CODE TEXT OPTION…: checks that the load is refused with TEXT, and that nothing is
+# attached
 want_refused()
 {
 	local code=$1 text=$2
@@ -88,8 +89,8 @@ clients_start()
 	done
 }
 
-# clients_end [some]: each client had traffic; none of its answers, or with `some` not most of them,
-# were left alone
+# clients_end [some]: checks that each client had traffic, and that no answers were left alone; with
+# `some`, less than half
 clients_end()
 {
 	local output sent right
@@ -119,7 +120,7 @@ for ((round = 0; round < ROUNDS; round++)); do
 	wire_load --follow docker0 --table 100000 >>"$TEST_TMP/sizes"
 	wire_load --follow docker0 >>"$TEST_TMP/sizes"
 done
-# the answers of that moment, at each change
+# at each change, the answers in flight
 clients_end some
 want_equal "$(grep -c 'table: 16384 flows before, 100000 now: it starts empty' "$TEST_TMP/sizes")" "$ROUNDS"
 want_right "$CONTAINER" "$FAR4" "$PORT"

@@ -12,8 +12,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# Sends COUNT requests to each address in turn from one port, with EACH as its number, and prints
-# the source of each answer that is not the address of its request.
+# Sends COUNT numbered requests to each address in turn from one port, and prints the source of each
+# answer that does not come from the requested address.
 cat >"$TEST_TMP/burst.py" <<'PYTHON'
 import socket, sys
 
@@ -31,7 +31,8 @@ for i in range(int(count) * len(addrs)):
 print("answered", flush=True)
 PYTHON
 
-# burst FROM COUNT ADDR…: the same, with a server that holds its answers until all are asked
+# burst FROM COUNT ADDR…: runs burst.py with a server that holds its answers until all requests have
+# arrived
 burst()
 {
 	local from=$1 count=$2 client

@@ -62,7 +62,7 @@ for attach in tcx clsact; do
 	addresses eth0
 	wait_link "$HOST" eth0
 	ip -n "$CONTAINER" neigh flush dev eth0
-	# links stay on an interface wherever it goes, filters do not
+	# links stay attached when an interface moves, filters do not
 	[ "$attach" = tcx ] && state=fixed || state=kernel
 	want_servers "$state" "$CONTAINER" "${PAIRS[@]}"
 	wire_load --iface eth0 --attach "$attach"
