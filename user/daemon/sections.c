@@ -207,7 +207,7 @@ void sections_follow(struct sections *sections)
 		    !daemon_netns_has_moved(name, section->netns))
 			continue;
 		log_begin(&line, LOG_LEVEL_INFO,
-			  "network namespace name refers to a new namespace");
+			  "network namespace name now refers to another namespace");
 		log_field(&line, "section", "%s", config_section_names[i]);
 		log_field(&line, "netns", "%s", name);
 		log_end(&line);

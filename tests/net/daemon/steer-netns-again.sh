@@ -34,7 +34,7 @@ workers "$LAN" --port "$PORT" --workers 2
 want_logged "msg=\"steer: group-attached\" address=0.0.0.0:$PORT netns=$new_netns"
 want_logged "msg=\"steer: group-released\" address=0.0.0.0:$PORT netns=$old_netns"
 want_equal "$(workers_of)" "[$new_netns]"
-want_equal "$(grep -c 'network namespace name refers to a new namespace' "$DAEMON_LOG")" 1 "lines about the name"
+want_equal "$(grep -c 'network namespace name now refers to another namespace' "$DAEMON_LOG")" 1 "lines about the name"
 
 say "later sockets of the new one are steered at once"
 workers "$LAN" --port "$PORT"
