@@ -38,7 +38,7 @@ want_fault()
 	want_line "answered $3:$2 3" "$(in_container "$1" --any --to "$FAR4:$2" --count 3)"
 }
 
-say "a Docker daemon on a host with two addresses"
+say "Docker on a host with two addresses"
 mount --bind "$TEST_CGROUP" /sys/fs/cgroup
 TEST_CGROUP=/sys/fs/cgroup
 netns_add "$HOST"

@@ -11,7 +11,7 @@ RENDERED=$ROOT/tools/deploy/kubernetes/rendered
 KUBECTL=$(server_path usr/bin/kubectl)
 export KUBECTL
 
-say "rendered again, with Debian's kubectl"
+say "rendering with Debian's kubectl yields the same"
 cp -r "$ROOT/tools/deploy/kubernetes" "$TEST_TMP/kubernetes"
 RENDERED=$TEST_TMP/again "$TEST_TMP/kubernetes/render" "$VERSION"
 diff -r "$RENDERED" "$TEST_TMP/again" || fail "run 'make manifests'"

@@ -30,7 +30,7 @@ answers
 kill -STOP "$RENDEZVOUS"
 say "within the lease, XDP answers for a server that hangs"
 answers
-say "and not after that"
+say "no answer after this time"
 wait_until 30 silent
 kill -CONT "$RENDEZVOUS"
 wait_until 20 answers

@@ -37,7 +37,7 @@ want_equal "$(dpkg-deb -f "$deb" Depends | sed 's/ *([^)]*)//g; s/, /\n/g' | sor
 		echo libncursesw6; } |
 		sort -u))" "" "dependencies that are not packages of the libraries"
 
-say "a bare Debian 12"
+say "a minimal Debian 12"
 mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' | awk '$2 == "bookworm" { print $1; exit }')
 debootstrap --variant=minbase bookworm "$BARE" "$mirror" >"$TEST_TMP/debootstrap.log" 2>&1 ||
 	fail "$(tail -n 20 "$TEST_TMP/debootstrap.log")"
@@ -100,7 +100,7 @@ want_equal "$(json "sorted((h['hook'], h['link_id']) for h in d['reply']['hooks'
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(head -n 1 "$BARE/etc/sluice/sluice.conf")" "# edited"
 
-say "the removal takes everything out of the kernel, in the directory that the file names"
+say "removing the package removes everything from the kernel, in the directory of the file"
 sluice --bpffs /sys/fs/bpf/sluice-two reply load --mode socket --port 99 --cgroup "$TEST_CGROUP"
 sluice cleanup
 printf '[global]\n  bpffs = /sys/fs/bpf/sluice-two\n[reply]\nmode = audit\n' >"$BARE/etc/sluice/sluice.conf"
@@ -109,7 +109,7 @@ want_clean
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 [ -e "$BARE/etc/sluice/sluice.conf" ] || fail "the removal took the configuration"
 
-say "the removal succeeds where the cleanup cannot"
+say "the removal succeeds even if the cleanup cannot"
 install_deb first.deb
 reply_load
 rm "$BARE/etc/sluice/sluice.conf"

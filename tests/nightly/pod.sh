@@ -89,7 +89,7 @@ link_ids()
 topology_up
 serve "$HOST" dual6 "$PORT"
 
-say "a node of which the cgroup2 root is that of the test, and that has no bpffs"
+say "a node without bpffs, whose cgroup2 root is that of the test"
 mount --bind "$TEST_CGROUP" /sys/fs/cgroup
 TEST_CGROUP=/sys/fs/cgroup
 while mountpoint -q /sys/fs/bpf; do
@@ -114,7 +114,7 @@ want_equal "$(capsh --decode="$(sed -n 's/^CapEff:\t//p' "/proc/$(daemon_pid)/st
 	cap_net_admin,cap_sys_ptrace,cap_perfmon,cap_bpf
 want_status 2 podman_run exec sluice sh -c ': >/written'
 
-say "the overlay seccomp, with a default profile that knows CAP_BPF, as newer runtimes have it"
+say "the overlay seccomp, with a default profile that supports CAP_BPF, as in newer runtimes"
 python3 - /usr/share/containers/seccomp.json >"$TEST_TMP/seccomp.json" <<-'PYTHON'
 	import json
 	import sys
@@ -166,7 +166,7 @@ for file in "$TEST_TMP"/client.*; do
 done
 want_equal "$(link_ids)" "$ids" "the links of the data path"
 
-say "the data path stays when the Pod goes, until the cleanup Job"
+say "the data path stays when the Pod is deleted, until the cleanup Job runs"
 podman_run stop sluice >/dev/null
 want_right "$CONTAINER" "$FAR4" "$PORT"
 sed 's/NODE/host/' "$ROOT/tools/deploy/kubernetes/rendered/cleanup.yaml" >"$TEST_TMP/cleanup.yaml"

@@ -49,7 +49,7 @@ configure 'mistake = 1'
 daemon_reload 'msg="reload refused'
 wait_until 60 api firing SluiceReloadRefused SluiceSectionWaiting || fail "$(api list)"
 
-say "both processes are gone"
+say "both processes have exited"
 stop "$RENDEZVOUS"
 daemon_stop
 wait_until 60 api firing SluiceDown || fail "$(api list)"

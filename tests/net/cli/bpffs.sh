@@ -71,7 +71,7 @@ want_text "reply: not loaded"
 want_status 0 sluice cleanup
 want_text "nothing to remove"
 
-say "a directory of another owner, or one that others may write to"
+say "a directory of another owner, or a world-writable directory"
 mkdir -m 700 "$PINS"
 chown 65534 "$PINS"
 all_refused 5 "a directory of user 65534 (nobody)" sluice
@@ -172,7 +172,7 @@ done
 sluice cleanup
 want_clean
 
-say "pins of others stay"
+say "pins of other owners stay"
 reply_load
 bpftool map create "$PINS/reply/theirs" type array key 4 value 4 entries 1 name theirs
 mkdir "$PINS/theirs"

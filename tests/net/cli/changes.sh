@@ -47,7 +47,7 @@ want_change table 16384 200000
 want_text "table of 200000 flows (14.4 MB)"
 want_status 0 sluice "${reply[@]}" --age 120 --table 200000
 want_text "reply: unchanged: "
-[[ $OUTPUT != *before* ]] || fail "a change without a change" "$OUTPUT"
+[[ $OUTPUT != *before* ]] || fail "a change is reported without a change" "$OUTPUT"
 want_equal "$(json "d['before'], d['age_s'], d['table'], d['outcome']" sluice -j "${reply[@]}" --port 53)" \
 	"({'mode': 'socket', 'ports': 'any', 'cgroup': '$TEST_CGROUP', 'age_s': 120, 'table': 200000}, 120, 16384, 'updated')"
 sluice "${reply[@]}" --table 200000
@@ -69,7 +69,7 @@ want_text "flow tables of 16.0 MB"
 want_status 0 sluice steer show
 want_text "of 1000000 (16.0 MB)"
 
-say "steer without --flows: the default is a change like any other"
+say "steer without --flows: the default counts as a change"
 want_status 0 sluice "${steer[@]}" --policy load --idle 60
 want_text "steer: updated: policy load"
 want_change policy flow load
@@ -103,7 +103,7 @@ want_status 0 sluice hold show
 want_text "of 20000 ("
 sluice hold unload
 
-say "the daemon's log has the same words"
+say "the daemon's log uses the same names"
 configure '[reply]' 'mode = socket' '[steer]' "port = $PORT" '[hold]' 'port = 4000' '[wire]' 'iface = lo'
 daemon_start
 for section in reply wire hold steer; do

@@ -16,7 +16,7 @@ finding()
 	grep -E "^[a-z]+ +$1 " <<<"$OUTPUT"
 }
 
-say "a kernel with everything"
+say "a kernel with all features"
 want_status 0 sluice check --for reply
 [[ $(verdict) == "reply: ready"* ]] || fail "verdict: $(verdict)"
 [[ $(finding kernel) == *"$(uname -r)"* ]] || fail "kernel: $(finding kernel)"

@@ -37,7 +37,7 @@ make -s -C "$TEST_TMP/one" dist >/dev/null
 )
 cmp "$TEST_TMP/one/$ARCHIVE" "$TEST_TMP/another one/$ARCHIVE"
 
-say "the archive has the committed files, in one directory, and the Makefile's version"
+say "the archive contains the committed files, in one directory, and the Makefile's version"
 tar -tf "$TEST_TMP/one/$ARCHIVE" | sed -n "s|^sluice-$VERSION/\(.*[^/]\)\$|\1|p" | sort >"$TEST_TMP/packed"
 want_equal "$(git -C "$ROOT" ls-tree -r --name-only HEAD | sort | comm -3 - "$TEST_TMP/packed")" "" \
 	"files that are only in the archive or only in the commit"

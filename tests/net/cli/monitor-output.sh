@@ -66,7 +66,7 @@ print(kept)' "$1" <&3
 }
 
 monitor_start
-say "an object that is unloaded and loaded again at once is not a replaced one"
+say "an object that is unloaded and loaded again at once does not count as replaced"
 reply_load >/dev/null
 want_events 1 "e['event'] == 'loaded'"
 for round in 1 2 3; do
@@ -84,7 +84,7 @@ sluice reply unload >/dev/null
 want_events 4 "e['event'] == 'unloaded'"
 
 for signal in TERM INT; do
-	say "SIG$signal ends it while the pipe is full"
+	say "SIG$signal stops it while the pipe is full"
 	before=$(events_sum "e['event'] == 'loaded'")
 	pipe_full
 	monitor_pipe
@@ -108,7 +108,7 @@ for round in 1 2 3; do
 done
 want_equal "$(read_events 3)" "[('reply', 'loaded'), ('reply', 'unloaded'), ('reply', 'loaded')]"
 
-say "a consumer that exits ends it, without an event"
+say "a consumer that exits stops the monitor, without an event"
 exec 3<&-
 want_end $((128 + $(kill -l PIPE)))
 exec 3<>"$PIPE"

@@ -60,7 +60,7 @@ want_events 3 "e['event'] == 'worker-left'"
 want_events 0 "e['event'] == 'gap' and e['object'] != 'monitor'"
 stop "$SERVER_PID"
 
-say "an interrupt ends it, with exit status 0"
+say "an interrupt stops it with exit status 0"
 monitor_end
 say "text, and one object"
 : >"$TEST_TMP/log"

@@ -93,7 +93,7 @@ done
 harmless reply audit
 grep -qF 'srv?[5m?' "$TEXT" || fail "no name of the process" "$(cat -v "$TEXT")"
 grep -qE "^(py\?\[5m\?|\(gone\)).* $((PORT + 1)) " "$TEXT" ||
-	fail "no name of the one that is gone" "$(cat -v "$TEXT")"
+	fail "the name of the exited process is missing" "$(cat -v "$TEXT")"
 sluice reply unload
 
 say "wire: an interface"

@@ -46,7 +46,7 @@ want_status 3 after "$READ_ONLY" check --for reply
 want_text "/sys/fs/bpf: read-only"
 want_clean
 
-say "all is loaded"
+say "all objects are loaded"
 reply_load >/dev/null
 sluice --netns "$HOST" reply load --mode wire --iface lo >/dev/null
 sluice hold load --port 4000 --cgroup "$TEST_CGROUP" >/dev/null

@@ -39,7 +39,7 @@ closed 0 "$SLUICE" status
 want_equal "$STATUS" 0 "exit status: $OUTPUT"
 
 # The descriptors 0 to 2 of the process must not refer to a map, a socket or the lock.
-say "no descriptor of the daemon takes their place"
+say "no descriptor of the daemon replaces them"
 configure '[reply]' 'mode = socket' '[hold]' 'port = 4000'
 nsenter --net="/run/netns/$HOST" -- "$SLUICE" run --config "$CONF" <&- >&- 2>&- &
 DAEMON=$!
@@ -57,7 +57,7 @@ wait "$DAEMON"
 sluice reply unload
 sluice hold unload
 
-say "a pipe that is closed does not end a change half-way"
+say "a closed pipe does not abort a change half-way"
 for port in $(seq 40001 40060); do
 	printf '%s\n' "$port"
 done >"$TEST_TMP/ports"
@@ -88,7 +88,7 @@ want_equal "$status" 1 "exit status: $(cat "$TEST_TMP/err")"
 grep -q "standard output: Broken pipe" "$TEST_TMP/err" || fail "$(cat "$TEST_TMP/err")"
 want_equal "$(json "len(d['groups'])" sluice -j steer show)" 60 "groups"
 
-say "a command that only reads ends with its pipe"
+say "a command that only reads exits with its pipe"
 (
 	exec 3<>"$TEST_TMP/pipe" 4>"$TEST_TMP/pipe" 3<&-
 	exec "$SLUICE" -j steer show >&4 4>&-

@@ -49,7 +49,7 @@ keys q
 end 0
 STEPS
 
-say "a table, and lines of JSON, have the rates of the workers"
+say "a table and JSON lines contain the rates of the workers"
 netns_add "$HOST"
 group_up 2
 steer_load --policy cpu --xdp lo --cpus 0 --cgroup "$TEST_CGROUP"
@@ -94,7 +94,7 @@ want_equal "$(rows "r['name'] == 'XDP spread'" "kind parent state")" "('program'
 want_equal "$(rows "r['pid'] in [${SERVERS[0]}, ${SERVERS[1]}]" "kind state")" \
 	"('worker', 'active') ('worker', 'active')"
 
-say "the screen follows keys, sizes and signals"
+say "the screen reacts to keys, resizes and signals"
 want_status 0 on_terminal xterm --interval 1 <<'STEPS'
 see by events
 see 2 workers

@@ -28,14 +28,14 @@ want_right "$CONTAINER" "$NEAR6" "$PORT"
 want_right "$CONTAINER" "$NEAR4" 7000
 want_equal "$(reasons --watch 0)" "[]"
 
-say "one of them ends"
+say "one of the servers exits"
 stop "$server"
 want_equal "$(reasons --watch 0)" "[('socket-gone', $PORT), ('socket-gone', $PORT)]"
 want_status 0 sluice --netns "$HOST" conntrack audit --watch 0
 want_text "no socket of this host receives on $NEAR4:$PORT"
 want_text "no socket of this host receives on [$NEAR6]:$PORT"
 
-say "it comes back: the same entries are healthy again"
+say "the backend returns: the same entries are healthy again"
 serve "$HOST" dual6 "$PORT"
 want_equal "$(reasons --watch 0)" "[]"
 stop "$SPAWNED"
@@ -45,7 +45,7 @@ want_status 0 sluice --netns "$HOST" conntrack repair --watch 0
 want_text "deleted 2 of 3 UDP entries"
 want_equal "$(conntrack_count "$HOST" 7000)" 1
 
-say "of two local clients, one has closed its socket"
+say "one of two local clients has closed its socket"
 conntrack_flush "$HOST"
 want_right "$HOST" 172.16.13.1 9000 --from "$FAR4:4000"
 spawn_in "$HOST" "$TEST_TMP/client.log" "$CLIENT" --to 172.16.13.1:9000 --from "$FAR4:4001" \

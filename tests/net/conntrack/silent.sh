@@ -71,7 +71,7 @@ wait_until 10 counted
 want_equal "$(audit --watch 3)" "([('backend-silent', 4000)], 0)"
 want_equal "$(audit --watch 0)" "([], 0)" "it takes two readings"
 
-say "repair keeps it, unless its reason is named"
+say "repair keeps the entry, unless --reason selects it"
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 3
 want_text "deleted 0 of 1"
 want_text "kept 1 that may be live flows"
@@ -79,5 +79,5 @@ want_status 0 sluice --netns "$HOST" conntrack repair --watch 3 --reason backend
 want_text "deleted 1 of 1"
 stop "$client"
 
-say "a client that has stopped is no finding"
+say "a client that has stopped is not a finding"
 want_equal "$(audit --watch 2)" "([], 0)"

@@ -41,7 +41,7 @@ try()
 		"(2, 0, ['would delete', 'would delete'])"
 	want_equal "$(conntrack_count "$HOST" "$PORT")" 3 "entries after the dry run"
 
-	say "filters for other reasons, ports or addresses find neither"
+	say "filters for other reasons, ports or addresses select neither"
 	want_equal "$(findings repair --reason socket-gone,unanswered)" "[]"
 	want_equal "$(findings repair --port 1-3999)" "[]"
 	want_equal "$(findings repair --addr 172.17.0.4)" "[]"

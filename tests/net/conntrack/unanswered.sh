@@ -54,10 +54,10 @@ for acct in 1 0; do
 	stop "$group"
 done
 
-say "no finding once the client stops: the entry expires by itself"
+say "no finding after the client stops: the entry will expire"
 want_equal "$(found audit --watch 2)" "[]"
 
-say "repair keeps a live one-way flow, unless its reason is named"
+say "repair keeps a live one-way flow, unless --reason selects it"
 keep_sending --to 172.16.13.1:9000 --from 172.17.0.3:4000
 wait_until 10 entry_of 4000
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 3

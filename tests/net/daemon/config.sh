@@ -76,7 +76,7 @@ refused "$CONF:1: 'mode = socket' after [reply]: a key needs a line of its own" 
 	'[reply] mode = socket' 'mode = socket'
 refused "$CONF:1: 'bpffs = /x' after [global]" '[global]bpffs = /x' "${good[@]}"
 
-say "a mistake in one key is no mistake in another"
+say "an error in one key does not cause an error in another"
 for lines in $'[reply]\nmode = sokcet\nany_peer_port = yes' \
 	$'[steer]\nport = 53\npolicy = cpu\nxdp = eth0\ncpus = 0-x' \
 	$'[wire]\ngateway = eth0\nserver = 10.0.0.5,10.0.0'; do
@@ -88,7 +88,7 @@ printf '[reply]\nmode = so\0cket\n' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
 want_text "$CONF:2: the line holds a NUL byte"
 
-say "all mistakes at once, in the order of the lines"
+say "all errors at once, in line order"
 printf '%s\n' 'stray = 1' '[replay]' 'x = 1' '[reply]' 'mode = socket' 'port = 0' 'nonsense' \
 	'port = 1' 'tabel = 5' '[wire]' 'age = -1' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
@@ -115,7 +115,7 @@ want_status 2 bash -c 'ulimit -v 200000 && exec "$@"' - "$SLUICE" run --check-co
 want_text "/dev/zero: cannot read the file: File too large"
 want_clean
 
-say "a pipe is read once: a reload neither waits for it nor takes its end for a file"
+say "a pipe is read once: a reload neither blocks on it nor treats end of file as an empty file"
 mkfifo "$TEST_TMP/fifo"
 configure '[reply]' 'mode = socket'
 cat "$CONF" >"$TEST_TMP/fifo" &

@@ -98,7 +98,7 @@ lose "${LOST}reply pin=link_learn" reply/link_learn \
 	sed -n 's:wire/\(prog_.*\):\1:p' | sed -n 1p)" 'a group has lost a pin' steer/GROUP/sluice_group
 want_right "$CONTAINER" "$FAR4" "$SERVED"
 
-say "hooks that are detached, and their pins still there"
+say "hooks are detached, and their pins still exist"
 for pin in reply/link_connect4 hold/link_in; do
 	bpftool link detach pinned "$PINS/$pin"
 	want_logged "msg=\"detached by another process\" section=${pin%/*}"
@@ -144,7 +144,7 @@ want_logged 'msg="hold is active" outcome=recovered'
 want_whole "hold, of a killed command"
 want_right "$CONTAINER" "$FAR4" "$SERVED"
 
-say "what a command has loaded is not repaired, and that is logged once"
+say "an object loaded by a command is not repaired; the damage is logged once"
 reply_load --table 5000 >/dev/null
 bpftool link detach pinned "$PINS/reply/link_fix4"
 want_logged 'msg="detached by another process" section=reply hint="a command loaded it last'
@@ -154,7 +154,7 @@ want_equal "$(json "d['reply']['flows']['size']" sluice -j reply show)" 5000
 daemon_reload 'msg="reloaded"'
 want_whole "after SIGHUP"
 
-say "unloaded by a command: what to do"
+say "unloaded by a command: the hint"
 sluice steer unload >/dev/null
 want_logged 'msg="steer: cannot track sockets" reason="unloaded by another process" hint="send SIGHUP'
 daemon_stop

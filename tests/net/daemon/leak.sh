@@ -154,7 +154,7 @@ reload_each socket,host,hold,flow -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${HOLD[@]
 reload_each audit,gateway,hold,xdp -- "${AUDIT[@]}" "${GATEWAY[@]}" "${HOLD[@]}" "${XDP[@]}"
 ROUNDS=$((ROUNDS > 10 ? ROUNDS / 10 : 1))
 
-say "in turn, which attaches, detaches and replaces tables"
+say "in turn: attach, detach and replace tables"
 reload_each turns -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${FLOW[@]}" -- \
 	"${AUDIT[@]}" "${GATEWAY[@]}" "${XDP[@]}" -- "${SOCKET[@]}" 'table = 20000' \
 	"${HOST_ROLE[@]}" 'table = 20000' "${LOAD[@]}" 'flows = 20000'

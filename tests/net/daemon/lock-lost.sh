@@ -34,7 +34,7 @@ configure '[reply]' 'mode = socket' '[hold]' 'port = 4000' '[steer]' "port = $PO
 daemon_start
 want_equal "$(states)" "($DAEMON, ['loaded', 'loaded', 'loaded'])"
 
-say "removed: the daemon locks again, and its status is there"
+say "removed: the daemon takes the lock again, and its status is available"
 remove_all
 want_logged 'msg="the lock was removed by another process"'
 wait_until 30 has_states "($DAEMON, ['unloaded', 'unloaded', 'unloaded'])"
@@ -44,7 +44,7 @@ daemon_reload 'msg="reloaded"'
 want_equal "$(states)" "($DAEMON, ['loaded', 'loaded', 'loaded'])"
 want_equal "$(json "d['hold']['sender']['pid']" sluice -j hold show)" "$DAEMON"
 
-say "removed, and another daemon has started: the first one ends, and touches nothing of it"
+say "removed, and another daemon has started: the first daemon exits without affecting it"
 first=$DAEMON first_log=$DAEMON_LOG
 # no check may run in between
 halt "$first"

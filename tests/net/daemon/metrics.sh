@@ -13,7 +13,7 @@ INCLUDE=$ROOT/include/sluice
 
 topology_up
 
-say "every series is there from the start, whatever is loaded"
+say "all series exist from the start, whatever is loaded"
 configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" '[steer]' 'port = 5353'
 daemon_start
 metrics formats "reply=$INCLUDE/counters.h:SLUICE_REPLY_COUNTERS" \

@@ -42,7 +42,7 @@ want_events 2 "e['event'] == 'worker-joined'"
 stop "$server"
 want_events 1 "e['event'] == 'worker-left'"
 
-say "the daemon ends"
+say "the daemon exits"
 daemon_stop
 want_events 1 "e['event'] == 'stopped' and e['pid'] == $DAEMON"
 want_events 0 "e['event'] == 'gap' and e['object'] != 'monitor'"

@@ -43,7 +43,7 @@ port_add one br-1
 ip -n "$HOST" link add other type bridge
 port_add alien other
 
-say "the command line: the bridges of this moment"
+say "the command line: only existing bridges"
 want_status 0 sluice --netns "$HOST" reply load --mode wire --follow 'br-*,docker0' --port "$PORT"
 want_equal "$(attached)" "['one', 'veth3']"
 want_status 0 sluice --netns "$HOST" reply load --mode wire --follow 'nothing-*' --port "$PORT"
@@ -75,7 +75,7 @@ ip -n "$HOST" link del br-2
 want_attached "['one']"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings of the daemon"
 
-say "what matches and is no bridge is not followed"
+say "a matching interface that is not a bridge is not followed"
 ip -n "$HOST" link add br-x type veth peer name br-xp
 ip -n "$HOST" link add br-4 type bridge
 port_add four br-4
@@ -90,7 +90,7 @@ want_text "no interface yet, or no bridge to follow: dokcer0"
 want_equal "$(warnings)" "['no interface yet, or no bridge to follow: dokcer0']"
 want_attached "[]"
 
-say "names are reported until they exist, and when they cease to"
+say "names are reported until the interface exists, and after it is gone"
 configure '[wire]' 'follow = docker0, late-*' 'iface = eth7' "port = $PORT"
 daemon_reload 'msg="reloaded"'
 want_logged 'names="eth7, late-*"'

@@ -52,7 +52,7 @@ want_status 5 in_ns "$HOST" "$SLUICE" run --config "$CONF"
 want_text "$DAEMON"
 want_text "/sys/fs/bpf/sluice"
 
-say "the daemon is not there, and comes back beside an older server"
+say "the daemon is not running, and starts again beside an older server"
 kill -9 "$DAEMON"
 wait "$DAEMON" || true
 stop "$first"
@@ -66,7 +66,7 @@ want_equal "$(states)" "[($second, 'retired'), ($second, 'retired'), ($third, 'a
 want_equal "$(of_process flows "$second")" "$COUNT" "flows with the second server"
 want_equal "$(result moved)" "$COUNT" "flows moved, when the first one ended"
 
-say "two servers at the same moment"
+say "two servers at the same time"
 : >"$TEST_TMP/one"
 spawn_in "$HOST" "$TEST_TMP/one" "$WORKER" --port "$OTHER" --workers 2
 one=$SPAWNED

@@ -43,18 +43,18 @@ want_text "is a container's subtree, not the host's root"
 want_clean
 "$TEST_TMP/contained" "$SLUICE" --cgroup "$TEST_TMP/subtree" steer load --port "$PORT" --policy cpu
 want_equal "$(recv_hooks)" 2
-say "a cgroup that is missing takes no programs away"
+say "a missing cgroup does not mean that programs were detached"
 want_status 0 sluice --cgroup "$TEST_CGROUP/none" --netns "$HOST" steer load --port "$PORT" \
 	--policy cpu
 want_text "the programs on recvmsg are not replaced: cgroup $TEST_CGROUP/none: No such file or directory"
 want_equal "$(recv_hooks)" 2
 sluice steer unload
 want_equal "$(recv_hooks)" 0
-say "policy flow needs none"
+say "policy flow needs no hooks"
 "$TEST_TMP/contained" "$SLUICE" steer load --port "$PORT" --policy flow
 sluice steer unload
 
-say "in a container, the daemon warns with the reason"
+say "in a container, the daemon warns and gives the reason"
 printf '%s\n' '[steer]' "port = $PORT" 'policy = cpu' >"$CONF"
 : >"$DAEMON_LOG"
 spawn_in "$HOST" "$DAEMON_LOG" "$TEST_TMP/contained" "$SLUICE" run --config "$CONF"

@@ -18,7 +18,7 @@ configure '[steer]' "port = $PORT" 'sweep = 600' "netns = $LAN"
 daemon_start
 want_equal "$(steer_groups_of "$LAN" | wc -l)" 1 "groups"
 
-say "deleted: the daemon goes on with the old one"
+say "deleted: the daemon continues with the old namespace"
 ip netns del "$LAN"
 workers_of()
 {
@@ -36,7 +36,7 @@ want_logged "msg=\"steer: group-released\" address=0.0.0.0:$PORT netns=$old_netn
 want_equal "$(workers_of)" "[$new_netns]"
 want_equal "$(grep -c 'network namespace name now refers to another namespace' "$DAEMON_LOG")" 1 "lines about the name"
 
-say "later sockets of the new one are steered at once"
+say "later sockets of the new server are steered at once"
 workers "$LAN" --port "$PORT"
 want_logged "netns=$new_netns process=udp-worker pid=$SERVER_PID after_us="
 flows "$LAN" --to "127.0.0.1:$PORT" --flows 20

@@ -36,7 +36,7 @@ netns_add "$HOST"
 workers "$HOST" --port 5301 --workers 2
 plain=$SERVER_PID
 
-say "a missing capability is named, and nothing is left behind"
+say "a missing capability is reported, and nothing is left behind"
 configure '[steer]' "port = $PORT,5301"
 for cap in sys_ptrace bpf,-sys_admin perfmon,-sys_admin net_admin; do
 	want_status 4 without "-$cap" "$SLUICE" run --config "$CONF"
@@ -45,7 +45,7 @@ for cap in sys_ptrace bpf,-sys_admin perfmon,-sys_admin net_admin; do
 	want_clean
 done
 
-say "another object in the file is loaded nevertheless"
+say "another object in the file is still loaded"
 configure '[steer]' "port = $PORT,5301" '[reply]' 'mode = audit'
 : >"$DAEMON_LOG"
 spawn_in "$HOST" "$DAEMON_LOG" setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace \
@@ -59,13 +59,13 @@ want_equal "$(json "d['reply']['mode']" sluice -j reply show)" audit
 daemon_stop
 sluice cleanup
 
-say "with two failures nothing is left behind, and the first is reported"
+say "with two failures, nothing is left behind, and the first failure is reported"
 configure '[steer]' "port = $PORT,5301" '[wire]' 'follow = lo'
 want_status 1 without -sys_ptrace "$SLUICE" run --config "$CONF"
 want_text "lo is not a bridge"
 want_clean
 
-say "a server with its own program is named once, not at every sweep"
+say "a server with its own program is reported once, not at every sweep"
 configure '[steer]' "port = $PORT,5301"
 daemon_start
 want_equal "$(steer_groups | wc -l)" 1 "groups"

@@ -154,7 +154,7 @@ link_up "$HOST" late0
 want_xdp late0 sluice_spread
 want_equal "$(xdp_of early0)" none
 
-say "detached by another process: attached again, and logged"
+say "detached by another process: reattached, and logged"
 halt "$DAEMON"
 detach eth0
 want_equal "$(xdp_of eth0)" none
@@ -163,7 +163,7 @@ want_logged 'level=warning msg="steer: detached by another process" iface=eth0'
 want_xdp eth0 sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "another process detaches it and attaches its own: left alone until that program goes"
+say "another process detaches it and attaches its own program: left alone until that program is detached"
 halt "$DAEMON"
 detach eth0
 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name thief --link /sys/fs/bpf/thief
@@ -183,7 +183,7 @@ want_xdp eth1 sluice_spread
 want_logged 'level=info msg="steer: flows are spread over CPUs" iface=eth1 cpus=1 mode=native'
 want_equal "$(times "eth1: already has XDP program 'theirs'")" 1
 
-say "an interface that refuses the program is left alone until its next event; the others keep theirs"
+say "an interface that refuses the program is left alone until its next event; the others keep their programs"
 ids="$(xdp_id eth0) $(xdp_id eth1)"
 ip -n "$HOST" link add br1 type bridge
 in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above
@@ -207,7 +207,7 @@ want_xdp late0 sluice_spread
 want_equal "$(xdp_id eth0) $(xdp_id eth1)" "$ids"
 ip -n "$HOST" link del br1
 
-say "VLAN tags that the driver strips"
+say "VLAN tags stripped by the driver"
 rx='native XDP loses the VLAN tags that the network card strips (rx-vlan-offload is on)'
 want_logged "level=warning msg=\"steer: $rx\" iface=eth1 hint=\"ethtool -K eth1 rxvlan off\""
 want_status 0 sluice --netns "$HOST" steer show
@@ -219,7 +219,7 @@ want_text "eth1: $rx; where packets have tags: ethtool -K eth1 rxvlan off"
 want_equal "$(json "[i['interface'] for i in d['xdp']['interfaces'] if i['loses_vlan']]" \
 	sluice -j --netns "$HOST" steer show)" "['eth1']"
 
-say "what a command was the last to load or unload is left alone"
+say "objects that a command last loaded or unloaded are left alone"
 ip -n "$HOST" link del eth1
 pair_add eth1
 daemon_reload 'msg="reloaded"'

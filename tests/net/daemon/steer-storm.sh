@@ -98,7 +98,7 @@ sluice --netns "$HOST" steer load --port "$PORT"
 stop "$SERVER_PID"
 want_equal "$(slots_used)" 3 "slots of sockets that are closed"
 
-say "the daemon frees them"
+say "the daemon frees the slots"
 configure '[steer]' "port = $PORT" 'sweep = 600'
 daemon_start
 wait_until 20 groups_are 0
@@ -118,7 +118,7 @@ wait_until 20 groups_are 0
 wait_until 20 files_are "$files"
 wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB before, now $(memory_kb)"
 
-say "beside one that stays, 200 times"
+say "beside a server that stays, 200 times"
 workers "$HOST" --port "$PORT"
 server=$SERVER_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 50 --rate 500
@@ -137,7 +137,7 @@ wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB befo
 echo "memory $memory kB, now $(memory_kb) kB; $files files"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 
-say "more events than the ring buffer holds, while the daemon is stopped: it logs the loss and misses nothing"
+say "more events than the ring buffer holds, while the daemon is stopped: it logs the loss and finds all sockets"
 halt "$DAEMON"
 storm 1500
 workers "$HOST" --port "$PORT"

@@ -64,7 +64,7 @@ confined()
 topology_up
 serve "$HOST" dual6 "$PORT"
 
-say "confined: it loads, watches, reloads, and takes over"
+say "confined: the daemon loads, follows, reloads, and takes over"
 RENDEZVOUS=('[rendezvous]' "listen = $FAR4:3478" 'xdp = eth0')
 configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = docker0' 'port = 1-99' \
 	"${RENDEZVOUS[@]}"

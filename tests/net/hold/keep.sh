@@ -18,7 +18,7 @@ lab_up symmetric 5
 peer_start 7000
 plain_start "$INSIDE" "$PEER4" 7000
 
-say "the kernel alone"
+say "without sluice"
 sleep 6
 push lost
 sleep 1

@@ -41,7 +41,7 @@ want_equal "$(hold_counter no_netns)" 0 "flows without a namespace"
 push still_there
 wait_until 10 received still_there
 
-say "its program ends: the namespace goes, and its end of the veth with it"
+say "its program exits: the namespace is freed, with its end of the veth"
 stop "$PLAIN_PID"
 gone()
 {

@@ -43,7 +43,7 @@ want_equal "$(hold_sent)" 0 "keepalives"
 want_equal "$(hold_flow '[x["state"] for x in f]')" "['renewed']"
 stop "$PLAIN_PID"
 
-say "the same as seen from outside: not the outermost NAT"
+say "the same from outside: not the outermost NAT"
 configure '[hold]' 'port = 7000' "netns = $INSIDE" 'interval = 1'
 daemon_reload 'msg="hold is active"'
 plain_start "$INSIDE" "$PEER4" 7000 --from 10.0.0.2:4001
@@ -64,7 +64,7 @@ want_equal "$(hold_sent)" "$sent" "keepalives for a mapping that the peer does n
 want_at_least 1 "$(($(hold_counter unreplied) + $(hold_counter remapped)))" "flows not fed"
 stop "$PLAIN_PID"
 
-say "the NAT sees an answer at the new port, and the program does not"
+say "the NAT receives an answer at the new port, and the program does not"
 configure '[hold]' 'port = 7000' "netns = $INSIDE" 'interval = 1' 'payload = zero'
 daemon_reload 'msg="hold is active"'
 before=$(hold_sent)

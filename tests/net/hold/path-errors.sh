@@ -33,7 +33,7 @@ want_no_errors()
 	if grep -H error "${logs[@]}"; then fail "errors about keepalives"; fi
 }
 
-say "a firewall rejects them"
+say "a firewall rejects the keepalives"
 peer_start 7000 --count 4
 program "$PEER4" 7000 --connect
 program "$PEER4" 7001 --recverr
@@ -47,7 +47,7 @@ wait_until 30 suppressed_at_least 12 || fail "$(sluice hold show)"
 want_no_errors
 want_equal "$(hold_flow 'sorted({x["state"] for x in f})')" "['kept']"
 
-say "the peer is gone, and keepalives reach its host"
+say "the peer has exited, and keepalives reach its host"
 configure '[hold]' 'port = 7000-7009' 'interval = 1' 'payload = zero'
 daemon_reload 'msg="hold is active"'
 sleep 2

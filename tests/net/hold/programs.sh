@@ -49,7 +49,7 @@ done
 want_equal "$(grep -cxF 'got after_silence' "${logs[9]}")" 11 "pushes to the socket with many peers"
 want_equal "$(grep -cF '(empty)' "$PEER_LOG" || true)" 0 "keepalives at the peer"
 
-say "the errors were there, and were dropped"
+say "the errors arrived, and were dropped"
 want_at_least 20 "$(hold_counter suppressed)" "time-exceeded messages dropped"
 
 say "an error that is not about a keepalive passes: the program's own datagram expires"

@@ -49,7 +49,7 @@ for key in rate rate_netns; do
 	want_at_most 1 "$(hold_flow 'max(x["sent"] for x in f) - min(x["sent"] for x in f)')" \
 		"keepalives more than the flow with the fewest"
 
-	say "their socket is closed while they wait"
+	say "their socket is closed while keepalives wait"
 	stop "$PLAIN_PID"
 	# one may be in flight
 	sleep 1
@@ -71,7 +71,7 @@ server=$SPAWNED
 wait_until 20 grep -qx ready "$TEST_TMP/many.server"
 spawn_in "$INSIDE" "$TEST_TMP/many.client" python3 "$MANY" client "$PEER4" 10000 3000 4000 4001
 client=$SPAWNED
-wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "not all are answered"
+wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "some requests got no answer"
 # 2000 keepalives per second, while 6000 become due at once
 in_ns "$INSIDE" tc qdisc add dev eth0 root tbf rate 700kbit burst 4k limit 4m
 all_kept()

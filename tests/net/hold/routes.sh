@@ -73,7 +73,7 @@ rule ipproto 17 # UDP; a minimal system has no protocol names
 kept_by "$PEER4" 7004
 kept_by "$PEER6" 7005
 
-say "a policy that forbids UDP to leave in the clear"
+say "a policy that forbids UDP to leave unencrypted"
 plain_start "$INSIDE" "$PEER4" 7006
 plain_start "$INSIDE" "$PEER6" 7007
 kept_both()
@@ -95,7 +95,7 @@ refused()
 wait_until 20 refused || fail "$(sluice hold flows)"
 want_equal "$(seen ip lab seen)" "$before" "datagrams past the policy"
 want_equal "$(seen inet firewall seen6)" "$before6" "datagrams past the policy, IPv6"
-say "it is gone: the next try is soon"
+say "the policy is gone: the next attempt follows soon"
 in_ns "$INSIDE" ip xfrm policy flush
 wait_until 20 kept_both
 want_at_least $((before + 1)) "$(seen ip lab seen)" "datagrams"

@@ -72,7 +72,7 @@ is_gone()
 # want_gone PID: waits until the process has exited, even if it is not a child of this shell
 want_gone()
 {
-	wait_until 20 is_gone "$1" || fail "process $1 does not end"
+	wait_until 20 is_gone "$1" || fail "process $1 does not exit"
 }
 
 # dns_stop: stops the server

@@ -64,7 +64,7 @@ keep_many()
 	wait_until 20 grep -qx ready "$TEST_TMP/many.server"
 	spawn_in "$INSIDE" "$TEST_TMP/many.client" python3 "$MANY" client "$PEER4" 10000 "$ports" 4000 4001
 	MANY_CLIENT=$SPAWNED
-	wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "not all are answered"
+	wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "some requests got no answer"
 	# the new timeout applies from the next datagram of a mapping
 	lab_timeout "$NAT" "$lifetime"
 	say "$flows flows are silent"
@@ -84,7 +84,7 @@ keep_many()
 	want_equal "$(hold_counter send_failed)" 0 "keepalives that were refused"
 	want_at_least $((flows * (seconds / 18 - 1))) "$(hold_sent)" "keepalives"
 	want_at_least "$(hold_sent)" "$(at_nat sent)" "datagrams at the NAT"
-	say "each of them is reached"
+	say "each flow is reached"
 	wait_until 30 pushed_all "$flows" || fail "not all were reached:" \
 		"$(tail -1 "$TEST_TMP/many.client")" "server: $(tail -3 "$TEST_TMP/many.server")" \
 		"late at the NAT: $LATE_AT_NAT" "$(sluice hold show)"

@@ -187,7 +187,7 @@ want_fixed()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4
 	shift 4
-	say "$addr, the kernel alone"
+	say "$addr, without sluice"
 	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
 	say "$addr, loaded"
 	reply_load

@@ -211,7 +211,7 @@ want_servers()
 want_proof()
 {
 	local load
-	say "${*:2}: the kernel alone"
+	say "${*:2}: without sluice"
 	want_servers kernel "$@"
 	for load in "${LOADS[@]}"; do
 		say "loaded: $load"
@@ -250,7 +250,7 @@ want_wire()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4
 	shift 4
-	say "$addr, the kernel alone"
+	say "$addr, without sluice"
 	conntrack_flush "$HOST"
 	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
 	say "$addr, loaded"

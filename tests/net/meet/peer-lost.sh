@@ -46,7 +46,7 @@ peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.
 alice=$SPAWNED
 wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
 
-say "both NATs are restarted in the midst of a transfer"
+say "both NATs are restarted during a transfer"
 cat >"$TEST_TMP/transfer.py" <<'PYTHON'
 import os, socket, sys, time
 
@@ -75,7 +75,7 @@ touch "$TEST_TMP/begun.done"
 wait "$transfer" || fail "the transfer failed" "$(cat "$TEST_TMP"/{alice,bob}.log)"
 want_equal "$(lines "$TEST_TMP/alice.log" 'msg="not connected')" 0
 
-say "the peer is killed, and started again"
+say "the peer is killed and restarted"
 kill -9 "$bob"
 wait "$bob" 2>/dev/null || true
 mv "$TEST_TMP/bob.log" "$TEST_TMP/bob.1.log"

@@ -43,7 +43,7 @@ want_connected()
 		fail "not by $external:" "$(cat "$TEST_TMP/alice.log")"
 }
 
-say "nobody maps a port"
+say "no gateway maps a port"
 bob_run
 identity alice
 want_status 1 in_ns in2 "$SLUICE" peer connect "${IDENTITY[@]}" --peer-key "bob=$(public bob)" \
@@ -59,7 +59,7 @@ want_equal "$(awk '/^(CapPrm|NoNewPrivs)/ { print $2 }' "/proc/$(pgrep -P "$BOB"
 	"0000000000000000 1" "privileges of the process that asks"
 want_connected
 
-say "the gateway restarts, and announces it"
+say "the gateway restarts, and announces the restart"
 stop "$GATEWAY"
 gateway_start nat1 natpmp
 wait_until 30 gateway_mapped nat1 1

@@ -37,7 +37,7 @@ say "another address of the server"
 wait_log "$TEST_TMP/alice.log" "msg=\"the server has another address\" server=$PEER4:3478"
 wait_log "$TEST_TMP/alice.log" 'msg="registered" server=alice.example'
 
-say "the name has another address"
+say "the name gets another address"
 # in place, because the file itself is mounted
 echo "$PEER4 bob.example" >"$TEST_TMP/hosts"
 wait_log "$TEST_TMP/bob.log" "msg=\"the server has another address\" server=$PEER4:3478"

@@ -87,7 +87,7 @@ for size in (0, 1, 500, 1138, 1139, 1472, 9000, 65507):
 		assert one.recv(65536) == data, size
 PYTHON
 
-say "one ends, and the other goes on; the end is told"
+say "one exits, and the other continues; the exit is reported"
 stop "$carol"
 wait_log "$TEST_TMP/bob.log" 'msg="disconnected" peer=carol'
 kill -0 "$alice"

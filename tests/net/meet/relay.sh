@@ -27,7 +27,7 @@ relays()
 	json "d['relays']['count']" sluice -j rendezvous show
 }
 
-say "they are connected"
+say "the peers are connected"
 peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
 alice=$SPAWNED
 wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
@@ -43,7 +43,7 @@ want_status 1 in_ns in1 "$SLUICE" peer connect "${IDENTITY[@]}" --peer-key "bob=
 	--to bob --stdio --direct-only
 want_text "no path was found"
 
-say "a NAT becomes another kind in the midst of a transfer"
+say "a NAT changes its kind during a transfer"
 cat >"$TEST_TMP/transfer.py" <<'PYTHON'
 import hashlib, os, socket, sys, threading, time
 
@@ -84,7 +84,7 @@ in_ns nat1 conntrack -F 2>/dev/null
 wait_until 60 peer_is_direct alice
 wait_until 60 peer_is_direct bob
 
-say "the direct path breaks in the midst of it"
+say "the direct path breaks during the transfer"
 in_ns nat1 nft -f - <<-'NFT'
 	table inet block {
 		chain forward {
@@ -102,7 +102,7 @@ wait "$transfer" || fail "the transfer failed" "$(cat "$TEST_TMP"/{alice,bob}.lo
 want_equal "$(grep -cF 'msg="not connected' "$TEST_TMP/alice.log" || true)" 0
 stop "$alice"
 
-say "--relay-only uses no direct path, though there is one"
+say "--relay-only does not use the existing direct path"
 peer_connect in1 carol --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7001 --relay-only
 carol=$SPAWNED
 wait_log "$TEST_TMP/carol.log" 'msg="connected" peer=bob'

@@ -62,7 +62,7 @@ want_status 4 in_ns "$HOST" setpriv --bounding-set=-bpf,-sys_admin --inh-caps=-b
 want_text "CAP_BPF"
 want_equal "$(xdp_of eth0)" none
 
-say "the server sees neither Binding requests nor refreshes"
+say "the server receives neither Binding requests nor refreshes"
 # a veth leaves checksums incomplete; generic XDP does not answer such requests
 checksums_full "$CONTAINER" eth0
 rendezvous_start --listen "$LISTEN" --xdp eth0
@@ -85,7 +85,7 @@ want_equal "$(shown "d['amplification'] < 2.2")" True
 want_status 0 sluice rendezvous show
 want_text "XDP on eth0: generic: the other end"
 
-say "what XDP does not understand"
+say "messages that XDP does not handle"
 peers_run <<-'PYTHON'
 	sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 	sock.settimeout(20)
@@ -98,7 +98,7 @@ peers_run <<-'PYTHON'
 PYTHON
 want_equal "$(answered)" "(4, 1, 3, 0)"
 
-say "clients of others"
+say "independent clients"
 stunclients_bind
 want_equal "$(answered)" "(6, 1, 3, 0)"
 # XDP answers the probe; the server answers the requests with RESPONSE-PORT
@@ -114,7 +114,7 @@ want_equal "$(shown "(d['xdp']['counters']['bindings'] > ${probed[0]}, d['counte
 want_status 0 in_ns "$CONTAINER" timeout 60 stun 192.0.2.1 1 -v
 want_text "MappedAddress = 192.0.2.10:"
 
-say "the message names the process that has the program"
+say "the message names the process that holds the program"
 want_status 5 "${SERVE[@]}" --name second --listen 192.0.2.1:3479 --xdp eth0
 want_text "eth0: already has XDP program 'sluice_meet_g'"
 want_text "owner 'sluice' (process $RENDEZVOUS) detach it"

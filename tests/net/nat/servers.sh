@@ -47,7 +47,7 @@ probe_start "$INSIDE" 4150 "$PEER4:4150" --lifetime 6
 in_ns "$INSIDE" "$SLUICE" nat probe "$PEER4:3999" >"$TEST_TMP/silent" 2>&1 &
 silent=$!
 
-say "servers that do not respond, or not rightly"
+say "servers that do not respond, or respond wrongly"
 failing()
 {
 	want_status 1 in_ns "$INSIDE" "$SLUICE" nat probe "$PEER4:$1"
@@ -62,7 +62,7 @@ want_status 1 in_ns "$ROUTER" "$SLUICE" nat probe "$PEER4:4050"
 want_text "$PEER4:4050: the response came from $PEER4_SECOND:4050"
 want_text "sluice-reply(8)"
 
-say "servers that lack something"
+say "servers that lack a feature"
 probes_wait
 HIDDEN=address-and-port-dependent
 want_probed <<-TABLE
@@ -113,7 +113,7 @@ wait "$silent" || status=$?
 want_equal "$status" 1 "exit status without a response"
 contains -F "$PEER4:3999: no response" "$TEST_TMP/silent"
 
-say "the requests that a server has got from one probe"
+say "the requests that a server received from one probe"
 stop "$servers"
 awk '$1 ~ /^[0-9]+$/ && $2 > 200 { print; bad = 1 } END { exit bad }' "$TEST_TMP/servers" ||
 	fail "too many requests:" "$(cat "$TEST_TMP/servers")"

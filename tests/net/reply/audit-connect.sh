@@ -107,12 +107,12 @@ wait_udp "$CONTAINER" $((PORT + 3))
 want_right "$HOST" 172.17.0.3 $((PORT + 3)) --from "0.0.0.0:$((PORT + 4))"
 want_equal "$(connecting port)" "[$((PORT + 1)), $((PORT + 2))]"
 
-say "nc, requested at the address that it connects from"
+say "nc, requested at the address from which it connects"
 nc_serve -4 $((PORT + 5))
 send_line "$NEAR4" $((PORT + 5))
 want_equal "$(verdict $((PORT + 5)))" "('right', False, '$NEAR4')"
 
-say "a server that answers wrong, and one that answers right"
+say "a server with wrong replies, and a server with right replies"
 back_serve $((PORT + 6))
 wrong=$SPAWNED
 ask "$CONTAINER" --to "$FAR4:$((PORT + 6))" --timeout-ms 300 >/dev/null
@@ -153,7 +153,7 @@ want_status 0 sluice reply audit
 want_text "5 sockets connected to their clients: 3 covered, 2 right"
 [[ $OUTPUT != *mends* ]] || fail "suggests a fix, but nothing is wrong:" "$OUTPUT"
 
-say "a socket that connects now is counted as it sends, and covered: its answers are rewritten later"
+say "a socket that connects now is counted by its sends, and covered: its answers are rewritten later"
 back_serve $((PORT + 8))
 want_right "$CONTAINER" "$FAR4" $((PORT + 8)) --from 172.17.0.3:4001
 want_equal "$(verdict $((PORT + 8)))" "('covered', False, '$NEAR4')"
@@ -161,7 +161,7 @@ want_equal "$(counted $((PORT + 8)))" "(3, 0)"
 wire_unload
 want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "no longer covered"
 
-say "a server that has exited is named where the kernel reports who connects (6.10)"
+say "an exited server is reported if the kernel reports the connecting process (6.10)"
 kill "$(json "[row['pid'] for row in d['sockets'] if row['port'] == $((PORT + 1))][0]" sluice -j reply audit)"
 wait_until 10 udp_unbound "$HOST" $((PORT + 1))
 stop "$wrong"
@@ -170,7 +170,7 @@ grep -qE "^(nc[.a-z]* +[0-9]+ \(gone\)|\(gone\) +-) +- +$((PORT + 1)) " <<<"$OUT
 want_equal "$(verdict $((PORT + 1)))" "('unknown', False, None)" "silent, and gone"
 want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "exited, but it had answered"
 
-say "mode socket keeps the rows that it does not fix, and no others"
+say "mode socket keeps only the rows that it does not fix"
 reply_load
 want_equal "$(connecting port | tr -d ' ' | tr , '\n' | wc -l)" \
 	"$(json "len(d['sockets'])" sluice -j reply audit)"

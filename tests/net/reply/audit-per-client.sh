@@ -79,7 +79,7 @@ want_status 0 sluice reply audit
 want_text "no mode fixes 3 that open a socket for each client"
 [[ $OUTPUT != *"mode socket fixes"* && $OUTPUT != *"mode wire fixes"* ]] || fail "$OUTPUT"
 
-say "right where the requested address is the one that the kernel chooses"
+say "right if the requested address is the kernel's reply source"
 per_client 5004 sends
 ask_once "$NEAR4" 5004
 want_equal "$(row 5004 siblings connect_verdict fixed_by)" "(1, 'right', None)"

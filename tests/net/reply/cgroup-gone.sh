@@ -19,12 +19,12 @@ want_equal "$(json "d['reply']['cgroup']" setpriv --bounding-set=-dac_read_searc
 want_equal "$(json "(d['reply']['detached'], d['reply']['cgroup_gone'])" sluice -j reply show)" \
 	"(False, False)"
 
-say "the path is found without a walk over the cgroups"
+say "the cgroup path is found without a walk over the cgroups"
 strace -y -o "$TEST_TMP/calls" -e trace=getdents64 "$SLUICE" -j reply show >/dev/null
 ! grep "${TEST_CGROUP%/sluice-test*}" "$TEST_TMP/calls" || fail "cgroups are listed"
 strace -y -o "$TEST_TMP/calls" -e trace=getdents64 setpriv --bounding-set=-dac_read_search \
 	--inh-caps=-dac_read_search "$SLUICE" -j reply show >/dev/null
-grep -q "${TEST_CGROUP%/sluice-test*}" "$TEST_TMP/calls" || fail "the test would not see a walk"
+grep -q "${TEST_CGROUP%/sluice-test*}" "$TEST_TMP/calls" || fail "the test would not detect a walk"
 
 say "a link that another process has detached"
 bpftool link detach pinned "$PINS/reply/link_fix4"

@@ -67,7 +67,7 @@ spawn_in "$HOST" "$TEST_TMP/dnsmasq.log" dnsmasq --keep-in-foreground --conf-fil
 	--host-record=www.example,192.0.2.1,2001:db8::1 --txt-record=www.example,hello
 wait_udp "$HOST" 53
 
-say "the kernel alone"
+say "without sluice"
 answers "$TEST_TMP/before.pcap" >"$TEST_TMP/before"
 say "loaded"
 # only port 53, since the client sockets are on the wildcard address too

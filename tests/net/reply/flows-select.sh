@@ -60,7 +60,7 @@ want_text "no network namespace 'none'"
 want_status 2 sluice reply flows --in-netns 99999999999
 want_text "'99999999999' is not an inode number"
 
-say "together, and the latest"
+say "options combined, and the latest flow"
 want_equal "$(ports --peer 172.17.0.3 --port "$PORT" --in-netns "$HOST")" "[4001]"
 is_latest()
 {
@@ -103,7 +103,7 @@ want_equal "$(ports --peer 172.17.0.3)" "[4001, 4003, 4004]"
 want_equal "$(json "[(f['cgroup'], f['container']) for f in d['flows'] if f['peer_port'] == 4003]" \
 	sluice -j reply flows)" "[(None, None)]"
 
-say "audit names them, too"
+say "audit reports them, too"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 want_equal "$(json "[(s['cgroup'], s['container'], s['netns_name']) for s in d['sockets'] if s['netns_name'] == '$HOST']" \

@@ -79,7 +79,7 @@ say "unload"
 COMMAND=("$SLUICE" reply unload)
 killed_each first
 
-say "a killed loader has switched to another table: the next load does not use the first one"
+say "a killed loader has switched to another table: the next load does not use the first table"
 load_command --mode socket --table 16384
 first >/dev/null
 want_equal "$(answers "$FAR4")" "$FAR4"

@@ -54,12 +54,12 @@ has_counted()
 	[ "$(counter "$1")" -ge "$2" ]
 }
 
-say "the kernel alone: the answer has a wrong source, but is sent"
+say "without sluice: the answer has a wrong source, but is sent"
 want_line "answered 172.16.13.13:$PORT 1" "$(ask_rule 172.16.13.1:4000)"
 ask_unanswered 172.17.0.9:4000
 no_errors "$LOG"
 
-say "loaded: no send fails, by either interface"
+say "loaded: no send fails on either interface"
 reply_load
 want_line "answered 172.16.13.13:$PORT 1" "$(ask_rule 172.16.13.1:4001)"
 ask_unanswered 172.17.0.9:4001
@@ -83,7 +83,7 @@ ask_unanswered 172.17.0.9:4004
 want_counted skipped_loopback 3
 no_errors "$LOG"
 
-say "the flow ends with the setting"
+say "the flow ends when the setting changes"
 setting all.route_localnet=0
 ask_unanswered 172.16.13.1:4004
 want_counted ended 1

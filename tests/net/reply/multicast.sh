@@ -47,7 +47,7 @@ ask_both()
 		"$(ask "$CONTAINER" --any --from "$from" --to "[ff02::4242%eth0]:$port6")"
 }
 
-say "the kernel alone"
+say "without sluice"
 ask_groups
 ask_both
 say "loaded"
@@ -64,7 +64,7 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$port6"
 ask_groups
 
-say "a group ends the flow of a client that has asked an address before"
+say "a multicast request ends the flow of a client that has used a unicast address before"
 ask_both
 want_equal "$(counter ended)" 2 "flows ended"
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4000

@@ -27,7 +27,7 @@ only()
 only
 reply_load --port 53,5300-5310
 only 53 5300 5310
-say "another list replaces the first"
+say "a new list replaces the first"
 reply_load --port 5310-5399
 only 5310 5399
 reply_load --port 5400

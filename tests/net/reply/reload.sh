@@ -44,7 +44,7 @@ for round in $(seq 3); do
 done
 clients_end
 
-say "other sizes of the table: only answers of that moment are left alone"
+say "other table sizes: only answers in flight are left alone"
 clients_start
 for round in $(seq 2); do
 	reply_load --table 5000 | tee -a "$TEST_TMP/sizes"

@@ -23,7 +23,7 @@ ask_all()
 	want_wrong "$CONTAINER" "$NEAR6" $((PORT + 3)) "$FAR6"
 }
 
-say "the kernel alone"
+say "without sluice"
 ask_all
 say "loaded"
 reply_load

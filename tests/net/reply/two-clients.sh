@@ -29,7 +29,7 @@ topology_up second
 serve "$HOST" sendto4 "$PORT" --hold
 server=$SPAWNED
 
-say "the kernel alone answers both from the route's address"
+say "without sluice answers both from the route's address"
 both "$FAR4" "$NEAR4" "$NEAR4" "$NEAR4"
 say "loaded, each answer comes from the address that its client used"
 reply_load

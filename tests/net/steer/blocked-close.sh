@@ -23,7 +23,7 @@ daemon_start
 want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
 want_live
 daemon_stop
-say "the process ends: so does the child"
+say "the process exits: its child exits too"
 daemon_start
 want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
 kill_hostile

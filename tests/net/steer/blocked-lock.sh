@@ -30,18 +30,18 @@ daemon_start
 want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
 want_live
 want_equal "$(grep -cF "$BLOCKS" "$DAEMON_LOG")" 1 "children that hang"
-say "another process of that user is left out, too"
+say "another process of the same user is skipped, too"
 locker=$BLOCKER
 hostile
 want_logged "its user, blocks access" 1
 want_equal "$(grep -cF "$BLOCKS" "$DAEMON_LOG")" 1 "children that hang"
 kill_hostile
 BLOCKER=$locker
-say "the daemon ends and starts while its child hangs"
+say "the daemon exits and restarts while its child hangs"
 daemon_stop
 daemon_start
 want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
-say "the process ends: so does the child"
+say "the process exits: its child exits too"
 kill_hostile
 wait_until 30 no_children
 daemon_stop

@@ -97,7 +97,7 @@ want_equal "$(json "len(d['groups'])" sluice -j steer show)" 1
 want_equal "$(cleaned)" "(True, True)"
 want_gone
 
-say "pins in another directory: left alone, and named"
+say "pins in another directory: left alone, and reported"
 : >"$TEST_TMP/own_programs"
 sluice --netns "$HOST" --bpffs "$OTHER" steer load --port "$PORT"
 json "d['groups'][0]['program_id']" sluice --bpffs "$OTHER" -j steer show >"$TEST_TMP/own_programs"

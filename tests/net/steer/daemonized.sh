@@ -39,7 +39,7 @@ daemon_up()
 down()
 {
 	kill "$1"
-	wait_until 20 is_gone "$1" || fail "process $1 does not end"
+	wait_until 20 is_gone "$1" || fail "process $1 does not exit"
 }
 
 # sockets_of PID: prints the number of sockets that a drain of the process would cover
@@ -81,7 +81,7 @@ flows_end
 want_equal "$(result lost)" 0 "datagrams lost"
 down "$MASTER"
 
-say "the process that has bound the sockets ends, and no other one is an ancestor of all workers"
+say "the process that bound the sockets exits, and no other process is an ancestor of all workers"
 workers "$HOST" --port "$PORT" --workers 2
 OTHER=$SERVER_PID
 spawn_in "$HOST" "$TEST_TMP/orphans" python3 -uc '

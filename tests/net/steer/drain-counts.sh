@@ -71,7 +71,7 @@ say "a full queue drops datagrams during the drain"
 begin --rcvbuf 65536
 before=$(udp_counter "$HOST" RcvbufErrors)
 drain_begin --idle 10 --limit 120
-wait_until 20 is_draining || fail "it does not drain:" "$(cat "$TEST_TMP/why")"
+wait_until 20 is_draining || fail "not draining:" "$(cat "$TEST_TMP/why")"
 flood 2000
 dropped=$(($(udp_counter "$HOST" RcvbufErrors) - before))
 want_at_least 1 "$dropped" "datagrams for a full queue"
@@ -81,11 +81,11 @@ want_equal "$(drain_unread)" 0 "counter drain_unread"
 stop "$OLD"
 end
 
-say "it dies after it has read some, while the drain does not look"
+say "the server reads some datagrams and dies between two readings of the drain"
 begin --delay 20000
 before=$(incarnations "$OLD") received=$(udp_counter "$HOST" InDatagrams)
 drain_begin --idle 10 --limit 10
-wait_until 20 is_draining || fail "it does not drain:" "$(cat "$TEST_TMP/why")"
+wait_until 20 is_draining || fail "not draining:" "$(cat "$TEST_TMP/why")"
 drain_halt
 # in short steps, because the drain gives up a stopped process three seconds after the last flow has
 # moved
@@ -112,7 +112,7 @@ end
 say "two drains: unread datagrams are counted once"
 begin
 drain_begin --idle 60 --limit 10
-wait_until 20 is_draining || fail "it does not drain:" "$(cat "$TEST_TMP/why")"
+wait_until 20 is_draining || fail "not draining:" "$(cat "$TEST_TMP/why")"
 drain_halt
 want_status 1 sluice steer drain "$OLD" --idle 0 --limit 0
 want_equal "$(drain_unread)" 0 "counter drain_unread, while the first drain runs"

@@ -38,7 +38,7 @@ drain_begin()
 {
 	"$SLUICE" steer drain "$1" --idle 60 --limit 600 >"$TEST_TMP/drain" 2>&1 &
 	DRAIN_PID=$!
-	wait_until 20 state_is draining || fail "it does not drain:" "$(cat "$TEST_TMP/drain")"
+	wait_until 20 state_is draining || fail "not draining:" "$(cat "$TEST_TMP/drain")"
 }
 
 drain_kill()

@@ -44,7 +44,7 @@ drain_begin()
 	"$SLUICE" -j steer drain "$1" --idle 60 --limit 600 >"$TEST_TMP/drain.$1" 2>"$TEST_TMP/why.$1" &
 	DRAIN_PID=$!
 	wait_until 20 has_lock "$DRAIN_PID" && wait_until 20 draining ||
-		fail "it does not drain:" "$(cat "$TEST_TMP"/*."$1")"
+		fail "not draining:" "$(cat "$TEST_TMP"/*."$1")"
 }
 
 # want_early DRAIN PID: checks that the drain failed before its limit, because the sockets were
@@ -105,7 +105,7 @@ want_equal "$(of_process flows "$NEW")" "$COUNT" "flows of the new server"
 
 stop "$OLD"
 
-say "a dead worker gets no flows of the others"
+say "a dead worker gets no flows of the other workers"
 workers "$HOST" --port "$PORT" --workers 2 --processes
 LATER=$SERVER_PID DEAD=${WORKERS[0]} ALIVE=${WORKERS[1]}
 sluice --netns "$HOST" steer load --port "$PORT"

@@ -34,7 +34,7 @@ drain_begin()
 	DRAIN_PID=$!
 	# an earlier drain may have left the slots in this state
 	wait_until 20 grep -q '^SigCgt:.*[13579bdf]$' "/proc/$DRAIN_PID/status" &&
-		wait_until 20 states_are draining || fail "it does not drain:" "$(cat "$TEST_TMP/drain")"
+		wait_until 20 states_are draining || fail "not draining:" "$(cat "$TEST_TMP/drain")"
 }
 
 netns_add "$HOST"
@@ -62,7 +62,7 @@ kill -INT "$DRAIN_PID"
 wait "$DRAIN_PID" && fail "it did not fail"
 want_equal "$(states)" active "the old server's slots"
 
-say "the other server ends"
+say "the other server exits"
 drain_begin 5
 stop "$NEW"
 # it continues once the flows are idle, which happens only after the other server has exited

@@ -50,7 +50,7 @@ want_status 0 limited "$SLUICE" --netns "$HOST" steer load --port 5001-5020
 want_text "$GROUPS_WANTED groups steered"
 want_status 0 limited "$SLUICE" steer show
 
-say "the groups have lost their program"
+say "the groups lose their program"
 kill -USR1 "$SPAWNED"
 wait_until 20 grep -qx detached "$TEST_TMP/server" || fail "not detached"
 want_status 0 limited "$SLUICE" --netns "$HOST" steer load --port 5001-5020

@@ -43,7 +43,7 @@ under_flood()
 }
 
 netns_add "$HOST"
-say "the kernel alone"
+say "without sluice"
 under_flood true
 want_at_least $((COUNT / 5)) "$(result moved)" "flows moved"
 

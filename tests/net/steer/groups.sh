@@ -67,7 +67,7 @@ netns_add "$HOST"
 netns_add "$LAN"
 in_ns "$HOST" ip addr add ::2/128 dev lo nodad
 
-say "the kernel alone"
+say "without sluice"
 begin
 workers "$HOST" --port "$PORT" --bind 127.0.0.2
 all_go_on

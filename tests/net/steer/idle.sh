@@ -49,12 +49,12 @@ keep silent
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
 keep busy
 
-say "silent, without a new generation"
+say "silent flows, without a new generation"
 silence
 resume
 want_equal "$(result moved)" 0 "flows moved"
 
-say "silent, with a new generation"
+say "silent flows, with a new generation"
 # servers that start within two seconds form one generation
 sleep 2.2
 workers "$HOST" --port "$PORT" --workers 4

@@ -62,7 +62,7 @@ dns_start()
 
 netns_add "$HOST"
 dns_start
-say "the kernel alone"
+say "without sluice"
 want_lost 127.0.0.1
 say "loaded and drained"
 want_handed_over "${ROUNDS:-5}" 127.0.0.1

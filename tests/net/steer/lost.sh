@@ -57,7 +57,7 @@ want_equal "$(seen "g['slots'][0]['queue']['fill_percent'] >= 87")" True
 want_status 0 "$SLUICE" steer show
 want_text "queued, or dropped"
 
-say "it reads again"
+say "the worker reads again"
 kill -CONT "${SERVERS[0]}"
 queue_empty()
 {
@@ -68,7 +68,7 @@ want_equal "$(seen "g['slots'][0]['state']")" active
 want_equal "$(seen "n['unexplained']['total']")" 0
 want_equal "$(seen "n['udp']['in_datagrams']")" $((10 + COUNT - dropped))
 
-say "it exits with a full queue"
+say "the server exits with a full queue"
 halt "${SERVERS[0]}"
 pour
 both=$(seen "g['slots'][0]['drops']")

@@ -71,7 +71,7 @@ for own in classic ebpf; do
 	want_own
 	sluice steer unload
 
-	say "$own, while the group is let go"
+	say "$own, while the group is released"
 	workers "$HOST" --port "$PORT" --workers 4 --own "$own" --own-later
 	sluice --netns "$HOST" steer load --port "$PORT"
 	begin steer unload

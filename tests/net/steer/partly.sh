@@ -58,7 +58,7 @@ for _ in range(40):
 print(len(answers))' "$PORT"
 }
 
-want_equal "$(answering)" 2 "sockets that answer, with the kernel alone"
+want_equal "$(answering)" 2 "sockets that answer, without sluice"
 want_status 1 sluice --netns "$HOST" steer load --port "$PORT"
 want_text "in use already: in a map of its server, or for a tunnel"
 want_text "1 of its 2 sockets could not be taken, and would receive nothing"

@@ -39,7 +39,7 @@ forget_load()
 netns_add "$HOST"
 workers "$HOST" --port "$PORT" --workers 8
 SOURCE=20000
-say "the kernel alone"
+say "without sluice"
 imbalance true
 kernel=$IMBALANCE
 say "policy flow: the same imbalance"

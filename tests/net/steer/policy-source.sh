@@ -26,7 +26,7 @@ for where in "127.0.0.1:$PORT 127.1.0.1" "[::1]:$PORT fd77::1"; do
 	read -r to from <<<"$where"
 	workers "$HOST" --port "$PORT" --bind :: --workers 4
 	first=$SERVER_PID
-	say "$to: the kernel alone"
+	say "$to: without sluice"
 	ask_all "$to" "$from"
 	flows_end
 	want_at_least 15 "$(result split)" "addresses with several workers"

@@ -109,7 +109,7 @@ dns_queries_end
 want_at_least 1000 "$SENT" "queries"
 want_equal "$LOST" 0 "queries lost in restarts"
 
-say "a server that does not start: the old one goes on"
+say "a server that does not start: the old server continues"
 old=$(newest)
 printf '#!/bin/sh\nexit 1\n' >"$TEST_TMP/bin/unbound"
 status=0

@@ -30,7 +30,7 @@ for error in "$EPERM" "$ENOSYS"; do
 	want_clean
 done
 
-say "what is loaded stays as it is"
+say "the loaded objects stay unchanged"
 sluice --netns "$HOST" steer load --port "$PORT"
 workers "$HOST" --port "$PORT"
 for command in "steer drain $old" "steer promote $old" "steer unload" cleanup; do

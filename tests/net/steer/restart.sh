@@ -50,7 +50,7 @@ end()
 }
 
 netns_add "$HOST"
-say "the kernel alone"
+say "without sluice"
 begin
 for ((round = 0; round < ROUNDS; round++)); do
 	restart true

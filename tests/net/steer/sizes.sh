@@ -37,7 +37,7 @@ add_one()
 
 netns_add "$HOST"
 for size in 1 2 64; do
-	say "$size: the kernel alone"
+	say "$size: without sluice"
 	MOVES=1
 	add_one "$size" true
 	want_at_least 1 "$(result moved)" "flows moved"

@@ -81,7 +81,7 @@ want_text "use the upper interface or its ports, not both"
 rm /sys/fs/bpf/above
 ip -n "$HOST" link del br1
 
-say "a refused load leaves the loaded programs as they were"
+say "a refused load leaves the loaded programs unchanged"
 load --xdp eth0 --cpus 1
 want_status 5 load --xdp eth0,eth1 --cpus 0
 want_text "'theirs'"
@@ -89,7 +89,7 @@ want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs"
 checksums_full "$LAN" eth0
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "so does a load that the groups refuse"
+say "a load that the groups refuse leaves the loaded programs unchanged"
 want_status 4 in_ns "$HOST" setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$SLUICE" \
 	steer load --port "$PORT" --policy cpu --xdp eth0 --cpus 0
 want_text "CAP_SYS_PTRACE"
@@ -107,7 +107,7 @@ daemon_stop
 sluice steer unload
 load --xdp eth0 --cpus 1
 
-say "so does a load that fails halfway and cannot read the earlier programs"
+say "a load that fails halfway and cannot read the earlier programs leaves the loaded programs unchanged"
 ip -n "$HOST" link add br1 type bridge
 ip -n "$HOST" link set dev port1 master br1
 in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above >/dev/null
@@ -121,7 +121,7 @@ want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 rm /sys/fs/bpf/above
 ip -n "$HOST" link del br1
 
-say "so does a load that cannot write its record"
+say "a load that cannot write its record leaves the loaded programs unchanged"
 bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
 want_status 4 load --xdp eth0 --cpus 0
 want_equal "$(xdp_of eth0)" sluice_spread
@@ -129,7 +129,7 @@ want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 sluice steer unload
 load --xdp eth0 --cpus 1
 
-say "the reverse: another owner does not replace sluice's program"
+say "conversely, another owner does not replace sluice's program"
 want_status 1 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name theirs2 --link /sys/fs/bpf/two
 want_equal "$(xdp_of eth0)" sluice_spread
 rm /sys/fs/bpf/theirs

@@ -41,7 +41,7 @@ checked()
 
 generic()
 {
-	say "generic, where the driver has no XDP: lo"
+	say "generic, for a driver without XDP: lo"
 	XDP=(--xdp lo --cpus 1)
 	want_status 0 load "${XDP[@]}"
 	want_text "lo: flows spread over CPUs 1, XDP generic, not native: "
@@ -72,7 +72,7 @@ no_generic()
 	want_equal "$(tally "$LAN" 0 172.16.14.13)" "a:40"
 }
 
-say "the kernel alone, and policy cpu without XDP: all arrives on CPU 0"
+say "without sluice, and policy cpu without XDP: all arrives on CPU 0"
 want_both "$(tally "$LAN" 0 "$FAR4")" a b
 load
 want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"
@@ -138,7 +138,7 @@ else
 	no_generic
 fi
 
-say "the interface is no longer listed"
+say "the interface is not listed any more"
 want_status 0 load
 want_text "no longer spread"
 want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"

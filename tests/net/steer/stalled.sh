@@ -35,7 +35,7 @@ begin()
 
 netns_add "$HOST"
 for policy in flow load; do
-	say "the kernel alone"
+	say "without sluice"
 	begin true
 	ask_new
 	want_at_least 15 "$(result lost)" "datagrams that the stalled worker does not answer"

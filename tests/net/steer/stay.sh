@@ -67,11 +67,11 @@ kernel_alone()
 	want_equal "$(result moved)" 0 "flows moved without any change"
 	add_worker "$1"
 	flows_go_on $((3 * COUNT))
-	want_at_least $((COUNT / 5)) "$(result moved)" "the kernel alone, a worker added: flows moved"
+	want_at_least $((COUNT / 5)) "$(result moved)" "without sluice, a worker added: flows moved"
 	moved=$(result moved)
 	kill_victim
 	want_at_least $((VICTIM_FLOWS + COUNT / 10)) $(($(result moved) - moved)) \
-		"the kernel alone, a worker killed: flows moved"
+		"without sluice, a worker killed: flows moved"
 	end
 }
 
@@ -106,7 +106,7 @@ netns_add "$HOST"
 for where in "0.0.0.0 127.0.0.1:$PORT" ":: [::1]:$PORT" ":: 127.0.0.1:$PORT"; do
 	# shellcheck disable=SC2086 # two words
 	{
-		say "$where: the kernel alone"
+		say "$where: without sluice"
 		kernel_alone $where
 		say "$where: loaded"
 		loaded $where

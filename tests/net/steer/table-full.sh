@@ -36,7 +36,7 @@ end()
 }
 
 netns_add "$HOST"
-say "the kernel alone"
+say "without sluice"
 begin true
 add_worker true
 kernel=$(result moved)

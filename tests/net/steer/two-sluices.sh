@@ -28,7 +28,7 @@ daemon_stop
 sluice steer unload
 want_equal "$(json "d['groups'][0]['program_id']" sluice -j --bpffs "$OTHER" steer show)" "$program"
 
-say "the pins are gone"
+say "the pins are removed"
 # the cleanup of another test may detach such a program first; retry once
 orphan_named()
 {

@@ -67,7 +67,7 @@ table ip sluice_test {
 }
 NFT
 
-say "stopped: nothing that it has not read goes elsewhere"
+say "stopped: unread datagrams do not go elsewhere"
 start_pair
 send_unread "$REDIRECTED"
 start_new
@@ -80,7 +80,7 @@ want_equal "$(drain_unread)" "$COUNT" "counter drain_unread"
 want_status 0 sluice steer show
 want_text "drain_unread"
 
-say "drained again: they are not counted as lost if it has read them"
+say "drained again: datagrams that the server has read do not count as lost"
 kill -CONT "$OLD"
 want_status 0 sluice steer drain "$OLD" --limit 5
 want_equal "$(drain_unread)" "$COUNT" "counter drain_unread"
@@ -103,7 +103,7 @@ want_equal "$(drain_unread)" "$COUNT" "counter drain_unread"
 stop "$NEW"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
-say "slow: it reads all of them in its own time"
+say "slow: it still reads all datagrams"
 workers "$HOST" --port "$PORT" --workers 2 --delay 100000
 OLD=$SERVER_PID
 sluice --netns "$HOST" steer load --port "$PORT"

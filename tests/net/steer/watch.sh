@@ -107,7 +107,7 @@ say "on a terminal"
 watch_ended INT 20
 watch_ended TERM 30
 
-say "80 columns and 24 lines: the rates come first, and all of it fits"
+say "80 columns and 24 lines: the rates come first, and the report fits"
 watch_begin 24 80
 shown_again "$HOME_SEQUENCE" "$SCREEN"
 echo -n xq >&"$KEYS"
@@ -121,7 +121,7 @@ grep -Eq '^ +/s +drops/s +process +pid +state' "$TEST_TMP/plain" ||
 grep -q "0.0.0.0:$PORT, [0-9]* ($HOST)" "$TEST_TMP/plain" || fail "no group" "$(cat "$TEST_TMP/plain")"
 grep -q "unexplained" "$TEST_TMP/plain" || fail "the end is missing" "$(cat "$TEST_TMP/plain")"
 
-say "a terminal that is too low: the last line counts those that are missing"
+say "a terminal that is too low: the last line counts the missing lines"
 watch_begin 5 80
 shown_again "$HOME_SEQUENCE" "$SCREEN"
 echo -n q >&"$KEYS"
@@ -129,7 +129,7 @@ watch_end
 want_fits 5 80
 grep -q '^\.\.\. [0-9]* more lines' "$TEST_TMP/last" || fail "no note" "$(cat -v "$TEST_TMP/last")"
 
-say "stopped and continued: the terminal is as before meanwhile"
+say "stopped and continued: the terminal is restored meanwhile"
 python3 - "$SLUICE" <<'PYTHON'
 import os
 import pty
@@ -209,7 +209,7 @@ for view in rest:
 assert came == 50, came
 PYTHON
 
-say "unloaded meanwhile: it exits with the reason"
+say "unloaded meanwhile: exits with the reason"
 "$SLUICE" steer show --watch 1 >"$TEST_TMP/ending" 2>&1 &
 watcher=$!
 wait_until 20 has_times "steer: policy" 1 "$TEST_TMP/ending"

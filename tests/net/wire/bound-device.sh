@@ -93,7 +93,7 @@ spawn_in "$HOST" "$TEST_TMP/mixed" python3 "$TEST_TMP/mixed.py" "$MIXED"
 wait_udp "$HOST" "$MIXED"
 alone=("from $NEAR4" "from $NEAR6" "from $NEAR4, refused" "from $NEAR6, refused")
 
-say "the kernel alone"
+say "without sluice"
 want_all "${alone[@]}"
 want_equal "$(receivers "$FAR4")" "$(listener "$NEAR4")"
 want_equal "$(receivers "$FAR6")" "$(listener "$NEAR6")"

@@ -34,7 +34,7 @@ both_right()
 
 for netfilter in 0 1; do
 	bridge_netfilter "$netfilter"
-	say "bridge netfilter $netfilter: the other host, the kernel alone"
+	say "bridge netfilter $netfilter: the other host, without sluice"
 	via 172.17.0.4 fd17::4
 	both_right
 
@@ -51,7 +51,7 @@ for netfilter in 0 1; do
 	# the other host has given right replies, so the flows of this port are left alone
 	both_right 4001
 	both_right 4001
-	say "a server of this host is connected to the client, which then asks the other host"
+	say "a server of this host is connected to the client, which then sends to the other host"
 	for client in 172.17.0.3 fd17::3; do
 		[ "$client" = fd17::3 ] && far=$FAR6 || far=$FAR4
 		from=$(target "$client" 4002)

@@ -76,7 +76,7 @@ in_ns "$HOST" ip route replace 172.17.0.3/32 dev docker0
 in_ns "$HOST" ip route replace fd17::3/128 dev docker0 src fd17::1
 spawn_in "$CONTAINER" "$TEST_TMP/mirror" python3 "$TEST_TMP/mirror.py"
 wait_udp "$CONTAINER" 4000
-say "the kernel alone"
+say "without sluice"
 want_sources
 say "loaded"
 wire_load --follow docker0

@@ -24,7 +24,7 @@ for family in 4 6; do
 	from=$(target "$client" 4000)
 
 	for before in answered new; do
-		say "IPv$family, $before: the kernel alone"
+		say "IPv$family, $before: without sluice"
 		conntrack_flush "$HOST"
 		if [ "$before" = answered ]; then
 			serve "$HOST" "sendto$family" "$PORT" --bind "$far"
@@ -40,7 +40,7 @@ for family in 4 6; do
 		if [ "$before" = answered ]; then
 			want_equal "$(wire_counter conntrack_cut)" 0 "entries cut short"
 			[[ $(answered) =~ " "([0-9]+)" src=" && ${BASH_REMATCH[1]} -gt 60 ]] ||
-				fail "the entry ends soon: $(conntrack_list "$HOST")"
+				fail "the entry expires soon: $(conntrack_list "$HOST")"
 		else
 			want_one_entry "$PORT"
 			[ "$(wire_counter conntrack_cut)" -gt 0 ] || fail "no entry was cut short"

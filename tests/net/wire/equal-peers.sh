@@ -41,7 +41,7 @@ serve "$HOST" dual6 "$PORT" --device v1
 serve "$HOST" pktinfo6 "$PORT" --device v2
 right=$SPAWNED
 
-say "the kernel alone"
+say "without sluice"
 peers 4000 "from 10.9.0.1" "from fd09::1"
 say "loaded"
 wire_load --iface v1,v2

@@ -106,7 +106,7 @@ for switches in "docker 0" "docker 1" "strict 0" "both 1"; do
 	topology_conntrack
 	[ "$rules" = strict ] || docker_rules
 	[ "$rules" = docker ] || strict
-	say "$rules rules, bridge netfilter $netfilter: the kernel alone"
+	say "$rules rules, bridge netfilter $netfilter: without sluice"
 	bridge_netfilter "$netfilter"
 	if [ "$rules" = docker ]; then
 		conntrack_flush "$HOST"

@@ -84,7 +84,7 @@ stop "$SPAWNED"
 ask "$CONTAINER" --to "$FAR4:$BACK_PORT" --from 172.17.0.3:4009 --timeout-ms 300 >/dev/null
 want_equal "$(row host 4009 requested server state)" "[['$FAR4', None, 'half_open']]"
 
-say "the same in text"
+say "the same as text"
 want_status 0 sluice reply flows
 grep -qE "^ +host +172.17.0.3:4001 +$FAR4:$PORT +$NEAR4 +rewritten +veth3 +[0-9]+ \($HOST\) +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow:" "$OUTPUT"
@@ -132,7 +132,7 @@ want_status 0 sluice reply flows
 want_text "1 older than 1s (see them with --all)"
 wire_unload
 
-say "fifty thousand, while others are added"
+say "fifty thousand flows, while others are added"
 in_ns "$CONTAINER" ip route add local 10.77.0.0/16 dev lo
 ip -n "$HOST" route add 10.77.0.0/16 via 172.17.0.3
 wire_load --follow docker0 --port "$PORT" --table 262144 --age 3600

@@ -107,7 +107,7 @@ for way in tcx clsact; do
 	want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 done
 
-say "filters that occupy sluice's slot are named, and nothing is changed"
+say "filters that occupy sluice's slot are reported, and nothing is changed"
 want_blocked()
 {
 	want_status 5 "$SLUICE" --netns "$HOST" reply load --mode wire --follow docker0 --attach clsact

@@ -65,7 +65,7 @@ for netfilter in 0 1; do
 		# without masquerading, container2 answers the container directly through the bridge
 		[ "$netfilter $nat" != "0 accept" ] || continue
 		rules "$nat"
-		say "bridge netfilter $netfilter, $nat: the kernel alone"
+		say "bridge netfilter $netfilter, $nat: without sluice"
 		ALONE=$(outcomes "$FROM")
 		want_equal "$(grep -c ' wrong right$' <<<"$ALONE")" 8 "servers behind DNAT, or asked at S"
 		want_equal "$(grep -c ' pktinfo right$' <<<"$ALONE")" 12 "right servers"

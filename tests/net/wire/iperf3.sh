@@ -76,7 +76,7 @@ want_no_iperf()
 topology_up
 iperf_serve
 
-say "the kernel alone"
+say "without sluice"
 want_no_iperf
 say "socket mode"
 reply_load
@@ -99,5 +99,5 @@ for netfilter in 0 1; do
 	wire_unload
 done
 
-say "the kernel alone again"
+say "without sluice again"
 want_no_iperf

@@ -61,7 +61,7 @@ for ends in "$FAR4 $NEAR4 172.17.0.3" "$FAR6 $NEAR6 fd17::3"; do
 	for local in "" "$FAR"; do
 		vxlan "$CONTAINER" "$FAR" 3
 		vxlan "$HOST" "$client" 1 ${local:+local "$local"}
-		say "to $FAR${local:+, which is the source too}: the kernel alone"
+		say "to $FAR${local:+, which is the source too}: without sluice"
 		want_tunnel kernel
 		say "loaded"
 		# both ends send to this port, so the programs treat it as a server's port

@@ -67,7 +67,7 @@ want_right "$CONTAINER2" "$FAR4" "$PORT"
 want_right "$LAN" "$NEAR4" "$PORT"
 wire_load --follow docker0
 
-say "a load says what it replaces"
+say "a load reports what it replaces"
 want_status 0 wire_load --follow docker0
 want_text "reply: unchanged"
 wire_load --iface veth3 --port "$PORT" --age 60
@@ -113,7 +113,7 @@ for ((round = 0; round < ROUNDS; round++)); do
 done
 clients_end
 
-say "under traffic: another size of the table, which starts empty"
+say "under traffic: another table size; the table starts empty"
 wire_load --follow docker0 >/dev/null
 clients_start
 for ((round = 0; round < ROUNDS; round++)); do
@@ -126,7 +126,7 @@ want_equal "$(grep -c 'table: 16384 flows before, 100000 now: it starts empty' "
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER2" "$FAR4" "$PORT"
 
-say "a failed load leaves the earlier one active"
+say "a failed load keeps the earlier load active"
 by_clsact()
 {
 	sluice --netns "$HOST" reply load --mode wire --attach clsact "$@"
@@ -174,7 +174,7 @@ wire_load --follow docker0
 want_equal "$(json "len(d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show)" 1
 want_equal "$(find "$PINS/wire" -name 'link_*' | wc -l)" 2 "pinned links"
 
-say "both modes: each is unloaded on its own"
+say "both modes: each is unloaded separately"
 reply_load
 want_status 1 "$SLUICE" reply unload --mode audit
 want_text "not loaded in mode audit"

@@ -70,7 +70,7 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 sluice reply unload --mode socket
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "during an unload, too"
+say "also during an unload"
 slowly reply unload --mode wire
 wait_until 30 links_below $((2 * PORTS - 2))
 meanwhile reply_load

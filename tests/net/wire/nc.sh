@@ -64,7 +64,7 @@ want_talk()
 
 topology_up
 
-say "the kernel alone"
+say "without sluice"
 talk "$FAR4" -4
 want_equal "$RECEIVED" 0 "lines received"
 say "socket mode"
@@ -84,7 +84,7 @@ for netfilter in 0 1; do
 	wire_unload
 done
 
-say "the kernel alone again"
+say "without sluice again"
 talk "$FAR4" -4
 want_equal "$RECEIVED" 0 "lines received"
 

@@ -116,7 +116,7 @@ log=$LOG
 spawn_in "$HOST" "$TEST_TMP/segments.log" python3 "$TEST_TMP/frames.py" segment_server 50001
 wait_udp "$HOST" 50001 || fail "$(cat "$TEST_TMP/segments.log")"
 
-say "the kernel alone"
+say "without sluice"
 for how in plain vlan qinq ring; do
 	want_equal "$(target_of "$how")" "$FAR4 whole" "$how"
 done

@@ -33,7 +33,7 @@ ip -n "$LAN" -6 route replace default via fd16::14
 before=("$FAR4=$NEAR4" "$FAR6=$NEAR6") after=("$FAR4=$NEXT4" "$FAR6=$NEXT6")
 PROBE=(--from 21000)
 
-say "the kernel alone"
+say "without sluice"
 want_servers kernel "$CONTAINER" "${before[@]}"
 move_near "$NEAR4" "$NEAR6" "$NEXT4" "$NEXT6"
 want_servers kernel "$CONTAINER" "${after[@]}"

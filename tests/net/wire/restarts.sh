@@ -58,7 +58,7 @@ for subject in host behind; do
 	for family in 4 6; do
 		[ "$family" = 4 ] && asked=$A4 answerer=$S4
 		[ "$family" = 6 ] && asked=$A6 answerer=$S6
-		say "$subject, $asked: the kernel alone"
+		say "$subject, $asked: without sluice"
 		want_kinds "wrong=from $answerer" "back=from $answerer, refused" pktinfo=right bound=right \
 			bound_elsewhere=refused
 		say "$subject, $asked: loaded"

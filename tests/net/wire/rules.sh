@@ -168,7 +168,7 @@ for subject in host behind; do
 	rules
 	[ "$subject" = host ] || PROBES=("${GATEWAY_PROBES[@]}")
 	servers_up "$SUBJECT"
-	say "$subject: the kernel alone"
+	say "$subject: without sluice"
 	want_beside kernel
 	want_obeyed 4000 "from $S4" "from $S6"
 	want_logged 172.17.0.3 "$A4"

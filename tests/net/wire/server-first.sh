@@ -127,7 +127,7 @@ serve "$CONTAINER2" dual6 4000 --hold
 HELD=$SPAWNED HELD_LOG=$LOG
 for subject in host behind; do
 	subject "$subject"
-	say "$subject: the kernel alone"
+	say "$subject: without sluice"
 	want_spoken
 	say "$subject: loaded"
 	"${LOAD[@]}"

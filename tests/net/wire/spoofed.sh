@@ -92,7 +92,7 @@ for subject in host behind; do
 	HELD=$SPAWNED HELD_LOG=$LOG
 	serve_silent "$SUBJECT"
 
-	say "$subject: the kernel alone"
+	say "$subject: without sluice"
 	want_servers kernel "$CONTAINER" "$A4=$S4"
 	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
 	want_equal "$(PATIENCE=1 answered_after true)" "" "an answer"

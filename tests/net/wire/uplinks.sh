@@ -43,7 +43,7 @@ gateway_load()
 	sluice --netns "$ROUTER" reply load --mode wire --gateway "$1" --server "$A4,$B4,$A6,$B6"
 }
 
-say "answers leave by eth0 alone"
+say "answers leave only through eth0"
 strict 0
 PAIRS=("$A4=$A4" "$B4=$A4" "$A6=$A6" "$B6=$A6")
 # neither interface carries both directions
@@ -63,7 +63,7 @@ done
 LOADS=("wire_load --iface eth0,eth1" "gateway_load up1,up2")
 want_proof "$CONTAINER" "${PAIRS[@]}"
 
-say "a rule for the servers' source ports: these are right, for requests to that uplink"
+say "a rule for the servers' source ports: right replies for requests to this uplink"
 strict 0
 for port in "$PORT" "$BACK_PORT"; do
 	ip -n "$HOST" rule add ipproto 17 sport "$port" lookup 102
@@ -89,7 +89,7 @@ flows()
 in_ns "$ROUTER" sysctl -qw net.ipv4.conf.up1.proxy_arp=1 net.ipv4.conf.up2.proxy_arp=1
 for path in "via 192.168.1.1 via 192.168.2.1" "dev eth0 dev eth1"; do
 	read -r how one _ two <<<"$path"
-	say "two uplinks by the hash of addresses and ports, $path: some flows are right, and stay so"
+	say "two uplinks by the hash of addresses and ports, $path: some flows are right, and stay right"
 	ip -n "$HOST" route replace default nexthop "$how" "$one" nexthop "$how" "$two"
 	alone=$(flows)
 	for server in wrong back; do
