@@ -321,7 +321,7 @@ static void test_moved(void **state)
 	assert_int_equal(flow_count(), 2);
 }
 
-/* Addresses may come and go. A flow is unused only while its own address is gone. */
+/* Addresses may come and go. A flow is ignored only while its own address is gone. */
 static void addresses_change(const struct family *family)
 {
 	bool ip4 = lab_family(family->near) == AF_INET;

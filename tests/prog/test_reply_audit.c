@@ -78,7 +78,10 @@ static void test_audit(void **state)
 	audit(&(struct family){ NEAR6, FAR6, OTHER6, true });
 }
 
-/* Counts the first connect(2) to a known peer; does not count later ones, or an unknown peer. */
+/*
+ * Counts the first connect(2) to a known peer; does not count later connects, or a connect to an
+ * unknown peer.
+ */
 static void audit_connect(int (*open_server)(void), const char *near, const char *far)
 {
 	int server = open_server(), client = lab_socket(near, 0);

@@ -6,7 +6,7 @@
 #include <sluice/walks.h>
 #include <time.h>
 
-/* Sends requests with as many forged sources, all through the interface `far`. */
+/* Sends @count requests from different forged sources, all through the interface `far`. */
 static void flood(int count)
 {
 	unsigned int ifindex = if_nametoindex("far");

@@ -190,7 +190,7 @@ static void flip(const char *port)
 		dup2(SOCKET, FLIPPED);
 		dup2(file, FLIPPED);
 		/*
-		 * hold the file as long as the socket, so that sluice can find the socket and take
+		 * keep the file as long as the socket, so that sluice may find the socket and take
 		 * the file
 		 */
 		sleep_ns(now_ns() - before);

@@ -159,7 +159,7 @@ static bool answer(const struct worker *worker)
 		return true;
 	datagram.stamp.pid = (uint32_t)getpid();
 	datagram.stamp.index = (uint32_t)worker->index;
-	/* a send to a client that is gone may fail */
+	/* a send to a client that has exited may fail */
 	sendto(worker->fd, &datagram, (size_t)got, 0, (struct sockaddr *)&peer, length);
 	return true;
 }

@@ -22,8 +22,8 @@
  * kilobyte is written to a file in memory and read back, which takes system calls and copies, but
  * no hook or network code. The median of this ratio over all bursts is several times steadier than
  * nanoseconds. Rare costs show only in the nanoseconds, so both are printed. Rejected as
- * yardsticks: a loop in user space (hardly affected by what slows the kernel down), and an AF_UNIX
- * socket pair (a fifth faster or slower with the hooks, without any pattern between processes).
+ * yardsticks: a loop in user space (it does not slow down with the kernel), and an AF_UNIX socket
+ * pair (a fifth faster or slower with the hooks, without any pattern between processes).
  *
  * The process runs many measurements, so that variants are compared on the same sockets, ports and
  * memory. With --inline, one thread is both ends: without a context switch, the base cost of a

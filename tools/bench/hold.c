@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hold [FLOWS]: measures what a million idle flows cost hold: memory in user space and in the
+ * hold [FLOWS]: measures the cost of a million idle flows of hold: memory in user space and in the
  * kernel, and CPU time for their timers. Prints one figure per line. Loads no program and attaches
  * nothing.
  *

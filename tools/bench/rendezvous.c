@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * rendezvous [PEERS]: measures what registered peers cost the rendezvous server: memory, and the
- * CPU time of a registration and of a refresh. Prints one figure per line.
+ * rendezvous [PEERS]: measures the cost of registered peers for the rendezvous server: memory, and
+ * the CPU time of a registration and of a refresh. Prints one figure per line.
  *
  * Messages go directly to the state machine, without sockets. The server's system calls would add
  * 1/64 of a call per datagram. The work of the peers, which build the messages, is not counted.

@@ -3,23 +3,23 @@
  * steer: a reuseport group and its clients, in one process with a private network namespace, for
  * the benchmark of steering. Commands are lines on stdin, each answered with a JSON line:
  *
- * 	workers N		close the group's sockets, open N
- * 	clients N 4|6		N clients, each with its own address
- * 	use kernel|cbpf|PATH	the selector: the kernel, a classic program (the client's address,
- * 				hashed, modulo the workers), or the program that is pinned there
- * 	even MS			all clients in turn; CPU time and received datagrams
- * 	flood N			until N datagrams are received; on two CPUs, a thread per worker
- * 	replay FILE RATE	a datagram of client n for each 16-bit n of the file, paced
- * 	fresh N 4|6 TIMES	N new clients, each of which sends TIMES datagrams
- * 	churn 4|6		short-lived flows, until the next line
- * 	count			count time and runs of programs from now on
- * 	cost			these counts, for the program in use
+ *	workers N		close the group's sockets, open N
+ *	clients N 4|6		N clients, each with its own address
+ *	use kernel|cbpf|PATH	the selector: the kernel, a classic program (the client's address,
+ *				hashed, modulo the workers), or the program that is pinned there
+ *	even MS			all clients in turn; CPU time and received datagrams
+ *	flood N			until N datagrams are received; on two CPUs, a thread per worker
+ *	replay FILE RATE	a datagram of client n for each 16-bit n of the file, paced
+ *	fresh N 4|6 TIMES	N new clients, each of which sends TIMES datagrams
+ *	churn 4|6		short-lived flows, until the next line
+ *	count			count time and runs of programs from now on
+ *	cost			these counts, for the program in use
  *
  * The group is on a dual-stack port of the loopback device. The kernel runs the receive path,
  * including the selection, at the end of the send, and charges all of it to the sender's task (see
  * echo.c). In "even", one thread sends a burst and receives it: this measures the CPU time of the
- * whole path of a datagram, without waiting for a busy CPU. "flood" shows what an administrator
- * would see: the sender and the workers have one CPU each. The sender waits when it is a window
+ * whole path of a datagram, without waiting for a busy CPU. "flood" shows the view of an
+ * administrator: the sender and the workers have one CPU each. The sender waits when it is a window
  * ahead, so only received datagrams count.
  *
  * The process that owns the sockets attaches the programs within microseconds, so that variants can

@@ -27,7 +27,7 @@ struct command {
 		   struct err *err);
 };
 
-/* All commands, in the order of the help; those of one object are adjacent. */
+/* All commands, in the order of the help; the commands of an object are adjacent. */
 #define COMMANDS(X)         \
 	X(check)            \
 	X(status)           \

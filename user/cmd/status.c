@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * sluice status: prints the daemon, modes, table usage and counters, and the order of the programs
- * on each hook. An unreadable object, such as one of another version, does not hide the rest.
+ * on each hook. An unreadable object, such as an object of another version, does not hide the rest.
  */
 #include "cmd/command.h"
 #include "cmd/hold/show.h"
@@ -100,7 +100,7 @@ static void print_json(const struct output *output, const struct status *status)
 
 /* --- text */
 
-/* Prints the consequences for the loaded objects if the daemon is gone. */
+/* Warns about objects that a daemon has loaded, if no daemon is running. */
 static void print_left(const struct output *output, const struct status *status)
 {
 	char names[64] = "";

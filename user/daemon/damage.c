@@ -31,7 +31,7 @@ static const char *detached_by(__u64 cgroup_id)
 
 /*
  * Returns a description of the damage to a loaded object, or NULL if it is intact. Sets @pin to the
- * name of a lost pin. With @own, compares the pins with those after the daemon's own load.
+ * name of a lost pin. With @own, compares the pins with the pins after the daemon's own load.
  */
 static const char *find_damage(const struct sections *sections, int i, bool own, char pin[NAME_MAX])
 {

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 
 struct section {
-	bool loaded;  /* loaded from this file or an earlier one */
+	bool loaded;  /* loaded from this or an earlier file */
 	bool pending; /* apply the section again at the next check */
 	bool waits;   /* pending for a reason that ends by itself */
 	bool repairs; /* pending because another process damaged the daemon's object */

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The bpffs is mounted read-only, as the volume of a pod may be. Commands show the loaded objects,
-# and refuse every change before they detach anything. Without /proc, commands do not take their own
-# pins for pins of another version.
+# and refuse every change before they detach anything. Without /proc, commands do not mistake their
+# own pins for pins of another version.
 #
 #   host: two servers of one group on 0.0.0.0:56789
 . "$(dirname "$0")/../lib/lib.sh"

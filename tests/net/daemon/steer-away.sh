@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers start while the daemon is stopped (SIGSTOP) or does not run. Recorded flows stay. When the
+# Servers start while the daemon is stopped (SIGSTOP) or not running. Recorded flows stay. When the
 # daemon runs again, it adds the new sockets at once, as a separate generation. A second daemon on
 # the same directory is refused meanwhile. Two servers that start on two ports at the same moment
 # are both steered.

@@ -17,7 +17,7 @@ configure '[hold]' "port = 7000-$((7000 + FLOWS - 1))" 'interval = 1'
 daemon_start
 peer_start 7000 --count $FLOWS
 plain_start "$INSIDE" "$PEER4" 7000 --count $FLOWS --recverr
-# an error takes 70 bytes: the second one leaves 70 ms after the first
+# an error takes 70 bytes: the second error leaves 70 ms after the first
 in_ns "$ROUTER" tc qdisc add dev outside root tbf rate 8kbit burst 90 limit 10k
 wait_until 20 sent_at_least 2
 

@@ -15,7 +15,7 @@ import sys
 
 import yaml
 
-# What a Pod means to Kubernetes alone.
+# Fields that concern only Kubernetes.
 POD_IGNORED = {"automountServiceAccountToken", "dnsPolicy", "enableServiceLinks", "nodeName",
                "nodeSelector", "priorityClassName", "restartPolicy", "terminationGracePeriodSeconds",
                "tolerations", "volumes", "containers", "initContainers"}

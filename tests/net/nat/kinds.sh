@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The probe against coturn classifies each NAT of the lab in the terms of RFC 4787: no NAT, only a
+# The probe, against coturn, classifies each NAT of the lab in the terms of RFC 4787: no NAT, only a
 # firewall, each kind with and without hairpinning, and a NAT behind a NAT. It also measures the
 # lifetimes of 20 s and 120 s, scaled to 3 s and 9 s.
 #

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 100,000 datagrams from as many spoofed sources flood a table for 32,768 flows, which has 1,000
+# 100,000 datagrams from 100,000 spoofed sources flood a table for 32,768 flows, which has 1,000
 # live flows. No live flow moves, even if a worker is added during the flood. The kernel has no flow
 # table: without sluice, it moves hundreds of live flows.
 #

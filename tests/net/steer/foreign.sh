@@ -3,7 +3,7 @@
 #
 # A load reports a server with its own reuseport program, classic BPF or eBPF, and leaves it alone:
 # the server's program selects as before. The load exits with status 5 if the port has no other
-# group. Another group on the port is steered nevertheless.
+# group. Another group on the port is still steered.
 #
 #   host: 40 flows ── lo ── four workers, whose program selects the first
 . "$(dirname "$0")/../lib/lib.sh"

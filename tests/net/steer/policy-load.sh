@@ -30,7 +30,7 @@ imbalance()
 	IMBALANCE=$sum
 }
 
-# The recent load covers the last seconds, which are those of the previous round.
+# The recent load covers the last seconds, which belong to the previous round.
 forget_load()
 {
 	sleep 2.2

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Restarts unbound under dnsperf: by the commands that README, sluice-steer(8) and --help print, and
-# by those for a systemd unit, for which the test sets MAINPID as systemd does. No query is lost.
-# Only paths and the limit differ: wrapper programs with the same names run unbound in the namespace
-# and find the old instance.
+# Restarts unbound under dnsperf, with the commands in README, sluice-steer(8) and --help, and with
+# the commands for a systemd unit, for which the test sets MAINPID as systemd does. No query is
+# lost. Only paths and the limit differ: wrapper programs with the same names run unbound in the
+# namespace and find the old instance.
 #
 #   host: dnsperf, 20 clients ── lo ── unbound, old ▸ unbound, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"

@@ -4,7 +4,7 @@
 # A worker that has stopped reading, and whose queue is full, gets no new flows. Without sluice, the
 # kernel sends it some of the flows, and none of these is answered.
 #
-#   host: 100 flows ── lo ── four workers, of which one does not read
+#   host: 100 flows ── lo ── four workers; one does not read
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 

@@ -92,7 +92,7 @@ grep -qE "^ +gateway +172.17.0.3:4004 +$B1:$FAR_PORT +$B2 +rewritten +s0 +[0-9]+
 	<<<"$OUTPUT" || fail "no line of the flow behind:" "$OUTPUT"
 
 say "the same from another namespace"
-# the request to the server behind has passed both interfaces
+# the request to the server behind HOST has passed both interfaces
 want_equal "$(json "sorted((f['interface'], f['client_port']) for f in d['wire_flows'])" \
 	sluice -j --netns "$CONTAINER" reply flows | tr -d "()' ")" \
 	"[s0,4004,veth3,4001,veth3,4002,veth3,4003,veth3,4004,veth3,4008,veth3,4009]"

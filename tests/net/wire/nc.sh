@@ -31,7 +31,8 @@ received_or_refused()
 	has_line client two || [ "$(no_ports)" != "$1" ]
 }
 
-# talk ADDR FAMILY: sends a line, a line back, and a third line; RECEIVED counts those that arrived
+# talk ADDR FAMILY: sends a line, a line back, and a third line; sets RECEIVED to the number of
+# received lines
 talk()
 {
 	local server client refused

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Twelve times as many requests with forged sources as the table has slots, answered or not, do not
-# evict the flow of a peer that has sent more than one request: its server replies long after the
-# flood, from the requested address. Forged sources with more than one request evict only flows of
-# their own interface. With all ports managed, as many forwarded flows do not evict the peer's flow
-# either. Right servers stay right throughout.
+# A flood of forged requests, twelve per table slot, answered or not, does not evict the flow of a
+# peer that has sent more than one request: its server replies long after the flood, from the
+# requested address. Forged sources with more than one request evict only flows of their own
+# interface. With all ports managed, the same number of forwarded flows does not evict the peer's
+# flow either. Right servers stay right throughout.
 #
 #   container 172.17.0.3, forging 10.77.0.0/16 ──┐
 #   container2            forging 10.78.0.0/16 ── docker0 [host] eth0, or s0 ── [behind]
@@ -52,8 +52,8 @@ flood()
 	done
 }
 
-# flood_again: sends ten requests each from as many peers on another interface as the table has
-# slots
+# flood_again: sends ten requests from each of many peers on another interface, one peer per table
+# slot
 flood_again()
 {
 	in_ns "$CONTAINER2" "$BUILD/tests/udp-flows" --to "$A4:$PORT" --flood $((10 * TABLE)) \
