@@ -20,7 +20,7 @@ in_kernel()
 
 before=$(in_kernel)
 ROUNDS=500 "$ROOT/tests/net/daemon/leak.sh"
-# the kernel frees them from a work queue
+# the kernel frees BPF objects from a work queue
 for _ in $(seq 100); do
 	after=$(in_kernel)
 	[ "$after" != "$before" ] || exit 0

@@ -392,7 +392,7 @@ static void check_options(const struct client *client, int rest)
 		exit(2);
 	}
 	if (client->target_count > 1 && !client->any)
-		errx(2, "several targets need --any: a connected socket has one");
+		errx(2, "several targets need --any: a connected socket has only one");
 	if (client->burst && (client->count != 1 || client->target_count > 1))
 		errx(2, "--burst sends one request for each flow, to one target");
 }

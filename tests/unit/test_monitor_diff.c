@@ -237,7 +237,7 @@ static void test_unreadable(void **state)
 static void test_unseen_loads(void **state)
 {
 	after.load[MONITOR_HOLD].made = 1;
-	expect("hold gap changes 1 reason \"it was loaded, or partly, and unloaded in between\"\n");
+	expect("hold gap changes 1 reason \"it was loaded, at least partly, and unloaded in between\"\n");
 	after.load[MONITOR_HOLD].made = 2;
 	load(MONITOR_HOLD, 1);
 	expect("hold loaded ports 53 by command\n");
@@ -247,14 +247,14 @@ static void test_unseen_loads(void **state)
 	after.load[MONITOR_HOLD].made = 5;
 	load(MONITOR_HOLD, 3);
 	expect("hold unloaded\n"
-	       "hold gap changes 1 reason \"it was loaded, or partly, and unloaded in between\"\n"
+	       "hold gap changes 1 reason \"it was loaded, at least partly, and unloaded in between\"\n"
 	       "hold loaded ports 53 by command\n");
 	/* a load in place creates no directory */
 	load(MONITOR_HOLD, 4);
 	expect("hold replaced ports 53 by command\n");
 	after.load[MONITOR_HOLD].made = 6;
 	load(MONITOR_HOLD, 0);
-	expect("hold gap changes 1 reason \"it was loaded, or partly, and unloaded in between\"\n"
+	expect("hold gap changes 1 reason \"it was loaded, at least partly, and unloaded in between\"\n"
 	       "hold unloaded\n");
 }
 

@@ -112,7 +112,7 @@ static int refuse_left(const struct left *left, int found, struct err *err)
 		return err_hint(err, -EBUSY, "to remove those of %s: sluice --bpffs %s cleanup",
 				left->dir, left->dir);
 	if (left->process[0])
-		return err_hint(err, -EBUSY, "end process %s, which holds them", left->process);
+		return err_hint(err, -EBUSY, "stop process %s, which holds them", left->process);
 	return err_hint(err, -EBUSY,
 			"they are pinned on a bpffs of another mount namespace, or used by each"
 			" other: see 'bpftool -f link show' and 'bpftool -f prog show'");

@@ -79,7 +79,7 @@ static void rates_text(const json_t *rates, const struct output *output)
 		before = ", ";
 	}
 	if (*before == ',')
-		fprintf(output->file, " a second, over the last %.0f s\n",
+		fprintf(output->file, " per second, over the last %.0f s\n",
 			json_number_value(json_object_get(rates, "over_s")));
 }
 

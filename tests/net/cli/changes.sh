@@ -15,7 +15,7 @@ want_change()
 	grep -Eqx " +$1 +$2 +$3" <<<"$OUTPUT" || fail "wanted '$1 $2 $3' in:" "$OUTPUT"
 }
 
-# accounted PIN: the memory that the kernel accounts for a pinned map
+# accounted PIN: prints the memory that the kernel accounts for a pinned map
 accounted()
 {
 	json "d['bytes_memlock']" bpftool -j map show pinned "$1"

@@ -71,7 +71,7 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(daemon "round(d['rates']['replies_fixed_per_s'] * d['rates']['over_s'])")" 3
 want_equal "$(daemon "d['rates']['datagrams_steered_per_s']")" 0.0
 want_status 0 sluice status
-want_text " replies fixed a second, over the last "
+want_text " replies fixed per second, over the last "
 want_text "  last problem, "
 stop "$SPAWNED"
 

@@ -123,7 +123,7 @@ webrtc_server_start()
 	rendezvous_start --listen "$BY_SERVER,$BY_XDP" --alternate 192.0.2.2:3479 --xdp eth0
 }
 
-# webrtc_answered COUNT: checks that each of the two has answered COUNT requests
+# webrtc_answered COUNT: checks that the server and XDP have each answered COUNT requests
 webrtc_answered()
 {
 	want_equal "$(shown "(d['counters']['binding'] >= $1, d['xdp']['counters']['bindings'] >= $1)")" \

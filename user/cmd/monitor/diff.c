@@ -84,7 +84,8 @@ static void load_came(const struct diff *diff, enum monitor_object object)
 		unseen -= unseen > 0;
 	}
 	if (unseen)
-		gap(diff, object, unseen, "it was loaded, or partly, and unloaded in between");
+		gap(diff, object, unseen,
+		    "it was loaded, at least partly, and unloaded in between");
 	if (!is_there)
 		return;
 	event.load = is;

@@ -39,8 +39,8 @@ static const struct opt opts[] = {
 	{ "timestamp", 't', NULL, opt_switch, offsetof(struct options, stamp),
 	  "begin each line with the local time" },
 	{ "interval", 'i', "SECONDS", opt_u32, offsetof(struct options, interval_s),
-	  "read the state every SECONDS, for what the kernel does not notify", .min = 1,
-	  .max = 3600, .preset = "1" },
+	  "read the state every SECONDS, for changes without a notification", .min = 1, .max = 3600,
+	  .preset = "1" },
 	{ .name = NULL },
 };
 
@@ -422,8 +422,8 @@ const struct command monitor_command = {
 	.options = &options,
 	.run = run,
 	.help = "OBJECT is daemon, reply, wire, hold, steer or rendezvous; by default, all of them.\n"
-		"One line is one event; with -j, one JSON object.  Objects loaded before are not\n"
-		"an event.  An interrupt ends the command.\n"
+		"Each event is one line, or with -j, one JSON object.  Objects that are already loaded\n"
+		"are not events.  SIGINT stops the command.\n"
 		"\n"
 		"events:\n"
 		"  loaded, replaced, unloaded      an object, by a command or the daemon\n"
@@ -431,14 +431,14 @@ const struct command monitor_command = {
 		"  detached, attached              a program or interface, by another process\n"
 		"  group-added, group-removed      of steer\n"
 		"  worker-joined, worker-left      a socket of a group\n"
-		"  generation                      new flows of the group go to another one\n"
+		"  generation                      new flows of the group go to another generation\n"
 		"  drain-started, drain-finished, drain-cancelled\n"
 		"  wrong                           replies left from a wrong address (reply audit)\n"
 		"  waiting, applied, removed       a section of the daemon's file\n"
 		"  started, stopped, reload-refused  of the daemon\n"
-		"  gap                             changes that this command has not seen\n"
+		"  gap                             changes that this command has missed\n"
 		"\n"
-		"Changes that sluice makes are seen within milliseconds, other ones within --interval.\n"
+		"Changes by sluice are reported within milliseconds, other changes within --interval.\n"
 		"See sluice-monitor(8).\n\n"
 		"examples:\n"
 		"  sluice monitor --timestamp\n"

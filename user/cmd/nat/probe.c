@@ -399,7 +399,7 @@ const struct command nat_probe_command = {
 	.object = "nat",
 	.name = "probe",
 	.summary =
-		"mapping, filtering, hairpinning, ports and lifetime of the NAT before this host",
+		"measure mapping, filtering, hairpinning, ports and lifetime of the NAT of this host",
 	.words = "ADDR:PORT",
 	.max_words = 1,
 	.tables = { { opts, &options } },

@@ -99,11 +99,10 @@ static void print_summary(const struct output *output, const json_t *document)
 		number_of(connections, "count"), number_of(connections, "limit"),
 		number_of(connections, "refused"));
 	fprintf(output->file,
-		"  budgets      %.0f answers a second to a prefix; %.0f prefixes have spent theirs\n",
+		"  budgets      %.0f answers per second and prefix; exhausted for %.0f prefixes\n",
 		number_of(budgets, "rate"), number_of(budgets, "spent"));
 	if (json_is_number(amplification))
-		fprintf(output->file,
-			"  strangers    got %.2f bytes for each byte that was answered\n",
+		fprintf(output->file, "  strangers    got %.2f bytes per answered byte\n",
 			json_number_value(amplification));
 }
 

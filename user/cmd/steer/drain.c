@@ -94,7 +94,7 @@ static int classify(__u32 pid, const struct steer_drain_result *result, struct e
 					"steer drain: process %u has left %llu datagram%s unread",
 					pid, result->unread, result->unread == 1 ? "" : "s"),
 				result->stalled ? "it has stopped reading: see 'sluice steer show'"
-						: "end the process only after the drain");
+						: "stop the process only after the drain");
 	if (result->dropped)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, EIO,
@@ -108,7 +108,7 @@ static int classify(__u32 pid, const struct steer_drain_result *result, struct e
 					"steer drain: process %u has closed %d socket%s that still"
 					" received: datagrams in flight may be lost",
 					pid, result->early, result->early == 1 ? "" : "s"),
-				"end the process only after the drain");
+				"stop the process only after the drain");
 	return 0;
 }
 
