@@ -21,7 +21,8 @@ accounted()
 	json "d['bytes_memlock']" bpftool -j map show pinned "$1"
 }
 
-# close_to BYTES ACCOUNTED: compares; the kernel adds its own map struct, and rounds up to pages
+# close_to BYTES ACCOUNTED: returns true if ACCOUNTED is close to BYTES; the kernel adds its map
+# struct, and rounds up to pages
 close_to()
 {
 	[ "$1" -le "$2" ] && [ "$2" -le $(($1 + $1 / 100 + 8192)) ] ||

@@ -35,7 +35,7 @@ want_status 0 sluice --netns "$HOST" conntrack audit --watch 0
 want_text "no socket of this host receives on $NEAR4:$PORT"
 want_text "no socket of this host receives on [$NEAR6]:$PORT"
 
-say "the backend returns: the same entries are healthy again"
+say "the server returns: the same entries are healthy again"
 serve "$HOST" dual6 "$PORT"
 want_equal "$(reasons --watch 0)" "[]"
 stop "$SPAWNED"

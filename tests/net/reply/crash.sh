@@ -38,7 +38,7 @@ for round in $(seq "$ROUNDS"); do
 	[ $((round % 2)) = 0 ] || sluice reply unload
 done
 
-say "killed while an older load is active: either the old or the new one is active"
+say "killed while an older load is active: either the old or the new load is active"
 for round in $(seq "$ROUNDS"); do
 	reply_load
 	kill_load

@@ -33,7 +33,7 @@ go_on()
 	local status=0
 	kill -USR1 "$SERVER_PID"
 	wait_until 20 grep -qx own "$LOG"
-	# it may not have stopped yet
+	# sluice may not have stopped yet
 	while kill -CONT "$STOPPED" 2>/dev/null; do
 		sleep 0.1
 	done

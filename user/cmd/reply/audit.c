@@ -314,7 +314,7 @@ static int conclude(const struct audit_rows *rows, struct err *err)
 		"reply audit: %u unconnected and %u connected sockets reply from a wrong address",
 		unconnected, connected);
 	return err_hint(err, -EUCLEAN,
-			"mode socket fixes the unconnected, mode wire the connected");
+			"mode socket fixes unconnected sockets, mode wire connected ones");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
