@@ -866,7 +866,7 @@ static void test_refresh_passed(void **state)
 	put_peer(&shape, SLOT, EPOCH);
 	put_token(&request, &shape, SLOT, EPOCH);
 	shape = udp4(&request);
-	/* flip each bit of the message except the transaction id */
+	/* flip each bit except those of the cookie and the transaction id */
 	for (bit = 0; bit < request.builder.length * 8; bit++) {
 		if (bit >= 4 * 8 && bit < 20 * 8)
 			continue;

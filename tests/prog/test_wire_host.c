@@ -609,7 +609,7 @@ static void test_redirect(void **state)
 		error = error_about(&inside, inside.target, request.source, &errors[0]);
 		fixed = error_about(&request, request.target, request.source, &errors[0]);
 		pass(&host, host.out, &error, &fixed, SLUICE_WIRE_error_translated);
-		/* after a refusal, a new server or its absence is detected at once */
+		/* a new server, or its absence, is detected at once */
 		wildcard = server_open(any_of(version), BACK);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_passed);
 		close(wildcard);

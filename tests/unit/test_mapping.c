@@ -462,7 +462,7 @@ static void test_candidate(void **state)
 	assert_int_equal(candidate.at.port_be, htons(5000));
 	assert_int_equal(candidate.at.addr.s6_addr32[3], htonl(0x0c000001));
 
-	/* a server sees another address of IPv6 or IPv4 */
+	/* a server reports another address, over IPv6 or IPv4 */
 	assert_true(addr_parse("2001:db8::1", &seen.addr));
 	mapping_seen(&mapping, 0, &seen);
 	assert_true(mapping_candidate(&mapping, &candidate));

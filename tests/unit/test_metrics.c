@@ -147,7 +147,7 @@ static void test_objects(void **state)
 	objects_add(&objects, "wire", false, true);
 	objects_add(&objects, "hold", true, false);
 	objects_add_table(&objects, "reply", "flows", 7, 64, 4096);
-	/* a program that is attached twice, and a program of another object */
+	/* a program that is loaded twice, and a program of another object */
 	objects_add_program(&objects, "steer", "sluice_steer", 1500000000, 10);
 	objects_add_program(&objects, "reply", "sluice_fix4", 250000000, 3);
 	objects_add_program(&objects, "steer", "sluice_steer", 500000000, 5);
@@ -169,7 +169,7 @@ static void test_objects(void **state)
 	want_sample(text, "sluice_program_runs_total{object=\"reply\",program=\"sluice_fix4\"}",
 		    "3");
 	free(text);
-	/* names that do not fit are left out */
+	/* entries beyond the capacity are left out */
 	for (i = 0; i < 100; i++) {
 		objects_add(&objects, "more", true, true);
 		objects_add_table(&objects, "more", "flows", 0, 0, 0);

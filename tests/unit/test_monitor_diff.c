@@ -640,7 +640,7 @@ static void test_wrong_again(void **state)
 	after.audits[0].unconnected.count = 1;
 	expect("reply replaced ports 53 by command\n" WRONG
 	       "requested 192.0.2.1 reply_source 192.0.2.2 fixed_by socket replies 1\n");
-	/* the mode and the counter are unknown during a load */
+	/* the counter and the audits are unknown during a load */
 	after.load[MONITOR_REPLY].state = MONITOR_IS_CHANGING;
 	after.wrong = 0;
 	after.audit_count = 0;

@@ -277,7 +277,7 @@ static void test_foreign(void **state)
 							       "\xd6\x86\xfa\x87\xdf\xae"));
 		data[i] ^= 0x40;
 	}
-	/* each request has a new id */
+	/* a request is not a response, even with the same id */
 	from_hex(vectors[0].hex, data);
 	assert_int_equal(stun_parse(data, 108, &message), 0);
 	assert_false(stun_is_response(&message, data + 8));

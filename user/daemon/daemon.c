@@ -96,7 +96,7 @@ static void on_changed(void *arg)
 {
 	struct node *node = arg;
 
-	/* a removed group must not keep its maps open */
+	/* the maps of a removed group must not stay open */
 	daemon_metrics_forget(&node->metrics);
 	/* start() sends the first status after it has tried every section. */
 	if (!node->sections.file)
@@ -110,7 +110,7 @@ static void on_progress(void *arg)
 {
 	struct node *node = arg;
 
-	/* during a hold operation, the thread may be in another namespace */
+	/* sending leaves the thread in the daemon's own namespace, so it must be there already */
 	if (daemon_netns_is_home(&node->netns))
 		hold_section_run(&node->hold);
 }

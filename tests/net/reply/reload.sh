@@ -16,7 +16,7 @@ serve "$HOST" dual6 "$PORT"
 reply_load
 
 # clients_end [some]: checks that each client had traffic, and that no answers were left alone; with
-# `some`, less than half
+# `some`, at most half
 clients_end()
 {
 	local output sent right wrong near

@@ -90,7 +90,7 @@ clients_start()
 }
 
 # clients_end [some]: checks that each client had traffic, and that no answers were left alone; with
-# `some`, less than half
+# `some`, at most half
 clients_end()
 {
 	local output sent right

@@ -306,7 +306,7 @@ static void daemon_diff(const struct diff *diff)
 		event.daemon = is;
 		if (is->pid)
 			diff_emit(diff, &event);
-		/* the daemon's start or stop is reported, so its sections need no events */
+		/* drop the sections of the old daemon: the report of its stop covers them */
 		*was = (struct monitor_daemon){ .pid = is->pid };
 		if (!is->pid)
 			return;

@@ -6,7 +6,10 @@
 #include "cmd/monitor/event.h"
 #include "cmd/monitor/state.h"
 
-/* Prepares the first state for the comparison. Its objects are not events, but missing ones are. */
+/*
+ * Prepares the first state for the comparison. Objects in the first state are not reported as
+ * events; missing objects are.
+ */
 void monitor_diff_begin(struct monitor_state *first, monitor_event_fn fn, void *arg);
 
 /*

@@ -223,7 +223,7 @@ static void follow(struct monitor *monitor)
 	monitor_notify_cgroups(&monitor->notify, &monitor->state);
 }
 
-/* Exits as any command that writes to a closed pipe. */
+/* Stops with an error. On a closed pipe, dies of SIGPIPE as other commands do. */
 static void output_failed(struct monitor *monitor, int error)
 {
 	if (error == EPIPE)

@@ -189,7 +189,7 @@ static bool groups_keep(const char *bpffs, const struct monitor_state *before,
 		struct monitor_group *group = &state->groups[i];
 
 		*group = before->groups[i];
-		/* set by monitor_diff(), so keep it */
+		/* monitor_diff() sets this */
 		group->generation = 0;
 		bytes = (size_t)group->count * sizeof(*group->workers);
 		group->workers = malloc(bytes + 1);

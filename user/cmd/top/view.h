@@ -10,7 +10,7 @@
 #define TOP_HEIGHT_MIN 4
 #define TOP_WIDTH_MAX  512
 
-/* Keys; other keys are their character. */
+/* Keys; any other key is its character. */
 enum top_key {
 	TOP_KEY_NONE = 0,
 	TOP_KEY_UP = 256,
