@@ -110,7 +110,7 @@ static void test_mapping(void **state)
 		{ "9.0.0.9:1", "9.0.0.9:1", "9.0.0.9:1", "9.0.0.9:1", NAT_ENDPOINT_INDEPENDENT },
 		{ "9.0.0.9:8", "9.0.0.9:8", "9.0.0.9:8", "9.0.0.9:8", NAT_ENDPOINT_INDEPENDENT },
 		{ "9.0.0.9:1", "9.0.0.9:8", "9.0.0.9:1", "9.0.0.9:8", NAT_ADDRESS_DEPENDENT },
-		/* another address of a pool */
+		/* another address from the NAT's pool */
 		{ "9.0.0.9:1", "9.0.0.8:1", "9.0.0.9:1", "9.0.0.8:1", NAT_ADDRESS_DEPENDENT },
 		{ "9.0.0.9:1", "9.0.0.9:6", "9.0.0.9:7", "9.0.0.9:8",
 		  NAT_ADDRESS_AND_PORT_DEPENDENT },
