@@ -31,8 +31,6 @@ cat >"$TEST_TMP/containers.conf" <<-CONF
 	runtime = "runc"
 	[engine.runtimes]
 	runc = ["$(server_path usr/sbin/runc)"]
-	[network]
-	network_backend = "netavark"
 CONF
 export CONTAINERS_CONF=$TEST_TMP/containers.conf
 
