@@ -7,7 +7,7 @@
 # under podman. On a node without bpffs, the init step mounts it. The daemon fixes a bridged client, and
 # no answer is wrong while its container restarts and while another version of the Pod replaces it. The
 # cleanup Job leaves nothing. The rendezvous server answers and registers peers, and peers of the image
-# reach each other.
+# reach each other. The README's commands for podman alone do what the README says.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../net/lib/lib.sh"
@@ -38,9 +38,18 @@ cat >"$TEST_TMP/containers.conf" <<-CONF
 CONF
 export CONTAINERS_CONF=$TEST_TMP/containers.conf
 
+# The test's own podman, also for the commands of the README.
+mkdir "$TEST_TMP/bin"
+cat >"$TEST_TMP/bin/podman" <<-SHELL
+	#!/bin/sh
+	exec $(type -p podman) --log-level error --root "$TEST_TMP/storage" --runroot "$TEST_TMP/runroot" "\$@"
+SHELL
+chmod +x "$TEST_TMP/bin/podman"
+export PATH=$TEST_TMP/bin:$PATH
+
 podman_run()
 {
-	in_ns "$HOST" podman --log-level error --root "$TEST_TMP/storage" --runroot "$TEST_TMP/runroot" "$@"
+	in_ns "$HOST" podman "$@"
 }
 
 # pod CONTAINER [OPTION…]: runs a container of the Pod template, as node HOST would
@@ -221,3 +230,14 @@ peer_container alice bob connect --to bob --listen udp:127.0.0.1:7002
 wait_udp "$HOST" 7002
 want_right "$HOST" 127.0.0.1 7002
 podman_run rm --all --force >/dev/null
+
+say "podman alone, by the commands of the README"
+umount /sys/fs/bpf
+sed -n '/^Try it with podman alone/,/^Checks/s/^    //p' "$DEPLOY/README" >"$TEST_TMP/commands"
+(cd "$ROOT" && in_ns "$HOST" timeout 300 bash "$TEST_TMP/commands") >"$TEST_TMP/output" 2>&1 || true
+OUTPUT=$(cat "$TEST_TMP/output")
+want_equal "$(grep -xE 'broken|fixed|kept|removed' <<<"$OUTPUT" || true)" $'fixed\nkept' "answers: $OUTPUT"
+want_text ' 127.0.0.2:7000 '
+want_equal "$(bpffs_mounts)" 1
+want_equal "$(podman_run ps --all --quiet)" "" "containers"
+want_clean
