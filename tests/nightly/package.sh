@@ -27,7 +27,8 @@ chmod +x "$SLUICE"
 
 say "the package of make deb"
 VERSION=$("$ROOT/build/sluice" --version)
-deb=$(echo "$BUILD/sluice_${VERSION##* }"_*.deb)
+VERSION=${VERSION##* }
+deb=$(echo "$BUILD/sluice_${VERSION//-/\~}"_*.deb)
 [ -e "$deb" ] || fail "$deb is not there: build it with 'make deb'"
 want_status 0 lintian --allow-root --fail-on error,warning "$deb"
 want_equal "$OUTPUT" "" "what lintian reports"
