@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# may be skipped: a release archive is no clone
+#
 # 'make dist' gives the same archive for the same commit: from two clones, with another umask, time
 # zone, locale and git configuration. It refuses a tree with changes, which the archive would lack. The
 # version of a release is that of its commit alone.
