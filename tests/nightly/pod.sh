@@ -57,7 +57,7 @@ pod()
 {
 	local name=$1 words
 	shift
-	python3 "$TRANSLATE" "$RENDERED/$MANIFEST" "$KIND" "$name" "$TEST_TMP/config" "$FAR4" \
+	python3 "$TRANSLATE" "$RENDERED/$MANIFEST" "$KIND" "$name" "$TEST_TMP/config.$MANIFEST" "$FAR4" \
 		>"$TEST_TMP/words"
 	mapfile -d '' words <"$TEST_TMP/words"
 	podman_run run --replace --name "$name" "$@" "${words[@]}"
@@ -76,7 +76,7 @@ pod_start()
 probe()
 {
 	local url
-	url=$(python3 "$TRANSLATE" "$RENDERED/$MANIFEST" "$KIND" "$1" probe "$2" | tr -d '\0')
+	url=$(python3 "$TRANSLATE" "$RENDERED/$MANIFEST" "$KIND" "$1" probe "$FAR4" "$2" | tr -d '\0')
 	in_ns "$HOST" python3 -IS -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' \
 		"$url" 2>/dev/null
 }
@@ -150,7 +150,31 @@ MANIFEST=seccomp.yaml
 pod_start sluice
 want_equal "$(status_of sluice Seccomp)" 2 "the mode of seccomp"
 want_right "$CONTAINER" "$FAR4" "$PORT"
-MANIFEST=base.yaml
+podman_run stop sluice >/dev/null
+
+# overlay NAME CAPABILITIES [LINE…]: runs an overlay, with LINEs more in its sluice.conf
+overlay()
+{
+	MANIFEST=$1.yaml RENDERED=$TEST_TMP
+	sed "s/^    mode = socket\$/&$(printf '\\n    %s' "${@:3}")/" "$DEPLOY/rendered/$MANIFEST" >"$TEST_TMP/$MANIFEST"
+	pod_start sluice
+	want_equal "$(effective_caps sluice)" "$2" "the capabilities of overlay $1"
+	want_right "$CONTAINER" "$FAR4" "$PORT"
+	podman_run stop sluice >/dev/null
+	MANIFEST=base.yaml RENDERED=$DEPLOY/rendered
+}
+
+say "the other overlays, with the sections that need them"
+overlay hold cap_net_admin,cap_net_raw,cap_sys_ptrace,cap_sys_admin,cap_perfmon,cap_bpf \
+	'[hold]' 'port = 20999' 'netns = all'
+overlay netns cap_net_admin,cap_sys_ptrace,cap_sys_admin,cap_perfmon,cap_bpf \
+	'[steer]' 'port = 20999' 'netns = all'
+# a machine that lacks SYS_RESOURCE itself cannot add it
+all=$(capsh --decode="$(sed -n 's/^CapBnd:\t//p' /proc/self/status)" | sed 's/.*=//')
+overlay old-kernel "cap_net_admin,cap_sys_ptrace,$(grep -o cap_sys_resource, <<<"$all" || true)cap_perfmon,cap_bpf"
+overlay podmonitor cap_net_admin,cap_sys_ptrace,cap_perfmon,cap_bpf
+overlay privileged "$all"
+pod_start sluice
 
 say "no answer is wrong while the container restarts and while another version replaces the Pod"
 bpftool cgroup tree "$TEST_CGROUP" | awk '/sluice_/ { print $1 }' >"$TEST_TMP/own_programs"
@@ -199,9 +223,9 @@ want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
 say "the rendezvous server answers, with the key and the peers of the template's volumes"
 PEERS=$TEST_TMP/peers
-mkdir -p "$TEST_TMP/config/secrets/sluice-rendezvous"
+mkdir -p "$TEST_TMP/config.rendezvous.yaml/secrets/sluice-rendezvous"
 (umask 077 && sluice peer key >"$TEST_TMP/server.key")
-cp "$TEST_TMP/server.key" "$TEST_TMP/config/secrets/sluice-rendezvous/key"
+cp "$TEST_TMP/server.key" "$TEST_TMP/config.rendezvous.yaml/secrets/sluice-rendezvous/key"
 peer_add alice
 peer_add bob
 sed -e "s|^    # NAME PUBLIC-KEY .*|$(sed 's/^/    /; $!s/$/\\/' "$PEERS")|" "$DEPLOY/rendered/rendezvous.yaml" \

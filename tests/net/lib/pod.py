@@ -4,7 +4,7 @@
 and NUL-terminated, the `podman run` arguments of one container of the template.
 
 usage: pod.py MANIFEST KIND CONTAINER CONFIG-DIR NODE-IP   arguments of `podman run`
-       pod.py MANIFEST KIND CONTAINER probe NAME           the URL of startup, liveness or readiness
+       pod.py MANIFEST KIND CONTAINER probe NODE-IP NAME   the URL of startup, liveness or readiness
 
 CONFIG-DIR gets the files of the ConfigMaps. CONFIG-DIR/secrets/NAME has those of a Secret.
 
@@ -143,10 +143,11 @@ def main():
     container = next(c for c in spec.get("initContainers", []) + spec["containers"]
                      if c["name"] == name)
     if what == "probe":
-        get = container[rest[0] + "Probe"]["httpGet"]
+        node_ip, name = rest
+        get = container[name + "Probe"]["httpGet"]
         take(get, {"host", "port", "path"}, "httpGet")
         port = next(p["containerPort"] for p in container["ports"] if p["name"] == get["port"])
-        words = [f"http://{get['host']}:{port}{get['path']}"]
+        words = [f"http://{get.get('host', node_ip)}:{port}{get['path']}"]
     else:
         words = run(documents, spec, container, what, *rest)
     sys.stdout.write("".join(word + "\0" for word in words))
