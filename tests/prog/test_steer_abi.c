@@ -272,6 +272,11 @@ static void test_spread(void **unused)
 	assert_int_equal(spread_load(&with, &err), 0);
 	assert_int_equal(spread_prog(&link_id), before);
 	with.dry_run = false;
+	verifier_refuse(true);
+	assert_int_equal(spread_load(&with, &err), -EINVAL);
+	assert_int_equal(err.code, EXIT_LACKING);
+	verifier_refuse(false);
+	assert_int_equal(spread_prog(&link_id), before);
 	assert_int_equal(spread_load(&with, &err), 0);
 	assert_int_not_equal(spread_prog(&link_id), before);
 	assert_int_equal(spread_read(DIR_OURS, &now, &err), 0);
