@@ -48,6 +48,10 @@ for dir in proc sys dev; do
 	mount --rbind "/$dir" "$BARE/$dir"
 done
 bare apt-get update -q >/dev/null
+# make deb installs what dpkg-buildpackage requires
+# shellcheck disable=SC2046 # a list of words
+want_status 0 bare apt-get install -s -q --no-install-recommends $("$ROOT/tools/setup.sh" --list package)
+want_text "Inst build-essential "
 mkdir "$DROP"
 cp "$deb" "$DROP/first.deb"
 # the same program with a higher version
