@@ -42,8 +42,10 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 				     struct wire_view *view)
 {
 	__u32 genid = host_genid(skb, &view->requested), before = view->genid;
+	__u64 found, known = view->socket;
 
 	view->genid = genid;
+	view->socket = 0;
 	view->elsewhere = view->flags & SLUICE_WIRE_ELSEWHERE && before == genid;
 	if (view->elsewhere || view->flags & SLUICE_WIRE_DEVICE) {
 		view->reached = true;
@@ -57,9 +59,12 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 		view->reached = true;
 		return;
 	}
-	view->reached = socket_at(skb, key, &view->requested) != SOCKET_NONE;
-	if (view->reached)
+	found = socket_at(skb, key, &view->requested);
+	view->reached = found != SOCKET_NONE;
+	if (view->reached) {
+		view->socket = found > SOCKET_CONNECTED ? found : 0;
 		return;
+	}
 	if (addr_is_set(&view->server)) {
 		view->redirect = socket_at(skb, key, &view->server) == SOCKET_CONNECTED;
 		return;
@@ -74,10 +79,10 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 	}
 	/*
 	 * the server may not have answered yet; with two requested addresses, a search would be a
-	 * guess
+	 * guess. A socket that requests have reached is the result of a lookup, not of a search.
 	 */
 	if (view->flags & SLUICE_WIRE_SECOND ||
-	    sluice_flow_idle(tick_clock(), view->searched) < SLUICE_WIRE_SEARCH)
+	    (!known && sluice_flow_idle(tick_clock(), view->routed) < SLUICE_WIRE_SEARCH))
 		return;
 	count(SLUICE_WIRE_address_search);
 	view->has_searched = true;
@@ -100,8 +105,8 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	if (!set)
 		return;
 	/* a group's address is in no record that may be changed */
-	change->outcome = request_is_clear(set, key, &ends->target, is_group_frame(skb), false,
-					   now);
+	change->outcome = request_is_clear(set, key, &ends->target, is_group_frame(skb), false, now,
+					   conntrack);
 	if (likely(change->outcome != SLUICE_WIRE_COUNTERS_MAX))
 		return;
 	change->outcome = record_request(set, key, &ends->target, is_group(skb, &ends->target),
@@ -109,11 +114,7 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
 	change->outcome = SLUICE_WIRE_request_passed;
-	/*
-	 * An outdated lookup may let this host refuse a request, as without sluice, but redirects
-	 * none.
-	 */
-	if (sluice_flow_idle(now, view->routed) <= SLUICE_WIRE_RECHECK)
+	if (route_is_valid(view->flags, view->routed, view->socket, key->port_be, now, conntrack))
 		return;
 	request_route(skb, key, view);
 	if (view->unknown) {
@@ -169,13 +170,14 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 		goto rewrite;
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
+	view->socket = 0;
 	if (!view->redirect) {
-		sender = sender_of(skb, addr_is_ip4(&ends->source), ends->source_port_be);
+		sender = sender_of(skb, addr_is_ip4(&ends->source), ends->source_port_be,
+				   &view->socket);
 		change->outcome = sender == SENDER_OTHER ? SLUICE_WIRE_reply_other_sender
 							 : SLUICE_WIRE_reply_source_set;
 		if (sender == SENDER_OTHER || sender == SENDER_CHOSEN)
 			return;
-		view->reached = sender != SENDER_CONNECTED;
 		view->device = sender == SENDER_DEVICE;
 	}
 	change->outcome = SLUICE_WIRE_reply_address_gone;

@@ -92,9 +92,10 @@ static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_
 
 /* --- the socket that a request reaches */
 
-enum socket_kind {
+/* The result of a lookup; any other value is the kernel's address of an unconnected socket. */
+enum socket_found {
 	SOCKET_NONE,
-	SOCKET_OPEN,	  /* not connected, or one that requests must not be redirected to */
+	SOCKET_OTHER,	  /* connected, but requests must not be redirected to it */
 	SOCKET_CONNECTED, /* to the peer, from an address that the kernel has chosen */
 };
 
@@ -167,14 +168,15 @@ static __always_inline bool socket_is_client(struct sock *sk)
 	return any_port && !(BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK);
 }
 
-/* Finds the socket that would receive the datagram; @tuple is its source and destination. */
-static __noinline enum socket_kind socket_find(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
-					       __u32 size)
+/*
+ * Finds the socket that would receive the datagram; @tuple is its source and destination. Returns
+ * enum socket_found.
+ */
+static __noinline __u64 socket_find(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 size)
 {
-	enum socket_kind kind = SOCKET_OPEN;
+	__u64 address, found = SOCKET_OTHER;
 	volatile __u64 hidden;
 	struct bpf_sock *sk;
-	__u64 address;
 
 	if (size == sizeof(tuple->ipv4))
 		sk = bpf_sk_lookup_udp(skb, tuple, sizeof(tuple->ipv4), BPF_F_CURRENT_NETNS, 0);
@@ -182,23 +184,24 @@ static __noinline enum socket_kind socket_find(struct __sk_buff *skb, struct bpf
 		sk = bpf_sk_lookup_udp(skb, tuple, sizeof(tuple->ipv6), BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return SOCKET_NONE;
-	/* the kernel finds a connected socket only for the peer to which it is connected */
-	if (sk->dst_port) {
-		/* the verifier allows reads beyond struct bpf_sock only through a plain number */
-		hidden = (__u64)(long)sk;
-		if (!bpf_probe_read_kernel(&address, sizeof(address), (void *)&hidden) &&
-		    !socket_chose_addr((struct sock *)address) &&
-		    !socket_is_client((struct sock *)address) &&
-		    socket_leaves_here(skb, (struct sock *)address))
-			kind = SOCKET_CONNECTED;
+	/* the verifier allows reads beyond struct bpf_sock only through a plain number */
+	hidden = (__u64)(long)sk;
+	if (!bpf_probe_read_kernel(&address, sizeof(address), (void *)&hidden)) {
+		/* the kernel finds a connected socket only for the peer to which it is connected */
+		if (!sk->dst_port)
+			found = address;
+		else if (!socket_chose_addr((struct sock *)address) &&
+			 !socket_is_client((struct sock *)address) &&
+			 socket_leaves_here(skb, (struct sock *)address))
+			found = SOCKET_CONNECTED;
 	}
 	bpf_sk_release(sk);
-	return kind;
+	return found;
 }
 
-/* Finds the socket that would receive a datagram of the peer to @local. */
-static __noinline enum socket_kind socket_at(struct __sk_buff *skb, const struct wire_key *key,
-					     const struct sluice_addr *local)
+/* Finds the socket that would receive a datagram of the peer to @local, as socket_find() does. */
+static __noinline __u64 socket_at(struct __sk_buff *skb, const struct wire_key *key,
+				  const struct sluice_addr *local)
 {
 	struct bpf_sock_tuple tuple = {};
 
@@ -361,10 +364,12 @@ static __always_inline bool socket_knows_target(struct sock *sk)
 }
 
 /*
- * Classifies the socket that has sent a datagram. A forwarded or bridged packet may have a socket
- * of another namespace, or one of this host that has sent the packet through a veth pair.
+ * Classifies the socket that has sent a datagram, and stores the kernel's address of an unconnected
+ * one. A forwarded or bridged packet may have a socket of another namespace, or one of this host
+ * that has sent the packet through a veth pair.
  */
-static __noinline enum sender sender_of(struct __sk_buff *skb, bool ip4, __be16 port_be)
+static __noinline enum sender sender_of(struct __sk_buff *skb, bool ip4, __be16 port_be,
+					__u64 *socket)
 {
 	struct sock *sk = BPF_CORE_READ((struct sk_buff *)skb, sk);
 	struct sluice_addr bound = {};
@@ -383,6 +388,7 @@ static __noinline enum sender sender_of(struct __sk_buff *skb, bool ip4, __be16 
 	if (!addr_is_set(&bound)) {
 		int device = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 
+		*socket = (__u64)sk;
 		return device && device != (int)skb->ifindex ? SENDER_DEVICE : SENDER_WILDCARD;
 	}
 	if (!BPF_CORE_READ(sk, __sk_common.skc_dport) || socket_chose_addr(sk))

@@ -51,17 +51,17 @@ struct sluice_wire_flow {
 	__be16 port_be; /* of the server */
 	__u32 scope;	/* ifindex; on a gateway with SLUICE_WIRE_SCOPE_GATEWAY */
 	__u32 flags;	/* enum sluice_wire_flag */
-	__u32 routed;	/* sluice_flow_clock() when a request was last seen to reach a socket */
+	__u32 routed;	/* sluice_flow_clock() when `socket` was last looked up, or searched for */
 	/* sluice_flow_clock() of a request without answer, or 0 */
 	__u32 pending[SLUICE_WIRE_REQUESTED];
 	__u64 seal; /* sluice_wire_seal() of the answer that was last found to be wrong; 0: none */
 	struct sluice_addr requested[SLUICE_WIRE_REQUESTED];
 	/* the proof of each requested address: the source of its answers; 0: none */
 	struct sluice_addr server[SLUICE_WIRE_REQUESTED];
-	__u32 judged;	/* sluice_flow_clock() of that decision */
-	__u32 genid;	/* of the host's addresses when `server` was last checked */
-	__u32 searched; /* sluice_flow_clock() of the last search of all local addresses */
-	__u32 reserved;
+	__u32 judged; /* sluice_flow_clock() of that decision */
+	__u32 genid;  /* of the host's addresses when `server` was last checked */
+	/* the kernel's address of the unconnected socket that receives the requests; 0: unknown */
+	__u64 socket;
 };
 _Static_assert(sizeof(struct sluice_wire_flow) == 128, "struct sluice_wire_flow");
 

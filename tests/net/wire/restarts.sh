@@ -29,8 +29,6 @@ kind()
 outcome()
 {
 	local arguments
-	# that requests reach a socket is looked up again only after a quarter of a second
-	[ "$1" != back ] || sleep 0.3
 	read -ra arguments <<<"$(kind "$1")"
 	serve "$SUBJECT" "${arguments[@]}"
 	probe "$CONTAINER" --from "$client" "server=$protocol:$PORT" -- "$asked" | cut -d' ' -f3-
