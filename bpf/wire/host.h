@@ -12,7 +12,10 @@
 #include "common/ticks.h"
 #include "wire/bridge.h"
 #include "wire/conntrack.h"
+#include "wire/host_addr.h"
 #include "wire/record.h"
+#include "wire/search.h"
+#include "wire/sender.h"
 #include "wire/socket.h"
 
 /* include/uapi/linux/if_packet.h, by Ethernet address */
@@ -77,12 +80,7 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 		view->reached = view->elsewhere = true;
 		return;
 	}
-	/*
-	 * the server may not have answered yet; with two requested addresses, a search would be a
-	 * guess. A socket that requests have reached is the result of a lookup, not of a search.
-	 */
-	if (view->flags & SLUICE_WIRE_SECOND ||
-	    (!known && sluice_flow_idle(tick_clock(), view->routed) < SLUICE_WIRE_SEARCH))
+	if (!search_is_due(view, known))
 		return;
 	count(SLUICE_WIRE_address_search);
 	view->has_searched = true;

@@ -15,7 +15,7 @@
 
 #include "common/addr.h"
 #include "common/ticks.h"
-#include "wire/kernel_ctx.h"
+#include "wire/kernel_cast.h"
 #include "wire/maps.h"
 #include "wire/table.h"
 

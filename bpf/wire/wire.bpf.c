@@ -31,7 +31,7 @@
 #include "common/settings.h"
 #include "wire/change_plain.h"
 #include "wire/error.h"
-#include "wire/fast_path.h"
+#include "wire/parse_plain.h"
 #include "wire/fragment.h"
 #include "wire/gateway.h"
 #include "wire/host.h"

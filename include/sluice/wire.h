@@ -153,9 +153,9 @@ struct sluice_fragment {
 	struct sluice_addr target;
 	struct sluice_addr becomes;
 	__be32 id_be;
-	__u32 where;   /* ifindex; with SLUICE_FRAGMENT_OUT on egress */
-	__u8 protocol; /* part of the key in IPv4 (RFC 791); 0 in IPv6 */
-	__u8 end;      /* enum sluice_wire_end */
+	__u32 where; /* ifindex; with SLUICE_FRAGMENT_OUT on egress */
+	__u8 unused;
+	__u8 end; /* enum sluice_wire_end */
 	__u8 reserved[6];
 };
 _Static_assert(sizeof(struct sluice_fragment) == 64, "struct sluice_fragment");

@@ -62,6 +62,21 @@ static void reply_by(int server)
 	assert_int_equal(sendto(server, data, (size_t)length, 0, (void *)&from, size), length);
 }
 
+/* Sends a reply to the sender of a request. */
+static void reply_with(int server, const struct shape *request, const void *data, size_t length)
+{
+	bool six = shape_is6(request);
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(request->source_port) };
+	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(request->source_port) };
+
+	inet_pton(six ? AF_INET6 : AF_INET, request->source,
+		  six ? (void *)&to6.sin6_addr : (void *)&to4.sin_addr);
+	assert_int_equal(sendto(server, data, length, 0, six ? (void *)&to6 : (void *)&to4,
+				six ? sizeof(to6) : sizeof(to4)),
+			 length);
+}
+
 static size_t udp_off(const struct shape *request)
 {
 	return shape_is6(request) ? 14 + 40 : 14 + 20;
@@ -271,6 +286,7 @@ static void test_checksums(void **state)
 {
 	int version, server, segment, one = 1;
 	struct shape request;
+	uint16_t sum;
 
 	for (version = 4; version <= 6; version += 2) {
 		server = server_open(any_of(version), 2021);
@@ -291,8 +307,16 @@ static void test_checksums(void **state)
 		device_completes(false);
 		ask(&request);
 		reply_by(server);
-		device_completes(true);
 		assert_int_equal(checksum_of(&request), WHOLE_CHECKSUM);
+		/*
+		 * the kernel has the sum of the payload where the offset of a header whose checksum
+		 * is to complete would be
+		 */
+		for (sum = 0; sum < 512; sum++) {
+			reply_with(server, &request, &sum, sizeof(sum));
+			assert_int_equal(checksum_of(&request), WHOLE_CHECKSUM);
+		}
+		device_completes(true);
 		setsockopt(server, SOL_SOCKET, SO_NO_CHECK, &one, sizeof(one));
 		setsockopt(server, IPPROTO_UDP, UDP_NO_CHECK6_TX, &one, sizeof(one));
 		ask(&request);
@@ -386,17 +410,8 @@ static void note(const struct shape *request)
 /* Sends a reply to the sender of a request, and expects its source. */
 static void reply_from(int server, const struct shape *request, const char *source)
 {
-	bool six = shape_is6(request);
-	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
-				    .sin6_port = htons(request->source_port) };
-	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(request->source_port) };
-
-	inet_pton(six ? AF_INET6 : AF_INET, request->source,
-		  six ? (void *)&to6.sin6_addr : (void *)&to4.sin_addr);
 	flow_recent(request);
-	assert_int_equal(sendto(server, "x", 1, 0, six ? (void *)&to6 : (void *)&to4,
-				six ? sizeof(to6) : sizeof(to4)),
-			 1);
+	reply_with(server, request, "x", 1);
 	assert_string_equal(source_of(request), source);
 }
 

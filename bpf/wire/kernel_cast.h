@@ -7,8 +7,8 @@
  * dead code. They have no conntrack kfuncs either, so only the programs that use these refer to
  * this one: each function takes the constant `kfuncs`, which is false in the other programs.
  */
-#ifndef SLUICE_BPF_WIRE_KERNEL_CTX_H
-#define SLUICE_BPF_WIRE_KERNEL_CTX_H
+#ifndef SLUICE_BPF_WIRE_KERNEL_CAST_H
+#define SLUICE_BPF_WIRE_KERNEL_CAST_H
 
 #include "common/kernel.h"
 
