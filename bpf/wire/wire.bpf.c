@@ -31,12 +31,12 @@
 #include "common/settings.h"
 #include "wire/change_plain.h"
 #include "wire/error.h"
-#include "wire/parse_plain.h"
 #include "wire/fragment.h"
 #include "wire/gateway.h"
 #include "wire/host.h"
 #include "wire/maps.h"
 #include "wire/packet.h"
+#include "wire/parse_plain.h"
 
 #include <linux/pkt_cls.h>
 

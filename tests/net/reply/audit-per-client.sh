@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # No mode fixes a server that opens a socket for each client, bound to the same port and connected to
-# the client, and the audit must not claim that one does. Further requests reach the listening
-# socket, whatever the source of the replies.
+# the client, and the audit must not claim it. Further requests reach the listening socket, whatever
+# the source of the replies.
 #
 #   container ── docker0 172.17.0.1 [host: servers, wildcard] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
