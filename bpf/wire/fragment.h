@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * The table of fragmented datagrams. Later fragments have no ports, so they follow the decision
- * about the first one. The parser passes other protocols by the number in the IPv4 header, which is
- * part of a fragment's identity (RFC 791). include/sluice/flow.h explains the sets.
+ * about the first one. In IPv4 the protocol is part of a datagram's identity (RFC 791): here it is
+ * always UDP. include/sluice/flow.h explains the sets.
  */
 #ifndef SLUICE_BPF_WIRE_FRAGMENT_H
 #define SLUICE_BPF_WIRE_FRAGMENT_H
