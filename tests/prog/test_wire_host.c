@@ -378,12 +378,12 @@ static void test_tunnels(void **state)
  * Lets pending requests, a judged socket, and a request that reached one be recent, however long
  * the test takes.
  */
-static void flow_recent(const struct shape *request)
+static void flow_recent_in(const struct programs *programs, const struct shape *request)
 {
 	struct sluice_wire_set set;
 	struct sluice_wire_flow *flow;
 	uint32_t index, now;
-	int i, way = flow_find(&host, request, &set, &index);
+	int i, way = flow_find(programs, request, &set, &index);
 
 	assert_true(way >= 0);
 	flow = &set.flow[way];
@@ -394,7 +394,12 @@ static void flow_recent(const struct shape *request)
 	for (i = 0; i < 2; i++)
 		if (flow->pending[i])
 			flow->pending[i] = now | 1;
-	flow_store(&host, index, &set);
+	flow_store(programs, index, &set);
+}
+
+static void flow_recent(const struct shape *request)
+{
+	flow_recent_in(&host, request);
 }
 
 /* Notes a request that the server need not receive. */
@@ -963,6 +968,33 @@ static void test_bridge_port(void **state)
 	}
 }
 
+/* A socket that requests reach connects back, or is closed; the programs are those for kernels
+ * without casts. */
+static void test_bridge_redirect(void **state)
+{
+	struct shape request, inside;
+	int version, server;
+
+	for (version = 4; version <= 6; version += 2) {
+		request = guest_request(version);
+		request.target_port = 2056;
+		inside = to_target(request, near_of(&request));
+		server = server_open(any_of(version), 2056);
+		pass_to(&request, &request, BRIDGE, SLUICE_WIRE_half_open);
+		pass_to(&request, &request, BRIDGE, SLUICE_WIRE_request_passed);
+		flow_recent_in(&port, &request);
+		connect_socket(server, version == 4 ? AF_INET : AF_INET6, request.source,
+			       request.source_port);
+		pass_to(&request, &inside, BRIDGE, SLUICE_WIRE_request_rewritten);
+		close(server);
+		server = server_open(any_of(version), 2056);
+		pass_to(&request, &request, BRIDGE, SLUICE_WIRE_request_passed);
+		flow_recent_in(&port, &request);
+		close(server);
+		pass_to(&request, &request, BRIDGE, SLUICE_WIRE_request_refused);
+	}
+}
+
 /* Reads the address from the kernel, so that it may change without another load. */
 static void test_bridge_changes(void **state)
 {
@@ -1016,7 +1048,7 @@ int main(void)
 		cmocka_unit_test(test_address_gone),	cmocka_unit_test(test_aged),
 		cmocka_unit_test(test_other_interface), cmocka_unit_test(test_looped),
 		cmocka_unit_test(test_unmanaged),	cmocka_unit_test(test_bridge_port),
-		cmocka_unit_test(test_bridge_changes),
+		cmocka_unit_test(test_bridge_redirect), cmocka_unit_test(test_bridge_changes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, down);
