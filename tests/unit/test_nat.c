@@ -216,7 +216,7 @@ static void test_filtering_unknown(void **state)
 	assert_filtering(&findings, NAT_UNKNOWN, false, "malformed");
 	begin(&findings);
 	findings.tests[NAT_FILTER_BOTH].from = at("5.0.0.1:3478");
-	assert_filtering(&findings, NAT_UNKNOWN, false, "does not follow CHANGE-REQUEST");
+	assert_filtering(&findings, NAT_UNKNOWN, false, "ignores CHANGE-REQUEST");
 	/* the request was refused on the way, and the next one was not: no filter */
 	begin(&findings);
 	answer(&findings, NAT_FILTER_BOTH, NULL);

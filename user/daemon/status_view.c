@@ -60,7 +60,7 @@ static json_t *hold_warnings(const struct hold_section *hold)
 
 	warning_add(warnings, hold->failure.text);
 	if (*probe) {
-		snprintf(text, sizeof(text), "the probe shows nothing: %s", probe);
+		snprintf(text, sizeof(text), "the probe has no result: %s", probe);
 		warning_add(warnings, text);
 	}
 	return warnings;

@@ -46,7 +46,7 @@ const struct opt hold_opts[] = {
 const struct opt hold_send_opts[] = {
 	{ "interval", 0, "SECONDS", opt_u32, SEND_FIELD(interval_s),
 	  "send a keepalive after this time of silence, or up to a sixth of it earlier (default: 18,"
-	  " or the interval that a probe has measured)",
+	  " or the result of a probe)",
 	  .side = OPT_FILE, .min = 1, .max = 3600 },
 	{ "interval_max", 0, "SECONDS", opt_u32, SEND_FIELD(interval_max_s),
 	  "the longest interval that a probe may set", .side = OPT_FILE, .min = 15, .max = 3600,

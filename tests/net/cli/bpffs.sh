@@ -78,7 +78,7 @@ chown 65534 "$PINS"
 all_refused 5 "a directory of user 65534 (nobody)" sluice
 chown 0 "$PINS"
 chmod 777 "$PINS"
-all_refused 5 "others may write to it" sluice
+all_refused 5 "other users can write to it" sluice
 rmdir "$PINS"
 ln -s /sys/fs/bpf "$PINS"
 all_refused 5 "a symbolic link of user 0 (root)" sluice

@@ -59,7 +59,7 @@ sluice reply unload
 say "one that others may write to"
 mkdir -m 777 "$PINS"
 want_status 5 reply_load
-want_text "others may write to it: a directory of user 0 (root), mode 777"
+want_text "other users can write to it: a directory of user 0 (root), mode 777"
 way_out
 reply_load
 

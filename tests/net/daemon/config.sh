@@ -44,7 +44,7 @@ refused "$CONF:4: [reply] port: already set on line 3" "${good[@]}" 'port = 53' 
 refused "$CONF:4: [reply]: already started on line 1" "${good[@]}" '' '[reply]'
 refused "$CONF:3: neither 'key = value'" "${good[@]}" 'port 53'
 refused "$CONF:3: neither 'key = value'" "${good[@]}" '[wire'
-refused "$CONF:1: 'port' stands before any [section]" 'port = 53' "${good[@]}"
+refused "$CONF:1: 'port' comes before any [section]" 'port = 53' "${good[@]}"
 refused "$CONF:3: the line is longer than" "${good[@]}" "port = $(seq -s, 1000 1100)"
 refused "$CONF:4: [global] bpffs: 'pins' is not an absolute path" "${good[@]}" '[global]' 'bpffs = pins'
 refused "$CONF:4: [global] cgroup: 'x/y' is not an absolute path" "${good[@]}" '[global]' 'cgroup = x/y'

@@ -79,11 +79,11 @@ say "hold: whether it sends, and a probe that shows nothing"
 configure '[reply]' 'mode = socket' "port = $PORT" '[hold]' 'port = 4000' 'probe = 127.0.0.1:9'
 daemon_reload 'msg="reloaded"'
 want_equal "$(section hold state) $(section hold sending)" "loaded True"
-want_logged 'msg="hold: the probe shows nothing; the interval stays" server=127.0.0.1:9 reason="Connection refused"'
-want_equal "$(section hold warnings)" "['the probe shows nothing: Connection refused']"
+want_logged 'msg="hold: the probe has no result; the interval is unchanged" server=127.0.0.1:9 reason="Connection refused"'
+want_equal "$(section hold warnings)" "['the probe has no result: Connection refused']"
 want_status 0 sluice status
 want_text "[hold] loaded"
-want_text "warning: the probe shows nothing"
+want_text "warning: the probe has no result"
 configure '[reply]' 'mode = socket' "port = $PORT" '[hold]' 'port = 4000' 'probe = 240.0.0.1:9'
 daemon_reload 'msg="reloaded"'
 want_logged 'server=240.0.0.1:9 reason="Network is unreachable"'

@@ -90,7 +90,7 @@ reason()
 reason coturn-alone mapping "no second address (OTHER-ADDRESS, RFC 5780)"
 reason coturn-alone filtering "no second address"
 reason coturn-alone lifetime "does not know RESPONSE-PORT"
-reason 4010 filtering "does not follow CHANGE-REQUEST"
+reason 4010 filtering "ignores CHANGE-REQUEST"
 reason 4010 lifetime "does not know RESPONSE-PORT"
 reason 4020 filtering "refuses CHANGE-REQUEST: error 420"
 reason 4020 lifetime "does not know RESPONSE-PORT"

@@ -23,7 +23,7 @@ probes_wait
 want_equal "$(json "(d['lifetime']['alive_s'], d['lifetime']['gone_s'])" cat "$PROBES/slow")" \
 	"(None, None)"
 want_equal "$(json "d['lifetime']['reason']" cat "$PROBES/slow")" \
-	"its responses take so long that a NAT may keep the mapping longer"
+	"its responses are so slow that a NAT may already use a longer timeout"
 want_probed <<-'TABLE'
 	slow endpoint-independent address-and-port-dependent yes external_source preserved
 TABLE
