@@ -155,7 +155,7 @@ static inline void sim_fill(void *buffer, size_t size, void *arg)
 
 static inline struct stun_endpoint sim_endpoint(const char *text)
 {
-	struct stun_endpoint at;
+	struct stun_endpoint at = { .port_be = 0 };
 
 	if (!addr_parse_port(text, &at.addr, &at.port_be))
 		fail_msg("%s is no address", text);
@@ -621,7 +621,7 @@ static inline void sim_bind(unsigned int side)
 {
 	struct sim_host *host = &sim.host[side];
 	unsigned int i = sim.introductions % LEGS_MAX;
-	struct stun_endpoint at;
+	struct stun_endpoint at = { .port_be = 0 };
 
 	sim_register(side);
 	host->leg[i] = (struct sim_leg){
@@ -638,7 +638,7 @@ static inline void sim_bind(unsigned int side)
 static inline void sim_forget_relay(void)
 {
 	unsigned int side, i;
-	struct stun_endpoint at;
+	struct stun_endpoint at = { .port_be = 0 };
 
 	for (side = 0; side < SIDES; side++)
 		for (i = 0; i < LEGS_MAX; i++) {
@@ -646,7 +646,7 @@ static inline void sim_forget_relay(void)
 				continue;
 			sim.host[side].leg[i].bound = false;
 			at = relay_endpoint(0, sim.host[side].leg[i].channel);
-			peer_session_lose_relay(sim.host[side].session, &at,
+			peer_session_lose(sim.host[side].session, &at,
 						sim_clock(&sim.host[side]));
 			sim_flush(side);
 		}

@@ -196,7 +196,7 @@ bool link_relay(struct link *link, const struct peer_client_event *event, uint64
 		    sizeof(event->session_id)))
 		link->relay_code = bound ? 0 : event->code;
 	if (!bound)
-		peer_session_lose_relay(link->session, &event->relay, now_ns);
+		peer_session_lose(link->session, &event->relay, now_ns);
 	else if (!peer_session_set_relay(link->session, event->session_id, &event->relay, now_ns))
 		return false;
 	hold_relay(link, now_ns);
