@@ -89,6 +89,15 @@ void node_readable(void *node);
 /* Takes a datagram, or a message of a server's connection. */
 void node_receive(void *node, const struct stun_endpoint *from, const uint8_t *data, size_t length);
 
+/* --- node_tcp.c */
+
+/*
+ * Opens the port of TCP connections to other peers, unless the options exclude them, and offers its
+ * addresses. Without it, as when there is no descriptor left, paths use UDP or the relay.
+ */
+void node_tcp_open(struct node *node);
+void node_tcp_close(struct node *node);
+
 /* --- node_lookup.c */
 
 /* Finds the first address of a server. Returns 0, or -errno with *err set. */

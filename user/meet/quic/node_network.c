@@ -18,6 +18,26 @@
 #define QUIET_US 100000
 #define BOUND_US 1000000
 
+/* Makes of each address one candidate for each transport, as far as there is room. */
+static int add_transports(const struct runtime *runtime,
+			  struct candidate candidates[CANDIDATES_MAX], int hosts)
+{
+	struct candidate host[CANDIDATES_MAX];
+	int i, count = 0;
+
+	memcpy(host, candidates, (size_t)hosts * sizeof(*host));
+	for (i = 0; i < hosts; i++) {
+		if (!runtime->tcp_only && count < CANDIDATES_MAX)
+			candidates[count++] = host[i];
+		if (!runtime->tcp || count == CANDIDATES_MAX)
+			continue;
+		candidates[count] = host[i];
+		candidates[count].transport = CANDIDATE_TCP;
+		candidates[count++].at.port_be = tcp_paths_port(runtime->tcp);
+	}
+	return count;
+}
+
 bool node_network_offer(struct node *node)
 {
 	struct candidate candidates[CANDIDATES_MAX];
@@ -28,6 +48,8 @@ bool node_network_offer(struct node *node)
 	if (node->runtime.relay != PEER_SESSION_RELAY_ONLY)
 		count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
 				    node->runtime.socket.ip6, &err);
+	if (count > 0)
+		count = add_transports(&node->runtime, candidates, count);
 	/* a peer behind a NAT is reached by it rather than by the last address of the host */
 	if (count >= 0 &&
 	    mapping_candidate(node->runtime.mapping,
