@@ -4,6 +4,9 @@
  * and reordering, a server with a relay, and a clock of each peer. Time jumps from one event to the
  * next.
  *
+ * Both peers may offer TCP, at the same port as UDP. Its connections are not simulated: messages
+ * pass where crossing SYN segments would, and are lost as datagrams are.
+ *
  *   internet: server 192.0.2.1, hosts, NATs ── realm of a NAT: hosts, NATs ── realm …
  */
 #ifndef SLUICE_TESTS_PEER_SIM_H
@@ -85,13 +88,14 @@ struct sim_host {
 	int64_t clock_ns; /* offset of its clock */
 	struct peer_session *session;
 	struct introduction introduction; /* of the other peer: to be completed by the server */
-	struct stun_endpoint mapped;
+	struct stun_endpoint mapped, mapped_tcp;
 	unsigned int data; /* datagrams of other traffic that have arrived */
 	uint64_t sent, bytes;
 	uint64_t up_ns; /* since when it has a full-size path, 0: it has none */
 	bool reflects;	/* sends each datagram back */
 	enum peer_session_relay relay;
 	uint64_t interval_ns;
+	bool no_udp, no_tcp;
 	struct sim_leg leg[LEGS_MAX];
 	unsigned int relayed; /* datagrams that the relay has passed on to it */
 };
@@ -118,6 +122,7 @@ struct sim {
 	size_t mtu;	   /* larger datagrams are lost; 0: none */
 	bool server_gone;
 	bool has_relay;
+	bool has_tcp, no_udp; /* no_udp: the hosts' networks drop UDP to each other */
 	struct stun_endpoint server;
 	bool isolated; /* hosts behind one NAT reach each other by its public side alone */
 	uint64_t dropped_by_nat, introductions;
@@ -240,14 +245,15 @@ static inline struct sim_mapping *sim_map(struct sim_nat *nat, const struct stun
 
 /* Finds the mapping of an inbound datagram that the NAT lets pass. */
 static inline struct sim_mapping *sim_admit(struct sim_nat *nat, const struct stun_endpoint *from,
-					    in_port_t port_be)
+					    const struct stun_endpoint *to)
 {
 	struct sim_mapping *mapping;
 	unsigned int i, k;
 
 	for (i = 0; i < MAPPINGS_MAX; i++) {
 		mapping = &nat->map[i];
-		if (!is_alive(nat, mapping) || mapping->port_be != port_be)
+		if (!is_alive(nat, mapping) || mapping->port_be != to->port_be ||
+		    mapping->inside.tcp != to->tcp)
 			continue;
 		if (nat->filtering == INDEPENDENT)
 			return mapping;
@@ -285,8 +291,10 @@ static inline void sim_enqueue(int realm, const struct stun_endpoint *from,
 static inline void sim_host_send(unsigned int host, const struct stun_endpoint *to,
 				 const void *data, size_t length)
 {
+	struct stun_endpoint from = sim.host[host].at;
 	uint8_t framed[PACKET_MAX];
 
+	from.tcp = to->tcp;
 	sim.host[host].sent++;
 	sim.host[host].bytes += length;
 	if (sim.tap)
@@ -297,8 +305,10 @@ static inline void sim_host_send(unsigned int host, const struct stun_endpoint *
 		to = &sim.server;
 		data = framed;
 		length += SLUICE_CHANNEL_HEADER;
+	} else if (sim.no_udp && !to->tcp) {
+		return;
 	}
-	sim_enqueue(sim.host[host].realm, &sim.host[host].at, to, data, length, MS_NS);
+	sim_enqueue(sim.host[host].realm, &from, to, data, length, MS_NS);
 }
 
 /* --- the relay, as rendezvous/relay.c, which has tests of its own */
@@ -386,12 +396,13 @@ static inline void sim_host_receive(unsigned int index, const struct sim_packet 
 /* Delivers a packet that has arrived in its realm, or moves it to the next one. */
 static inline void sim_deliver(struct sim_packet *packet)
 {
-	struct stun_endpoint outside;
+	struct stun_endpoint outside, udp = packet->to;
 	struct sim_mapping *mapping;
 	struct sim_nat *nat;
 	uint64_t delay_ns;
 	unsigned int i;
 
+	udp.tcp = false;
 	if (packet->realm == INTERNET && stun_endpoint_is_same(&packet->to, &sim.server)) {
 		sim_relay(packet);
 		return;
@@ -399,7 +410,7 @@ static inline void sim_deliver(struct sim_packet *packet)
 	for (i = 0; i < HOSTS; i++)
 		if (sim.host[i].realm == packet->realm &&
 		    !(sim.isolated && packet->realm != INTERNET && !packet->from_nat) &&
-		    stun_endpoint_is_same(&sim.host[i].at, &packet->to)) {
+		    stun_endpoint_is_same(&sim.host[i].at, &udp)) {
 			sim_host_receive(i, packet);
 			return;
 		}
@@ -408,7 +419,7 @@ static inline void sim_deliver(struct sim_packet *packet)
 		if (nat->realm != packet->realm || !nat->addr.s6_addr[10] ||
 		    !IN6_ARE_ADDR_EQUAL(&nat->addr, &packet->to.addr))
 			continue;
-		mapping = sim_admit(nat, &packet->from, packet->to.port_be);
+		mapping = sim_admit(nat, &packet->from, &packet->to);
 		if (!mapping) {
 			sim.dropped_by_nat++;
 			return;
@@ -422,7 +433,7 @@ static inline void sim_deliver(struct sim_packet *packet)
 		return;
 	nat = &sim.nat[packet->realm]; /* outbound */
 	mapping = sim_map(nat, &packet->from, &packet->to);
-	outside = (struct stun_endpoint){ nat->addr, mapping->port_be };
+	outside = (struct stun_endpoint){ nat->addr, mapping->port_be, packet->to.tcp };
 	if (IN6_ARE_ADDR_EQUAL(&nat->addr, &packet->to.addr)) {
 		if (nat->hairpin)
 			sim_enqueue(nat->realm, &outside, &packet->to, packet->data, packet->length,
@@ -546,18 +557,31 @@ static inline bool sim_run_up(uint64_t duration_ns)
 
 /* --- the server */
 
+/* Returns the address that the NATs give @at toward the server. */
+static inline struct stun_endpoint sim_map_all(int realm, struct stun_endpoint at)
+{
+	struct stun_endpoint server = sim.server;
+
+	server.tcp = at.tcp;
+	for (; realm != INTERNET; realm = sim.nat[realm].realm) {
+		at.port_be = sim_map(&sim.nat[realm], &at, &server)->port_be;
+		at.addr = sim.nat[realm].addr;
+	}
+	return at;
+}
+
 /* A host registers: the server sees the address that the NATs give it. */
 static inline void sim_register(unsigned int side)
 {
 	struct sim_host *host = &sim.host[side];
-	struct sim_mapping *mapping;
+	struct stun_endpoint tcp = host->at;
 	unsigned int i;
 	int realm = host->realm;
 
-	host->mapped = host->at;
-	for (; realm != INTERNET; realm = sim.nat[realm].realm) {
-		mapping = sim_map(&sim.nat[realm], &host->mapped, &sim.server);
-		host->mapped = (struct stun_endpoint){ sim.nat[realm].addr, mapping->port_be };
+	host->mapped = sim_map_all(realm, host->at);
+	if (sim.has_tcp) {
+		tcp.tcp = true;
+		host->mapped_tcp = sim_map_all(realm, tcp);
 	}
 	/* its channels move along */
 	for (i = 0; i < LEGS_MAX; i++)
@@ -568,7 +592,9 @@ static inline void sim_put_candidate(struct introduction *introduction,
 				     const struct stun_endpoint *at, uint8_t kind)
 {
 	introduction->candidate[introduction->candidates++] =
-		(struct candidate){ .at = *at, .kind = kind, .transport = CANDIDATE_UDP };
+		(struct candidate){ .at = { at->addr, at->port_be },
+				    .kind = kind,
+				    .transport = at->tcp ? CANDIDATE_TCP : CANDIDATE_UDP };
 }
 
 /* Makes the introductions of both, for the @initiator's request. */
@@ -594,6 +620,9 @@ static inline void sim_introduce(unsigned int initiator, uint64_t skew_ns)
 		sim_put_candidate(introduction, &sim.host[!side].mapped, CANDIDATE_REFLEXIVE);
 		if (!stun_endpoint_is_same(&sim.host[!side].at, &sim.host[!side].mapped))
 			sim_put_candidate(introduction, &sim.host[!side].at, CANDIDATE_HOST);
+		if (sim.has_tcp)
+			sim_put_candidate(introduction, &sim.host[!side].mapped_tcp,
+					  CANDIDATE_REFLEXIVE);
 	}
 }
 
@@ -607,6 +636,8 @@ static inline void sim_begin(void)
 		options =
 			(struct peer_session_options){ .random = sim_fill,
 						       .relay = sim.host[side].relay,
+						       .no_udp = sim.host[side].no_udp,
+						       .no_tcp = sim.host[side].no_tcp,
 						       .interval_ns = sim.host[side].interval_ns };
 		memcpy(options.secret, sim.static_key[side], KEY_SIZE);
 		assert_int_equal(peer_session_new(&sim.host[side].session, &options,
@@ -646,8 +677,7 @@ static inline void sim_forget_relay(void)
 				continue;
 			sim.host[side].leg[i].bound = false;
 			at = relay_endpoint(0, sim.host[side].leg[i].channel);
-			peer_session_lose(sim.host[side].session, &at,
-						sim_clock(&sim.host[side]));
+			peer_session_lose(sim.host[side].session, &at, sim_clock(&sim.host[side]));
 			sim_flush(side);
 		}
 }
@@ -703,6 +733,7 @@ static inline void sim_reset(uint64_t seed)
 	sim.jitter_ns = 0;
 	sim.server_gone = false;
 	sim.has_relay = false;
+	sim.has_tcp = sim.no_udp = false;
 	sim.server = sim_endpoint(SERVER);
 	sim.isolated = false;
 	sim.introductions = 0;
