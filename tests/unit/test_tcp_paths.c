@@ -213,7 +213,7 @@ static void test_full(void **state)
 	assert_int_equal(connection->stream.unsent, i + RECORD_HEADER + 100);
 }
 
-/* Who does not prove itself is closed; the same ports connect again at once. */
+/* A connection without a proof is closed; the same ports connect again at once. */
 static void test_unproved(void **state)
 {
 	connect_both();

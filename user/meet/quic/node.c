@@ -178,11 +178,9 @@ static struct link *find_link(const struct node *node, const char *name)
 static void introduced(struct node *node, const struct introduction *introduction)
 {
 	struct link *link = find_link(node, introduction->name);
-	unsigned int slot, i;
+	unsigned int slot;
 
-	for (i = 0; i < introduction->candidates; i++)
-		if (introduction->candidate[i].transport == CANDIDATE_TCP)
-			node_tcp_open(node);
+	node_tcp_introduced(node, introduction);
 	if (link && link->initiator == introduction->initiator) {
 		link_introduce(link, introduction, runtime_now_ns());
 		return;
@@ -229,8 +227,8 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 		log_field(&line, "nat", "%s", event->behind_nat ? "yes" : "no");
 		log_end(&line);
 		mapping_seen(node->runtime.mapping, event->server, &event->mapped);
-		node_network_offer(node);
 		node_server_registered(node, event->server);
+		node_network_offer(node);
 		if (!node->registered && node->hooks.registered)
 			node->hooks.registered(node->runtime.arg);
 		node->registered = true;

@@ -85,6 +85,7 @@ static void connect_now(void *arg)
 		return;
 	/* the mapping of this connection by a NAT is that of the port */
 	node_tcp_open(server->node);
+	node_tcp_forget(server->node);
 	if (!stream) {
 		stream = malloc(sizeof(*stream));
 		if (!stream) {
