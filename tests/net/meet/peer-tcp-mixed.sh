@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A host whose network blocks UDP reaches another one, which uses UDP, by TCP: that one learns its
-# address of TCP from the server when the first is introduced to it, and offers it. Until then the
-# path is the relay.
+# Alice, whose network blocks UDP, reaches bob by TCP, though bob uses UDP: bob learns its address of
+# TCP from the server when alice is introduced, and offers it. Until then the path is the relay.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]

@@ -58,8 +58,9 @@ static unsigned int count(const struct tcp_paths *paths, bool (*is)(const struct
 	const struct connection *connection;
 	unsigned int counted = 0;
 
-	TAILQ_FOREACH(connection, &paths->connections, entry)
-	counted += !connection->over && is(connection);
+	for (connection = TAILQ_FIRST(&paths->connections); connection;
+	     connection = TAILQ_NEXT(connection, entry))
+		counted += !connection->over && is(connection);
 	return counted;
 }
 
@@ -67,9 +68,10 @@ static struct connection *find(const struct tcp_paths *paths, const struct stun_
 {
 	struct connection *connection;
 
-	TAILQ_FOREACH(connection, &paths->connections, entry)
-	if (!connection->over && stun_endpoint_is_same(&connection->at, at))
-		return connection;
+	for (connection = TAILQ_FIRST(&paths->connections); connection;
+	     connection = TAILQ_NEXT(connection, entry))
+		if (!connection->over && stun_endpoint_is_same(&connection->at, at))
+			return connection;
 	return NULL;
 }
 
@@ -189,11 +191,12 @@ static void make_room(struct tcp_paths *paths)
 
 	if (count(paths, is_stranger) < TCP_PATHS_UNPROVED_MAX)
 		return;
-	TAILQ_FOREACH(connection, &paths->connections, entry)
-	if (!connection->over && is_stranger(connection)) {
-		end(connection);
-		return;
-	}
+	for (connection = TAILQ_FIRST(&paths->connections); connection;
+	     connection = TAILQ_NEXT(connection, entry))
+		if (!connection->over && is_stranger(connection)) {
+			end(connection);
+			return;
+		}
 }
 
 static void take(struct tcp_paths *paths, const struct stun_endpoint *at, int fd)
@@ -252,8 +255,8 @@ static void on_sweep(void *arg)
 	struct connection *connection;
 	bool waits = false;
 
-	TAILQ_FOREACH(connection, &paths->connections, entry)
-	{
+	for (connection = TAILQ_FIRST(&paths->connections); connection;
+	     connection = TAILQ_NEXT(connection, entry)) {
 		if (connection->over || (connection->proved && connection->held))
 			continue;
 		if (connection->ends_us > now_us) {
@@ -363,8 +366,8 @@ void tcp_paths_close(struct tcp_paths *paths)
 
 	if (!paths)
 		return;
-	TAILQ_FOREACH(connection, &paths->connections, entry)
-	{
+	for (connection = TAILQ_FIRST(&paths->connections); connection;
+	     connection = TAILQ_NEXT(connection, entry)) {
 		tcp_stream_close(&connection->stream, !connection->proved);
 		connection->over = true;
 	}
