@@ -92,8 +92,17 @@ static bool read_messages(struct tcp_stream *stream)
 	return true;
 }
 
-bool tcp_stream_has_room(const struct tcp_stream *stream, size_t length)
+void tcp_stream_push(struct tcp_stream *stream)
 {
+	/* an end is noticed when the loop calls */
+	send_queued(stream);
+	want(stream);
+}
+
+bool tcp_stream_has_room(struct tcp_stream *stream, size_t length)
+{
+	if (stream->connected && length > sizeof(stream->out) - stream->unsent)
+		tcp_stream_push(stream);
 	return stream->connected && length <= sizeof(stream->out) - stream->unsent;
 }
 
@@ -101,13 +110,6 @@ void tcp_stream_queue(struct tcp_stream *stream, const void *data, size_t length
 {
 	memcpy(stream->out + stream->unsent, data, length);
 	stream->unsent += length;
-}
-
-void tcp_stream_push(struct tcp_stream *stream)
-{
-	/* an end is noticed when the loop calls */
-	send_queued(stream);
-	want(stream);
 }
 
 /* --- life */
@@ -147,6 +149,7 @@ static void prepare(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof(dead));
 	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof(syns));
+	/* the kernel doubles it: 51 Mbit/s with a round trip of 20 ms */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 }
 

@@ -51,8 +51,8 @@ int tcp_stream_adopt(struct tcp_stream *stream, int fd);
  */
 void tcp_stream_close(struct tcp_stream *stream, bool reset);
 
-/* Is there room for so many bytes? False unless it is connected. */
-bool tcp_stream_has_room(const struct tcp_stream *stream, size_t length);
+/* Is there room for so many bytes, or can it be made? False unless it is connected. */
+bool tcp_stream_has_room(struct tcp_stream *stream, size_t length);
 /* Queues bytes, for which there is room. */
 void tcp_stream_queue(struct tcp_stream *stream, const void *data, size_t length);
 /* Sends what is queued, as far as possible now. */
