@@ -84,6 +84,21 @@ static void test_udp_blocked(void **state)
 	assert_true(find_tcp(0)->full);
 }
 
+/* UDP is found later, in the same search: it takes over. */
+static void test_udp_later(void **state)
+{
+	lay_out(BY_ADDRESS_AND_PORT);
+	sim.no_udp = true;
+	begin();
+	assert_true(sim_run_up(SECOND_NS));
+	sim_run(2 * SECOND_NS);
+	assert_true(uses_tcp(0) && uses_tcp(1));
+	sim.no_udp = false;
+	sim_run(4 * SECOND_NS);
+	assert_true(uses_udp(0) && uses_udp(1));
+	assert_int_equal(sim.introductions, 1);
+}
+
 /* UDP works again: a later introduction moves the path, and the old one carries on until then. */
 static void test_back_to_udp(void **state)
 {
@@ -247,10 +262,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_udp_first),   cmocka_unit_test(test_udp_blocked),
-		cmocka_unit_test(test_back_to_udp), cmocka_unit_test(test_leaves_relay),
-		cmocka_unit_test(test_lost),	    cmocka_unit_test(test_connected),
-		cmocka_unit_test(test_excluded),    cmocka_unit_test(test_victims),
+		cmocka_unit_test(test_udp_first),    cmocka_unit_test(test_udp_blocked),
+		cmocka_unit_test(test_udp_later),    cmocka_unit_test(test_back_to_udp),
+		cmocka_unit_test(test_leaves_relay), cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_connected),    cmocka_unit_test(test_excluded),
+		cmocka_unit_test(test_victims),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);
