@@ -74,8 +74,8 @@ lab_timeout()
 		"net.netfilter.nf_conntrack_udp_timeout_stream=$2"
 }
 
-# lab_firewall NAME IN OUT ADDRESS: forwards packets from device IN, and the answers; drops new
-# datagrams and SYN segments to the outside ADDRESS, or with LAB_REFUSAL=reset resets the latter
+# lab_firewall NAME IN OUT ADDRESS: forwards packets from device IN, and the answers. Drops new
+# datagrams and SYN segments to the outside ADDRESS; with LAB_REFUSAL=reset, answers SYN by RST.
 lab_firewall()
 {
 	local refuse='meta l4proto tcp drop'
