@@ -3,7 +3,8 @@
  * The section [rendezvous]: the daemon runs 'sluice rendezvous serve' with the options of the file,
  * in a process of its own, which drops the privileges that the daemon needs. The server ends with
  * the daemon, and the daemon starts it again if it ends by itself. The standard input of the server
- * is a socket, at which the server also reports why it does not work.
+ * is a socket, at which the server also reports every few seconds whether it answers a Binding
+ * request.
  */
 #ifndef SLUICE_DAEMON_RENDEZVOUS_H
 #define SLUICE_DAEMON_RENDEZVOUS_H
@@ -26,10 +27,10 @@ struct rendezvous_section {
 	int pidfd, input_fd; /* of that process; the socket that is its standard input */
 	bool replaces;	     /* it was told to end, for another one to start */
 	unsigned int delay_s;
-	uint64_t started_us;
-	struct log_condition failure; /* why it does not run */
-	struct log_condition unwell;  /* why it does not work, as it reports */
-	loop_fn changed;	      /* called when it has started or ended */
+	uint64_t started_us, reported_us; /* reported_us: the last report; 0: none yet */
+	struct log_condition failure;	  /* why it does not run */
+	struct log_condition unwell;	  /* why it is not ready, as it reports */
+	loop_fn changed;		  /* called when it has started or ended */
 	void *arg;
 };
 
@@ -41,6 +42,11 @@ int rendezvous_section_init(struct rendezvous_section *section, struct loop *loo
  * the same options reads its peers again.
  */
 void rendezvous_section_apply(struct rendezvous_section *section, const struct config *config);
+/*
+ * Does the server run, and answer a Binding request, as it reports? If not, sets @why. The time is
+ * that of the call.
+ */
+bool rendezvous_section_works(const struct rendezvous_section *section, char *why, size_t size);
 /* Ends the server, and waits for it. */
 void rendezvous_section_end(struct rendezvous_section *section);
 

@@ -56,9 +56,10 @@ static void collect(struct metrics *metrics, void *arg)
 		      "1 if the server was told to drain", status->draining);
 	metrics_gauge(metrics, "sluice_config_last_reload_successful", NULL,
 		      "0 if the last reload was refused", !*status->refused);
-	metrics_gauge_real(metrics, "sluice_rendezvous_self_check_seconds", "seconds",
-			   "round trip time of the last Binding request to itself; 0: no answer",
-			   own->check ? self_check_rtt_s(own->check) : 0);
+	metrics_gauge_real(
+		metrics, "sluice_rendezvous_self_check_seconds", "seconds",
+		"round trip time of the last Binding request to itself; 0: no answer for 15 s",
+		own->check ? self_check_rtt_s(own->check) : 0);
 	add_limits(metrics, status);
 	for (i = 0; i < RENDEZVOUS_COUNTERS_MAX; i++)
 		value[i] = counted[i];
@@ -96,13 +97,14 @@ int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loo
 }
 
 int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
-			     const struct endpoints *endpoints, struct err *err)
+			     const struct endpoints *endpoints, loop_fn checked, void *arg,
+			     struct err *err)
 {
 	int result;
 
 	if (!metrics->server && !metrics->status->options->until_eof)
 		return 0;
-	result = self_check_start(&metrics->check, loop, endpoints, err);
+	result = self_check_start(&metrics->check, loop, endpoints, checked, arg, err);
 	/* a daemon gets no reports then */
 	return metrics->server ? result : 0;
 }
