@@ -68,8 +68,11 @@ void sections_end(struct sections *sections);
 
 /* --- daemon/damage.c */
 
-/* Was the daemon, this one or an earlier one, the last to load the object of a section? */
-bool sections_is_own(const struct sections *sections, int i);
+#define SECTIONS_REPLACED \
+	"a command has loaded it last: send SIGHUP to the daemon to apply the file"
+
+/* Was a command the last to load the object of a section, which is loaded? */
+bool sections_is_replaced(const struct sections *sections, int i);
 /*
  * Marks a section as pending if another process has damaged an object that the daemon loaded.
  * Damage to an object that a command loaded is only logged.

@@ -97,17 +97,14 @@ static struct section_state rendezvous_state(const struct rendezvous_section *se
 static json_t *section_json(const struct status_view *view, int i)
 {
 	struct section_state is = section_state(view, i);
-	const char *replaced = NULL;
 	json_t *object, *warnings;
 
-	if (!strcmp(is.state, "loaded") && !sections_is_own(view->sections, i))
-		replaced = "a command has loaded it last: send SIGHUP to the daemon to apply the"
-			   " file";
 	warnings = i == SECTION_STEER  ? steer_warnings(view->steer)
 		   : i == SECTION_WIRE ? wire_warnings(view->watch, view->sections->netns)
 		   : i == SECTION_HOLD ? hold_warnings(view->hold)
 				       : json_array();
-	warning_add(warnings, replaced);
+	if (!strcmp(is.state, "loaded") && sections_is_replaced(view->sections, i))
+		warning_add(warnings, SECTIONS_REPLACED);
 	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",
 			   is.state, "reason", is.reason ? output_name(is.reason) : json_null(),
 			   "hint", is.hint ? output_name(is.hint) : json_null(), "warnings",
@@ -125,9 +122,12 @@ static json_t *rendezvous_json(const struct rendezvous_section *section)
 {
 	struct section_state is = rendezvous_state(section);
 	json_t *warnings = json_array();
+	char why[sizeof(section->failure.text)];
 
-	if (section->pid)
-		warning_add(warnings, section->unwell.text);
+	/* a server that has reported nothing yet has just started */
+	if (section->pid && section->reported_us &&
+	    !rendezvous_section_works(section, why, sizeof(why)))
+		warning_add(warnings, why);
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", "rendezvous", "state", is.state,
 			 "reason", is.reason ? output_name(is.reason) : json_null(), "hint",
 			 json_null(), "warnings", warnings);

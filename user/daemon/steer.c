@@ -280,13 +280,18 @@ void steer_section_check(struct steer_section *steer, struct config_file *file,
 			 const struct context *context)
 {
 	bool failed = steer->loader.consumers == STEER_CONSUMERS_FAILED;
+	bool detached = steer->events && !socket_events_attached(steer->events);
 	struct err err = { 0 };
 	__u32 netns;
 
-	if (!steer->active || (!failed && steer->events))
+	if (!steer->active || (!failed && steer->events && !detached))
 		return;
+	if (detached)
+		log_warning(
+			"steer: the programs for socket events are no longer attached: attaching"
+			" them again");
 	find_cgroup(steer, file, context);
-	if (!steer->events && !netns_number(file->config.steer_netns, &netns, &err))
+	if ((!steer->events || detached) && !netns_number(file->config.steer_netns, &netns, &err))
 		open_events(steer, &file->config, netns);
 	if (failed)
 		steer->loader.consumers = STEER_CONSUMERS_RETRY;

@@ -119,6 +119,22 @@ void socket_events_close(struct socket_events *events)
 	free(events);
 }
 
+bool socket_events_attached(const struct socket_events *events)
+{
+	struct bpf_link_info info;
+	__u32 size;
+	int i;
+
+	for (i = 0; i < LINKS; i++) {
+		info = (struct bpf_link_info){ 0 };
+		size = sizeof(info);
+		if (bpf_obj_get_info_by_fd(bpf_link__fd(events->links[i]), &info, &size) ||
+		    !info.cgroup.cgroup_id)
+			return false;
+	}
+	return true;
+}
+
 int socket_events_fd(const struct socket_events *events)
 {
 	return ring_buffer__epoll_fd(events->ring);
