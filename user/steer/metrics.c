@@ -2,6 +2,7 @@
 #include "steer/metrics.h"
 
 #include "net/netdev.h"
+#include "steer/ended.h"
 #include "steer/poll.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ static const char *const states[POLL_STATES] = { NULL, "active", "retired", "dra
 struct row {
 	char netns[NAME_MAX + 1];
 	unsigned int port;
-	char port_text[8];
+	char port_text[12];
 	__u64 groups;
 	__u64 counters[STEER_COUNTERS];
 	__u64 workers[POLL_STATES];
@@ -39,7 +40,10 @@ static struct row *add_row(struct rows *rows, const char *netns, unsigned int po
 	rows->count++;
 	*row = (struct row){ .port = port };
 	snprintf(row->netns, sizeof(row->netns), "%s", netns);
-	snprintf(row->port_text, sizeof(row->port_text), "%u", port);
+	if (port)
+		snprintf(row->port_text, sizeof(row->port_text), "%u", port);
+	else
+		strcpy(row->port_text, STEER_ENDED_OTHER);
 	return row;
 }
 
@@ -54,6 +58,21 @@ static void add_group(struct rows *rows, const struct poll_group *group)
 	row->capacity = (__u64)group->info.sets * SLUICE_STEER_WAYS;
 	memcpy(row->counters, group->counters, sizeof(row->counters));
 	memcpy(row->workers, group->workers, sizeof(row->workers));
+}
+
+/* Adds the sums of ended groups. That of STEER_ENDED_OTHER is always there, so that the families
+ * have a series from the start. */
+static void add_ended(struct rows *rows, const struct steer_ended *ended, size_t count)
+{
+	struct row *row;
+	size_t i;
+
+	row = add_row(rows, STEER_ENDED_OTHER, 0);
+	for (i = 0; row && i < count; i++) {
+		row = add_row(rows, ended[i].netns, ended[i].port);
+		if (row)
+			memcpy(row->counters, ended[i].counters, sizeof(row->counters));
+	}
 }
 
 static void add_ports(struct rows *rows, const struct sluice_steer_meta *meta)
@@ -93,7 +112,7 @@ static void merge(struct row *into, const struct row *row)
 		into->workers[i] += row->workers[i];
 }
 
-/* Sorts the rows, and merges those of the same port in the same namespace. */
+/* Sorts the rows, at least one, and merges those of the same port in the same namespace. */
 static void sort(struct rows *rows)
 {
 	size_t i, kept = 0;
@@ -104,7 +123,7 @@ static void sort(struct rows *rows)
 			rows->row[++kept] = rows->row[i];
 		else
 			merge(&rows->row[kept], &rows->row[i]);
-	rows->count = rows->count ? kept + 1 : 0;
+	rows->count = kept + 1;
 }
 
 static void add_states(struct metrics *metrics, const struct rows *rows)
@@ -159,19 +178,22 @@ void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 		   struct metrics_objects *objects, const char *bpffs)
 {
 	int result = poll ? steer_poll_read(poll, bpffs) : -ENOMEM;
+	size_t groups = result ? 0 : poll->count, ended_count, i;
+	struct steer_ended *ended;
 	__u64 live = 0, capacity = 0;
 	struct rows rows = { NULL };
-	size_t i;
 
 	objects_add_program(objects, STEER_OBJECT, "sluice_steer", 0, 0);
 	objects_add_program(objects, STEER_OBJECT, "sluice_steer_h", 0, 0);
-	if (!result) {
-		rows.room = poll->count + PORTS_ADDED;
-		rows.row = calloc(rows.room, sizeof(*rows.row));
-		rows.room = rows.row ? rows.room : 0;
+	ended_count = steer_ended_read(bpffs, &ended);
+	rows.room = groups + ended_count + PORTS_ADDED + 1;
+	rows.row = calloc(rows.room, sizeof(*rows.row));
+	rows.room = rows.row ? rows.room : 0;
+	add_ended(&rows, ended, ended_count);
+	free(ended);
+	if (!result)
 		add_ports(&rows, &poll->meta);
-	}
-	for (i = 0; !result && i < poll->count; i++) {
+	for (i = 0; i < groups; i++) {
 		const struct poll_group *group = &poll->group[i];
 		bool has_helpers = !strcmp(group->program, "sluice_steer_h");
 
@@ -185,7 +207,7 @@ void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 	objects_add(objects, STEER_OBJECT, result != -ENOENT, !result || result == -ENOENT);
 	objects_add_table(objects, STEER_OBJECT, "flows", live, capacity,
 			  capacity / SLUICE_STEER_WAYS * sizeof(struct sluice_steer_set));
-	if (rows.row)
+	if (rows.count)
 		sort(&rows);
 	add_rows(metrics, &rows);
 	free(rows.row);

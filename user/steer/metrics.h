@@ -12,9 +12,10 @@
 struct steer_poll;
 
 /*
- * Adds the counters of the groups, summed over those of the same port in the same namespace, and
- * the rows of @objects. A port of the settings without a group has the value 0. @poll may be
- * NULL; then there are no groups.
+ * Adds the counters of the groups, summed over those of the same port in the same namespace, also
+ * over ended ones, and the rows of @objects. A port of the settings without a group has the value
+ * 0; so has port "other", whether steering is loaded or not. @poll may be NULL; then there are no
+ * groups.
  */
 void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 		   struct metrics_objects *objects, const char *bpffs);

@@ -9,6 +9,7 @@
 #include "kernel/ticks.h"
 #include "net/netdev.h"
 #include "net/netns.h"
+#include "steer/ended.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -321,6 +322,8 @@ void steer_poll_datagrams(const char *bpffs, __u64 *datagrams)
 {
 	int cpus = libbpf_num_possible_cpus(), cpu, fd;
 	struct sluice_steer_counters *values = calloc((size_t)cpus, sizeof(*values));
+	struct steer_ended *ended;
+	size_t count = steer_ended_read(bpffs, &ended), i;
 	char path[PATH_MAX];
 	const char *dir = steer_dir(bpffs, path);
 	DIR *folder = values ? opendir(dir) : NULL;
@@ -328,6 +331,9 @@ void steer_poll_datagrams(const char *bpffs, __u64 *datagrams)
 	const __u32 zero = 0;
 
 	*datagrams = 0;
+	for (i = 0; i < count; i++)
+		*datagrams += steer_datagrams(ended[i].counters);
+	free(ended);
 	while (folder && (entry = readdir(folder))) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;

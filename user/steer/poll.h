@@ -50,7 +50,10 @@ void steer_poll_free(struct steer_poll *poll);
 int steer_poll_read(struct steer_poll *poll, const char *bpffs);
 /* Closes all groups, so that what another process unloads is freed. @poll may be NULL. */
 void steer_poll_clear(struct steer_poll *poll);
-/* Sets *datagrams to those of all groups, of which none stays open; 0 if steering is not loaded. */
+/*
+ * Sets *datagrams to those of all groups, also of ended ones; 0 if steering is not loaded. No map
+ * stays open.
+ */
 void steer_poll_datagrams(const char *bpffs, __u64 *datagrams);
 /* Sets the name of a namespace: "host" for that of this thread, "unnamed" if it has none. */
 void steer_poll_netns(__u32 netns, char name[NAME_MAX + 1]);
