@@ -34,8 +34,8 @@
 	X(foreign, "messages that are not for this server, without an answer")                     \
 	X(unanswered_short, "requests without an answer: it would be longer than the request")     \
 	X(unanswered_budget, "requests without an answer: the budget of their prefix is spent")    \
-	X(stranger_bytes_in, "bytes of answered UDP requests of unauthenticated sources")          \
-	X(stranger_bytes_out, "bytes of the answers to them")
+	X(stranger_in_bytes, "bytes of answered UDP requests of unauthenticated sources")          \
+	X(stranger_out_bytes, "bytes of the answers to them")
 
 #define RENDEZVOUS_COUNTER_INDEX(name, help) COUNT_##name,
 enum rendezvous_counter {
