@@ -9,6 +9,7 @@
 #include "reply/metrics.h"
 #include "steer/metrics.h"
 #include "steer/poll.h"
+#include "steer/socket_events.h"
 #include "wire/metrics.h"
 
 /* --- metrics */
@@ -37,6 +38,28 @@ static void add_sections(struct metrics *metrics, const struct status_view *view
 		      "0 if the last reload was refused", !*view->refused);
 }
 
+/* The programs for socket events are the daemon's own. */
+static void add_events(struct metrics *metrics, struct metrics_objects *objects,
+		       const struct steer_section *steer)
+{
+	static const char *const programs[SOCKET_EVENTS_PROGRAMS] = { "sluice_bind4",
+								      "sluice_bind6",
+								      "sluice_release" };
+	int i;
+
+	for (i = 0; i < SOCKET_EVENTS_PROGRAMS; i++) {
+		struct bpf_prog_info info = { 0 };
+
+		if (steer->events)
+			socket_events_program(steer->events, i, &info);
+		objects_add_program(objects, STEER_OBJECT, programs[i], info.run_time_ns,
+				    info.run_cnt);
+	}
+	metrics_counter(metrics, "sluice_steer_events_lost", NULL,
+			"socket events lost, as the daemon was busy: a sweep finds the sockets",
+			steer_section_lost(steer));
+}
+
 static void collect(struct metrics *metrics, void *arg)
 {
 	struct daemon_metrics *daemon = arg;
@@ -51,9 +74,7 @@ static void collect(struct metrics *metrics, void *arg)
 	if (!daemon->steer)
 		daemon->steer = steer_poll_new();
 	steer_metrics(daemon->steer, metrics, &objects, bpffs);
-	metrics_counter(metrics, "sluice_steer_events_lost", NULL,
-			"socket events lost, as the daemon was busy: a sweep finds the sockets",
-			steer_section_lost(view->steer));
+	add_events(metrics, &objects, view->steer);
 	objects_metrics(metrics, &objects);
 }
 

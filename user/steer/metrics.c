@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/metrics.h"
 
+#include "kernel/links.h"
+#include "kernel/pins.h"
 #include "net/netdev.h"
+#include "steer/cpu/consumers.h"
+#include "steer/cpu/spread.h"
 #include "steer/ended.h"
 #include "steer/poll.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Ports of the settings that have series before they have a group. */
 #define PORTS_ADDED 64
+
+static const struct counter spread_counters[] = { SLUICE_SPREAD_COUNTERS(COUNTER) };
+
+/* The programs of the groups, of policy cpu, and of the spread. */
+static const char *const programs[] = { "sluice_steer", "sluice_steer_h", "sluice_recv4",
+					"sluice_recv6", "sluice_spread",  "sluice_spread_g",
+					"sluice_lost" };
+#define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
 static const char *const states[POLL_STATES] = { NULL, "active", "retired", "draining", "drained" };
 
@@ -174,6 +187,58 @@ static void add_rows(struct metrics *metrics, const struct rows *rows)
 	}
 }
 
+/* --- programs and the spread */
+
+static void add_program(struct metrics_objects *objects, const char *name, __u64 run_ns, __u64 runs)
+{
+	size_t i;
+
+	for (i = 0; i < PROGRAMS; i++)
+		if (!strcmp(name, programs[i]))
+			objects_add_program(objects, STEER_OBJECT, programs[i], run_ns, runs);
+}
+
+/* Adds the program of a pinned link, if there is one. */
+static void add_pinned(struct metrics_objects *objects, const char *bpffs, const char *pin)
+{
+	int fd = pins_get(bpffs, STEER_OBJECT, pin, PINS_LINK);
+	struct bpf_prog_info info;
+	struct hook_link link;
+
+	if (fd < 0)
+		return;
+	if (!hook_link_read(fd, &link) && !prog_info_by_id(link.prog_id, &info))
+		add_program(objects, info.name, info.run_time_ns, info.run_cnt);
+	close(fd);
+}
+
+/* The interfaces of a mode share a program: adds each only once. */
+static void add_spread(struct metrics *metrics, struct metrics_objects *objects, const char *bpffs)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu;
+	struct bpf_prog_info info;
+	struct spread spread;
+	char text[12];
+	__u32 i, k;
+
+	/* all zero, unless it is loaded */
+	spread_read(bpffs, &spread, &(struct err){ 0 });
+	for (i = 0; i < spread.meta.link_count; i++) {
+		for (k = 0; k < i && spread.prog_id[k] != spread.prog_id[i];)
+			k++;
+		if (k == i && !prog_info_by_id(spread.prog_id[i], &info))
+			add_program(objects, info.name, info.run_time_ns, info.run_cnt);
+	}
+	metrics_counters(metrics, "sluice_steer_spread", spread_counters, spread.counters.value,
+			 SLUICE_SPREAD_COUNTERS_MAX);
+	metrics_family(metrics, METRICS_COUNTER, "sluice_steer_spread_cpu_datagrams", NULL,
+		       "datagrams by the CPU that the spread has assigned them to");
+	for (cpu = 0; cpu < cpus && cpu < SLUICE_SPREAD_CPUS; cpu++) {
+		snprintf(text, sizeof(text), "%d", cpu);
+		metrics_add(metrics, spread.sent[cpu], "cpu", text, NULL);
+	}
+}
+
 void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 		   struct metrics_objects *objects, const char *bpffs)
 {
@@ -183,8 +248,8 @@ void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 	__u64 live = 0, capacity = 0;
 	struct rows rows = { NULL };
 
-	objects_add_program(objects, STEER_OBJECT, "sluice_steer", 0, 0);
-	objects_add_program(objects, STEER_OBJECT, "sluice_steer_h", 0, 0);
+	for (i = 0; i < PROGRAMS; i++)
+		add_program(objects, programs[i], 0, 0);
 	ended_count = steer_ended_read(bpffs, &ended);
 	rows.room = groups + ended_count + PORTS_ADDED + 1;
 	rows.row = calloc(rows.room, sizeof(*rows.row));
@@ -195,14 +260,11 @@ void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 		add_ports(&rows, &poll->meta);
 	for (i = 0; i < groups; i++) {
 		const struct poll_group *group = &poll->group[i];
-		bool has_helpers = !strcmp(group->program, "sluice_steer_h");
 
 		add_group(&rows, group);
 		live += group->live;
 		capacity += (__u64)group->info.sets * SLUICE_STEER_WAYS;
-		objects_add_program(objects, STEER_OBJECT,
-				    has_helpers ? "sluice_steer_h" : "sluice_steer", group->run_ns,
-				    group->runs);
+		add_program(objects, group->program, group->run_ns, group->runs);
 	}
 	objects_add(objects, STEER_OBJECT, result != -ENOENT, !result || result == -ENOENT);
 	objects_add_table(objects, STEER_OBJECT, "flows", live, capacity,
@@ -211,4 +273,8 @@ void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 		sort(&rows);
 	add_rows(metrics, &rows);
 	free(rows.row);
+	add_pinned(objects, bpffs, CONSUMERS_PIN_RECV4);
+	add_pinned(objects, bpffs, CONSUMERS_PIN_RECV6);
+	add_pinned(objects, bpffs, SPREAD_PIN_LOST);
+	add_spread(metrics, objects, bpffs);
 }
