@@ -8,7 +8,7 @@
 #include "kernel/pins.h"
 #include "kernel/pins_lock.h"
 #include "kernel/state_dir.h"
-#include "steer/ended.h"
+#include "steer/group/ended.h"
 #include "steer/group/remains.h"
 #include "steer/needs.h"
 

@@ -6,7 +6,7 @@
 #include "net/netdev.h"
 #include "steer/cpu/consumers.h"
 #include "steer/cpu/spread.h"
-#include "steer/ended.h"
+#include "steer/group/ended.h"
 #include "steer/poll.h"
 
 #include <errno.h>
@@ -95,7 +95,7 @@ static void add_ports(struct rows *rows, const struct sluice_steer_meta *meta)
 
 	if (meta->any_port)
 		return;
-	steer_poll_netns(meta->netns ? meta->netns : (__u32)netdev_netns(), netns);
+	steer_netns_name(meta->netns ? meta->netns : (__u32)netdev_netns(), netns);
 	for (port = 1; port < 65536 && added < PORTS_ADDED; port++)
 		if (meta->ports[port >> 6] & 1ULL << (port & 63)) {
 			add_row(rows, netns, port);

@@ -7,9 +7,7 @@
 #include "kernel/maps.h"
 #include "kernel/pins.h"
 #include "kernel/ticks.h"
-#include "net/netdev.h"
-#include "net/netns.h"
-#include "steer/ended.h"
+#include "steer/group/ended.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -69,12 +67,6 @@ void steer_poll_free(struct steer_poll *poll)
 		free(poll->values);
 	}
 	free(poll);
-}
-
-void steer_poll_netns(__u32 netns, char name[NAME_MAX + 1])
-{
-	if (!netns_name(netns, name))
-		strcpy(name, netns == netdev_netns() ? "host" : "unnamed");
 }
 
 /* Returns a descriptor, or -1 if there is no such map. */
@@ -159,7 +151,7 @@ static int group_add(struct steer_poll *poll, const char *dir, const struct dire
 	if (last && last->info.netns == fresh.info.netns)
 		memcpy(fresh.netns, last->netns, sizeof(fresh.netns));
 	else
-		steer_poll_netns(fresh.info.netns, fresh.netns);
+		steer_netns_name(fresh.info.netns, fresh.netns);
 	poll->group[poll->count++] = fresh;
 	return 0;
 }

@@ -55,7 +55,5 @@ void steer_poll_clear(struct steer_poll *poll);
  * stays open.
  */
 void steer_poll_datagrams(const char *bpffs, __u64 *datagrams);
-/* Sets the name of a namespace: "host" for that of this thread, "unnamed" if it has none. */
-void steer_poll_netns(__u32 netns, char name[NAME_MAX + 1]);
 
 #endif

@@ -9,7 +9,7 @@
 #include "process/take_socket.h"
 #include "steer/cleanup.h"
 #include "steer/cpu/consumers.h"
-#include "steer/ended.h"
+#include "steer/group/ended.h"
 #include "steer/group/remains.h"
 #include "steer/group/slots.h"
 

@@ -25,7 +25,7 @@ configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" '[s
 daemon_start
 metrics formats "reply=$INCLUDE/counters.h:SLUICE_REPLY_COUNTERS" \
 	"steer=$INCLUDE/counters.h:SLUICE_STEER_COUNTERS" \
-	"steer=$ROOT/user/steer/view.h:STEER_RECORD_COUNTERS" \
+	"steer=$ROOT/user/steer/group/stats.h:STEER_RECORD_COUNTERS" \
 	"steer_spread=$INCLUDE/spread.h:SLUICE_SPREAD_COUNTERS" \
 	"wire=$INCLUDE/wire.h:SLUICE_WIRE_COUNTERS" \
 	"hold=$INCLUDE/hold_counters.h:SLUICE_HOLD_COUNTERS" \

@@ -27,7 +27,7 @@ want_ready()
 	wait_until 60 is_ready || fail "$(metrics get /readyz)" "$(metrics get /metrics | grep ^sluice_section)"
 }
 
-# is_unready SECTION TEXT: do both say so, with this reason?
+# is_unready SECTION TEXT: do both show it, with this reason?
 is_unready()
 {
 	probe /readyz 503 "[$1] $2" && [ "$(metrics value "sluice_section_applied{section=\"$1\"}")" = 0 ]

@@ -26,8 +26,8 @@ struct rendezvous_metrics {
 int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loop,
 			    const struct status *status, struct err *err);
 /*
- * Starts the check, once the server receives; does nothing if nobody asks for it. @checked is that
- * of self_check_start().
+ * Starts the check, once the server receives; does nothing without a metrics server or a daemon.
+ * @checked is that of self_check_start().
  */
 int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
 			     const struct endpoints *endpoints, loop_fn checked, void *arg,

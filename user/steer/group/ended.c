@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "steer/ended.h"
+#include "steer/group/ended.h"
 
 #include "kernel/maps.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
-#include "steer/poll.h"
+#include "net/netdev.h"
+#include "net/netns.h"
+#include "steer/group/groups.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -32,6 +34,12 @@ static int map_open(const char *bpffs)
 		return fd < 0 ? -1 : fd;
 	close(fd);
 	return -1;
+}
+
+void steer_netns_name(__u32 netns, char name[NAME_MAX + 1])
+{
+	if (!netns_name(netns, name))
+		strcpy(name, netns == netdev_netns() ? "host" : "unnamed");
 }
 
 int steer_ended_create(const char *bpffs, struct err *err)
@@ -67,7 +75,7 @@ void steer_ended_add(const char *bpffs, const struct steer_group *group)
 		return;
 	if (!steer_group_counters(group, &counted))
 		memcpy(counters, counted.value, sizeof(counted.value));
-	steer_poll_netns(group->info.netns, ended.netns);
+	steer_netns_name(group->info.netns, ended.netns);
 	bpf_map_lookup_elem(fd, &ended, ended.counters);
 	for (i = 0; i < STEER_COUNTERS; i++)
 		ended.counters[i] += counters[i];

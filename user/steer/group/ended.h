@@ -4,11 +4,11 @@
  * of a port would fall when a server ends. A pinned map in DIR/steer keeps them, so that they last
  * as long as the load. No program reads it; its only writer holds the lock on DIR.
  */
-#ifndef SLUICE_STEER_ENDED_H
-#define SLUICE_STEER_ENDED_H
+#ifndef SLUICE_STEER_GROUP_ENDED_H
+#define SLUICE_STEER_GROUP_ENDED_H
 
 #include "base/err.h"
-#include "steer/view.h"
+#include "steer/group/stats.h"
 
 #include <limits.h>
 #include <linux/types.h>
@@ -18,12 +18,14 @@
 #define STEER_ENDED_OTHER "other"
 
 struct steer_ended {
-	char netns[NAME_MAX + 1]; /* as steer_poll_netns() names it, or STEER_ENDED_OTHER */
+	char netns[NAME_MAX + 1]; /* as steer_netns_name() has it, or STEER_ENDED_OTHER */
 	__u32 port;		  /* 0: of STEER_ENDED_OTHER */
 	__u32 reserved;
 	__u64 counters[STEER_COUNTERS];
 };
 
+/* Sets the name of a namespace: "host" for that of this thread, "unnamed" if it has none. */
+void steer_netns_name(__u32 netns, char name[NAME_MAX + 1]);
 /*
  * Creates and pins the map, unless that is done; replaces one of another layout, whose sums are
  * lost. Returns 0, or -errno with *err set.
