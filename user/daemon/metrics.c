@@ -32,8 +32,8 @@ static void add_sections(struct metrics *metrics, const struct status_view *view
 		metrics, METRICS_GAUGE, "sluice_section_applied", NULL,
 		"1 if the section is configured and attached as the file says, as /readyz has it");
 	for (i = 0; i <= SECTION_RENDEZVOUS; i++)
-		metrics_add(metrics, readiness_is_applied(view, i), "section",
-			    config_section_names[i], NULL);
+		metrics_add(metrics, readiness_is_applied(view->sections, view->rendezvous, i),
+			    "section", config_section_names[i], NULL);
 	metrics_gauge(metrics, "sluice_config_last_reload_successful", NULL,
 		      "0 if the last reload was refused", !*view->refused);
 }
@@ -87,7 +87,7 @@ static void unready(FILE *reasons, void *arg)
 
 	for (i = 0; i <= SECTION_RENDEZVOUS; i++)
 		if (has_section(view, i))
-			readiness_reasons(view, i, reasons);
+			readiness_reasons(view->sections, view->rendezvous, i, reasons);
 }
 
 /* --- the server */

@@ -99,18 +99,18 @@ static void rendezvous_reasons(FILE *reasons, const struct rendezvous_section *r
 		fprintf(reasons, "[rendezvous] %s\n", why);
 }
 
-void readiness_reasons(const struct status_view *view, int section, FILE *reasons)
+void readiness_reasons(const struct sections *sections, const struct rendezvous_section *rendezvous,
+		       int section, FILE *reasons)
 {
-	const char *bpffs = view->sections->file->config.location.bpffs;
+	const char *bpffs = sections->file->config.location.bpffs;
 	const char *name = config_section_names[section];
 
 	if (section == SECTION_RENDEZVOUS) {
-		rendezvous_reasons(reasons, view->rendezvous);
+		rendezvous_reasons(reasons, rendezvous);
 		return;
 	}
-	if (view->sections->section[section].pending) {
-		fprintf(reasons, "[%s] waiting: %s\n", name,
-			view->sections->section[section].err.what);
+	if (sections->section[section].pending) {
+		fprintf(reasons, "[%s] waiting: %s\n", name, sections->section[section].err.what);
 		return;
 	}
 	if (section == SECTION_REPLY)
@@ -118,26 +118,29 @@ void readiness_reasons(const struct status_view *view, int section, FILE *reason
 	else if (section == SECTION_WIRE)
 		wire_reasons(reasons, bpffs);
 	else if (section == SECTION_HOLD)
-		hold_reasons(reasons, bpffs, view->hold);
+		hold_reasons(reasons, bpffs, sections->hold);
 	else
-		steer_reasons(reasons, bpffs, view->steer);
-	if (sections_is_replaced(view->sections, section))
-		fprintf(reasons, "[%s] " SECTIONS_REPLACED "\n", name);
+		steer_reasons(reasons, bpffs, sections->steer);
+	if (sections_is_replaced(sections, section))
+		fprintf(reasons,
+			"[%s] a command has loaded it last: send SIGHUP to the daemon to"
+			" apply the file\n",
+			name);
 }
 
-bool readiness_is_applied(const struct status_view *view, int section)
+bool readiness_is_applied(const struct sections *sections,
+			  const struct rendezvous_section *rendezvous, int section)
 {
-	const struct config_file *file = view->sections->file;
 	char *text = NULL;
 	size_t length = 0;
 	FILE *reasons;
 
-	if (!file || !file->config.has[section])
+	if (!sections->file || !sections->file->config.has[section])
 		return false;
 	reasons = open_memstream(&text, &length);
 	if (!reasons)
 		return false;
-	readiness_reasons(view, section, reasons);
+	readiness_reasons(sections, rendezvous, section, reasons);
 	fclose(reasons);
 	free(text);
 	return !length;

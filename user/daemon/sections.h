@@ -68,9 +68,6 @@ void sections_end(struct sections *sections);
 
 /* --- daemon/damage.c */
 
-#define SECTIONS_REPLACED \
-	"a command has loaded it last: send SIGHUP to the daemon to apply the file"
-
 /* Was a command the last to load the object of a section, which is loaded? */
 bool sections_is_replaced(const struct sections *sections, int i);
 /*

@@ -43,7 +43,7 @@ want_unready()
 detached_is_unready()
 {
 	bpftool link detach pinned "$PINS/$1" >/dev/null 2>&1 || true
-	is_unready "$2" "$3"
+	is_unready "$2" "$3" && sluice status | contains -F "warning: $3"
 }
 
 # the links of the programs for socket events are not pinned
