@@ -50,6 +50,9 @@ configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" \
 	'[hold]' 'port = 7000' '[wire]' 'iface = eth0' 'port = 5201'
 daemon_reload 'msg="reloaded"'
 want_probe /readyz 200
+sleep 1.1
+want_values 'sluice_table_size_bytes{object="hold"}' "$(json "d['hold']['flows']['bytes']" sluice -j hold show)" \
+	'sluice_table_size_bytes{object="reply"}' "$(json "d['reply']['flows']['bytes']" sluice -j reply show)"
 # unready_without LINK TEXT: detaches a link, again if the daemon has repaired it before the answer
 unready_without()
 {
