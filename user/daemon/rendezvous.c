@@ -20,6 +20,8 @@
 #define SECOND_US   1000000ULL
 #define DELAY_MAX_S 60U
 #define END_MS	    5000
+/* The server reports every 5 seconds (self_check.c). */
+#define SILENCE_US (20 * SECOND_US)
 
 /* --- the command line */
 
@@ -132,6 +134,7 @@ static bool read_reports(struct rendezvous_section *section)
 		text[length] = '\0';
 		text[strcspn(text, "\n")] = '\0';
 		changed |= log_condition_set(&section->unwell, text_controls(text, false));
+		section->reported_us = clock_now_us();
 	}
 	/* end of file: the process exits, and its pidfd reports the exit */
 	if (!length)
@@ -147,10 +150,10 @@ static void on_report(void *arg)
 	if (!read_reports(section))
 		return;
 	if (*section->unwell.text) {
-		log_begin(&line, LOG_LEVEL_WARNING, "rendezvous: the server has failed");
+		log_begin(&line, LOG_LEVEL_WARNING, "rendezvous: the server is not ready");
 		log_field(&line, "reason", "%s", section->unwell.text);
 	} else {
-		log_begin(&line, LOG_LEVEL_INFO, "rendezvous: the server has recovered");
+		log_begin(&line, LOG_LEVEL_INFO, "rendezvous: the server is ready again");
 	}
 	log_end(&line);
 	section->changed(section->arg);
@@ -219,6 +222,7 @@ static void start(struct rendezvous_section *section)
 	pid_t pid;
 
 	log_condition_set(&section->unwell, NULL);
+	section->reported_us = 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair)) {
 		log_failure(section, strerror(errno));
 		retry(section);
@@ -294,6 +298,27 @@ void rendezvous_section_apply(struct rendezvous_section *section, const struct c
 	} else if (section->args[0]) {
 		start(section);
 	}
+}
+
+bool rendezvous_section_works(const struct rendezvous_section *section, char *why, size_t size)
+{
+	uint64_t since_us = section->reported_us ? section->reported_us : section->started_us;
+	uint64_t silence_us = clock_now_us() - since_us;
+	char unread;
+
+	if (!section->pid)
+		snprintf(why, size, "not running: %s", section->failure.text);
+	else if (*section->unwell.text)
+		snprintf(why, size, "%s", section->unwell.text);
+	else if (silence_us > SILENCE_US &&
+		 recv(section->input_fd, &unread, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+		snprintf(why, size, "the server has reported nothing for %llu seconds",
+			 (unsigned long long)(silence_us / SECOND_US));
+	else if (section->replaces || !section->reported_us)
+		snprintf(why, size, "starting: no answer to a Binding request yet");
+	else
+		return true;
+	return false;
 }
 
 void rendezvous_section_end(struct rendezvous_section *section)

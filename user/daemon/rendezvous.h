@@ -3,7 +3,7 @@
  * The section [rendezvous]: the daemon runs 'sluice rendezvous serve' with the options of the file,
  * in a separate process without the daemon's privileges. The server exits with the daemon. If the
  * server exits earlier, the daemon restarts it. The standard input of the server is a socket,
- * through which the server also reports failures.
+ * through which the server also reports every few seconds whether it answers a Binding request.
  */
 #ifndef SLUICE_DAEMON_RENDEZVOUS_H
 #define SLUICE_DAEMON_RENDEZVOUS_H
@@ -26,10 +26,10 @@ struct rendezvous_section {
 	int pidfd, input_fd; /* of this process; the socket that is its standard input */
 	bool replaces;	     /* it is being stopped, to start a new server */
 	unsigned int delay_s;
-	uint64_t started_us;
-	struct log_condition failure; /* why it is not running */
-	struct log_condition unwell;  /* the failure that it reports */
-	loop_fn changed;	      /* called after each start and exit */
+	uint64_t started_us, reported_us; /* reported_us: the last report; 0: none yet */
+	struct log_condition failure;	  /* why it is not running */
+	struct log_condition unwell;	  /* why it reports that it is not ready */
+	loop_fn changed;		  /* called after each start and exit */
 	void *arg;
 };
 
@@ -41,6 +41,11 @@ int rendezvous_section_init(struct rendezvous_section *section, struct loop *loo
  * are unchanged, the running server reloads its peers.
  */
 void rendezvous_section_apply(struct rendezvous_section *section, const struct config *config);
+/*
+ * Returns true if the server is running and has lately reported that it answers a Binding request.
+ * Otherwise sets @why.
+ */
+bool rendezvous_section_works(const struct rendezvous_section *section, char *why, size_t size);
 /* Stops the server, and waits for its exit. */
 void rendezvous_section_end(struct rendezvous_section *section);
 
