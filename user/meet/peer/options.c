@@ -184,8 +184,8 @@ const struct opt peer_identity_opts[] = {
 	  .side = OPT_LINE, .words = transports, .noun = "transport", .preset = "auto" },
 	{ "keepalive", 0, "SECONDS", opt_u32, IDENTITY(keepalive_s),
 	  "the longest time without a datagram to another peer: shorter than the NAT of this host keeps"
-	  " a mapping, which sluice nat probe finds out",
-	  .side = OPT_LINE, .min = 15, .max = 600, .preset = "18" },
+	  " a mapping, which sluice nat probe finds out; 18 by default",
+	  .side = OPT_LINE, .min = 15, .max = 600 },
 	{ "trust-server", 0, NULL, opt_switch, IDENTITY(trust_server),
 	  "accept the key that the server reports for a peer that is not known; the operator of the"
 	  " server could then pose as that peer",
@@ -210,6 +210,12 @@ const struct opt peer_connect_opts[] = {
 	{ "stdio", 0, NULL, opt_switch, TARGET(stdio),
 	  "connect a TCP service to the standard input and output, as for ProxyCommand of ssh",
 	  .side = OPT_LINE },
+	{ .name = NULL },
+};
+
+const struct opt peer_list_opts[] = {
+	{ "id", 0, "NAME", parse_name, offsetof(struct peer_list_options, id),
+	  "show this peer alone", .side = OPT_LINE },
 	{ .name = NULL },
 };
 

@@ -63,9 +63,14 @@ struct peer_target {
 	bool stdio;
 };
 
+struct peer_list_options {
+	const char *id; /* NULL: all */
+};
+
 extern const struct opt peer_identity_opts[];
 extern const struct opt peer_run_opts[];     /* into struct peer_exposed */
 extern const struct opt peer_connect_opts[]; /* into struct peer_target */
+extern const struct opt peer_list_opts[];
 
 /* Checks that what is needed is given. Returns 0, or -EINVAL with *err set. */
 int peer_identity_check(const struct peer_identity *identity, struct err *err);

@@ -95,6 +95,8 @@ struct peer_session_remote {
 	bool answered; /* it has answered a check, its consent is fresh */
 	bool full;     /* it has answered a full-size check */
 	bool selected;
+	/* Own address, as the other peer sees it from there; port 0: unknown. */
+	struct stun_endpoint mapped;
 	uint64_t rtt_ns;     /* smoothed (RFC 6298); 0: unknown */
 	uint64_t consent_ns; /* when the last answered check was sent */
 	uint32_t checks, answers;

@@ -5,6 +5,7 @@
 #include "meet/peer/process.h"
 #include "meet/quic/listener.h"
 #include "meet/quic/node.h"
+#include "meet/report/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 
 struct connector {
 	struct node node;
+	struct report report;
 	const struct peer_target *target;
 	struct link *link; /* NULL: not connected */
 	struct listener_tcp tcp;
@@ -179,6 +181,7 @@ static void on_over(void *arg, struct link *link)
 {
 	struct connector *connector = arg;
 
+	report_over(&connector->report, link);
 	connector->link = NULL;
 	if (connector->target->listen.kind == SERVICE_TCP)
 		listener_tcp_use(&connector->tcp, NULL);
@@ -225,6 +228,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 				     .refused = on_refused,
 				     .over = on_over,
 				     .connect_failed = on_connect_failed } },
+		.report = { .view = { .node = &connector.node, .target = target } },
 		.target = target,
 		.retry_us = RETRY_FIRST_US,
 		.listen_fd = -1,
@@ -242,6 +246,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	}
 	result = node_open(&connector.node, err);
 	if (!result) {
+		report_open(&connector.report);
 		result = start(&connector);
 		if (!result)
 			result = loop_run(connector.node.runtime.loop);
@@ -250,6 +255,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 		else
 			result = connector.result;
 		listener_tcp_close(&connector.tcp);
+		report_close(&connector.report);
 	}
 	/* the hooks would report the end of what ends here */
 	connector.node.runtime.answered = NULL;
