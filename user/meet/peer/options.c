@@ -186,6 +186,10 @@ const struct opt peer_identity_opts[] = {
 	  "the longest time without a datagram to another peer: shorter than the NAT of this host keeps"
 	  " a mapping, which sluice nat probe finds out; 18 by default",
 	  .side = OPT_LINE, .min = 15, .max = 600 },
+	{ "on-change", 0, "COMMAND", opt_text, IDENTITY(on_change),
+	  "let a shell execute this when a path comes up, moves or goes down; SLUICE_EVENT and other"
+	  " variables describe the change",
+	  .side = OPT_LINE },
 	{ "trust-server", 0, NULL, opt_switch, IDENTITY(trust_server),
 	  "accept the key that the server reports for a peer that is not known; the operator of the"
 	  " server could then pose as that peer",

@@ -49,6 +49,7 @@ struct peer_identity {
 	bool direct_only, relay_only;
 	enum peer_transport transport;
 	__u32 keepalive_s;
+	const char *on_change;
 };
 
 struct peer_exposed {

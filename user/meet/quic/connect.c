@@ -151,6 +151,12 @@ static void on_ready(void *arg, struct link *link)
 					connector->target->to, strerror(-result)));
 	else
 		sd_notify("READY=1");
+	report_path(&connector->report, link);
+}
+
+static void on_path_changed(void *arg, struct link *link)
+{
+	report_path(&((struct connector *)arg)->report, link);
 }
 
 static void on_answered(void *arg, unsigned int code)
@@ -222,6 +228,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	struct connector connector = {
 		.node = { .identity = identity,
 			  .runtime = { .ready = on_ready,
+				       .path_changed = on_path_changed,
 				       .answered = on_answered,
 				       .ended = on_ended },
 			  .hooks = { .registered = on_registered,
@@ -245,8 +252,9 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 			return connector.listen_fd;
 	}
 	result = node_open(&connector.node, err);
+	if (!result)
+		result = report_open(&connector.report, err);
 	if (!result) {
-		report_open(&connector.report);
 		result = start(&connector);
 		if (!result)
 			result = loop_run(connector.node.runtime.loop);
@@ -255,8 +263,8 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 		else
 			result = connector.result;
 		listener_tcp_close(&connector.tcp);
-		report_close(&connector.report);
 	}
+	report_close(&connector.report);
 	/* the hooks would report the end of what ends here */
 	connector.node.runtime.answered = NULL;
 	connector.node.runtime.ended = NULL;

@@ -284,6 +284,7 @@ static void on_path(struct link *link, uint64_t now_ns)
 
 	log_path(link);
 	hold_relay(link, now_ns);
+	link->runtime->path_changed(link->runtime->arg, link);
 	if (!peer_session_path(link->session) || !connection->quic)
 		return;
 	quic_path_changed(connection->quic, now_ns);

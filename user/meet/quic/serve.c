@@ -22,11 +22,18 @@ static void on_registered(void *arg)
 
 static void on_ready(void *arg, struct link *link)
 {
+	struct exposer *exposer = arg;
 	struct log_line line;
 
 	log_begin(&line, LOG_LEVEL_INFO, "connected");
 	log_field(&line, "peer", "%s", link->name);
 	log_end(&line);
+	report_path(&exposer->report, link);
+}
+
+static void on_path_changed(void *arg, struct link *link)
+{
+	report_path(&((struct exposer *)arg)->report, link);
 }
 
 static void on_over(void *arg, struct link *link)
@@ -53,6 +60,7 @@ int peer_serve(const struct peer_identity *identity, const struct peer_exposed *
 		.node = { .runtime = { .services = exposed->service,
 				       .service_count = exposed->count,
 				       .ready = on_ready,
+				       .path_changed = on_path_changed,
 				       .arg = &exposer },
 			  .hooks = { .registered = on_registered, .over = on_over },
 			  .identity = identity },
@@ -64,8 +72,9 @@ int peer_serve(const struct peer_identity *identity, const struct peer_exposed *
 	signal(SIGPIPE, SIG_IGN);
 	log_logfmt(verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	result = node_open(&exposer.node, err);
+	if (!result)
+		result = report_open(&exposer.report, err);
 	if (!result) {
-		report_open(&exposer.report);
 		loop = exposer.node.runtime.loop;
 		result = loop_signal(loop, SIGTERM, on_stop, &exposer);
 		if (!result)
@@ -74,8 +83,8 @@ int peer_serve(const struct peer_identity *identity, const struct peer_exposed *
 			result = loop_run(loop);
 		if (result)
 			err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
-		report_close(&exposer.report);
 	}
+	report_close(&exposer.report);
 	node_close(&exposer.node);
 	return result;
 }

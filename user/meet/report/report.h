@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the process of a peer reports of itself: its status, to 'sluice peer list'. */
+/* What the process of a peer reports of itself: to 'sluice peer list', and to a command. */
 #ifndef SLUICE_MEET_REPORT_REPORT_H
 #define SLUICE_MEET_REPORT_REPORT_H
 
+#include "meet/report/on_change.h"
 #include "meet/report/status.h"
 #include "meet/report/view.h"
 
@@ -12,14 +13,18 @@
 struct report {
 	struct view view;
 	struct peer_status status;
+	struct on_change *on_change; /* NULL: none */
 };
 
 /*
- * Begins to report on a node that is open; ->view.node and ->view.target are set. A peer can do
- * without: what fails is logged.
+ * Begins to report on a node that is open; ->view.node and ->view.target are set, and else it is
+ * zero. A peer can do without the status, whose failure is logged. Returns 0, or -errno with *err
+ * set. report_close() is due in any case, before node_close().
  */
-void report_open(struct report *report);
+int report_open(struct report *report, struct err *err);
 void report_close(struct report *report);
+/* A link can be used, or has another path, or none. */
+void report_path(struct report *report, const struct link *link);
 /* A link is over. Call it before the link is freed. */
 void report_over(struct report *report, const struct link *link);
 

@@ -83,7 +83,7 @@ void peer_status_open(struct peer_status *status, struct loop *loop, const char 
 	};
 	for (i = 0; i < PEER_STATUS_CLIENTS; i++)
 		status->client[i] = (struct peer_status_client){ .status = status, .fd = -1 };
-	/* as with ssh on a host without sessions: nobody can ask, and nothing else is missing */
+	/* as with ssh on a host without sessions: peer list does not show this peer, no more */
 	if (!peer_status_address(id, &status->address))
 		return;
 	status->fd = local_socket_listen(&status->address, &err);
