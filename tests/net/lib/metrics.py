@@ -46,7 +46,7 @@ def check_names(families):
             # never an address, a path, or an id
             for label, value in sample.labels.items():
                 assert label in ("object", "table", "program", "section", "state", "netns",
-                                 "port", "version"), sample
+                                 "port", "version", "peer", "kind"), sample
                 assert re.fullmatch(r"[A-Za-z0-9_.-]+", value), sample
 
 

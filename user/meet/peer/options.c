@@ -190,6 +190,8 @@ const struct opt peer_identity_opts[] = {
 	  "let a shell execute this when a path comes up, moves or goes down; SLUICE_EVENT and other"
 	  " variables describe the change",
 	  .side = OPT_LINE },
+	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, IDENTITY(metrics), METRICS_OPT_HELP,
+	  .side = OPT_LINE },
 	{ "trust-server", 0, NULL, opt_switch, IDENTITY(trust_server),
 	  "accept the key that the server reports for a peer that is not known; the operator of the"
 	  " server could then pose as that peer",

@@ -6,6 +6,7 @@
 #include "base/opt.h"
 #include "meet/peer/client.h"
 #include "meet/peer/service.h"
+#include "metrics/options.h"
 
 #define PEER_KEYS_MAX 64 /* of --peer-key; more are in a file */
 
@@ -50,6 +51,7 @@ struct peer_identity {
 	enum peer_transport transport;
 	__u32 keepalive_s;
 	const char *on_change;
+	struct metrics_address metrics;
 };
 
 struct peer_exposed {

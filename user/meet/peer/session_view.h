@@ -109,6 +109,7 @@ struct peer_session_stats {
 	uint64_t keepalives_sent;
 	uint64_t keepalives_saved; /* outbound traffic made them unnecessary */
 	uint64_t path_changes;
+	uint64_t consents_lost;
 	uint64_t repunches; /* introductions after the first one */
 };
 

@@ -12,13 +12,15 @@ int report_open(struct report *report, struct err *err)
 {
 	const struct node *node = report->view.node;
 	const struct peer_identity *identity = node->identity;
+	int result;
 
 	report->view.started_ns = runtime_now_ns();
 	report->view.ended = json_array();
 	peer_status_open(&report->status, node->runtime.loop, identity->id, on_asked,
 			 &report->view);
-	if (!identity->on_change)
-		return 0;
+	result = report_metrics_open(&report->metrics, &report->view, err);
+	if (result || !identity->on_change)
+		return result;
 	return on_change_new(&report->on_change, node->runtime.loop, identity->on_change,
 			     identity->id, err);
 }
@@ -29,6 +31,7 @@ void report_close(struct report *report)
 	if (!report->view.ended)
 		return;
 	on_change_end(report->on_change);
+	report_metrics_close(report->metrics);
 	peer_status_close(&report->status);
 	json_decref(report->view.ended);
 }
@@ -83,6 +86,7 @@ void report_over(struct report *report, const struct link *link)
 	if (json_array_size(ended) == REPORT_ENDED_MAX)
 		json_array_remove(ended, 0);
 	json_array_append_new(ended, view_link(report->view.node, link));
+	report_metrics_over(report->metrics, link);
 	snprintf(down.reason, sizeof(down.reason), "%s", link->end);
 	on_change_set(report->on_change, link->name, &down);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the process of a peer reports of itself: to 'sluice peer list', and to a command. */
+/* What the process of a peer reports of itself: to 'sluice peer list', metrics, and a command. */
 #ifndef SLUICE_MEET_REPORT_REPORT_H
 #define SLUICE_MEET_REPORT_REPORT_H
 
+#include "meet/report/metrics.h"
 #include "meet/report/on_change.h"
 #include "meet/report/status.h"
 #include "meet/report/view.h"
@@ -13,7 +14,8 @@
 struct report {
 	struct view view;
 	struct peer_status status;
-	struct on_change *on_change; /* NULL: none */
+	struct on_change *on_change;	/* NULL: none */
+	struct report_metrics *metrics; /* NULL: none */
 };
 
 /*
