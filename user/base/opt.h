@@ -53,6 +53,7 @@ struct opt {
 	const char *noun;	  /* the noun for a word in messages; NULL: "value" */
 	const char *preset;	  /* the default, as text; NULL: none, or in the help text */
 	const char *bare;
+	bool list; /* may be given several times; in the file, with a comma between the values */
 };
 
 struct opt_table {

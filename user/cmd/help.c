@@ -161,7 +161,7 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	const struct options *wanted = into;
 	const char *known[COMMANDS_MAX];
-	const struct config_table *table;
+	const struct conf_table *table;
 	const struct command *command;
 	bool found = false;
 	int used;

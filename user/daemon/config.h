@@ -6,7 +6,7 @@
 #ifndef SLUICE_DAEMON_CONFIG_H
 #define SLUICE_DAEMON_CONFIG_H
 
-#include "base/conf.h"
+#include "base/conf_keys.h"
 #include "base/context.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -72,12 +72,6 @@ int config_read(const char *path, struct config *config, struct err *err);
 int config_parse(FILE *file, const char *path, struct config *config, struct err *err);
 void config_free(struct config *config);
 
-/* A table of a section's keys and the struct that its offsets refer to. */
-struct config_table {
-	const char *section;
-	const struct opt *opts;
-	size_t offset; /* offset of the struct in struct config */
-};
-extern const struct config_table config_tables[]; /* ends with a NULL section */
+extern const struct conf_table config_tables[]; /* ends with a NULL section */
 
 #endif
