@@ -40,6 +40,8 @@ enum config_section {
 	SECTION_NAMES
 };
 
+#define CHILDREN (SECTION_GLOBAL - SECTIONS)
+
 /* Indexed by enum config_section. */
 extern const char *const config_section_names[SECTION_NAMES];
 

@@ -29,8 +29,8 @@ static bool is_applied(const struct status_view *view, int i)
 {
 	if (!has_section(view, i))
 		return false;
-	return i == SECTION_RENDEZVOUS ? view->rendezvous->pid > 0
-				       : !view->sections->section[i].pending;
+	return i >= SECTIONS ? view->child[i - SECTIONS].pid > 0
+			     : !view->sections->section[i].pending;
 }
 
 static void add_sections(struct metrics *metrics, const struct status_view *view)
@@ -39,12 +39,12 @@ static void add_sections(struct metrics *metrics, const struct status_view *view
 
 	metrics_family(metrics, METRICS_GAUGE, "sluice_section_configured", NULL,
 		       "1 if the file has the section");
-	for (i = 0; i <= SECTION_RENDEZVOUS; i++)
+	for (i = 0; i < SECTION_GLOBAL; i++)
 		metrics_add(metrics, has_section(view, i), "section", config_section_names[i],
 			    NULL);
 	metrics_family(metrics, METRICS_GAUGE, "sluice_section_applied", NULL,
 		       "1 if the section is configured and in effect, 0 while it waits");
-	for (i = 0; i <= SECTION_RENDEZVOUS; i++)
+	for (i = 0; i < SECTION_GLOBAL; i++)
 		metrics_add(metrics, is_applied(view, i), "section", config_section_names[i], NULL);
 	metrics_gauge(metrics, "sluice_config_last_reload_successful", NULL,
 		      "0 if the last reload was refused", !*view->refused);
@@ -140,12 +140,12 @@ static void unready(FILE *reasons, void *arg)
 	const char *bpffs = view->sections->file->config.location.bpffs;
 	int i;
 
-	for (i = 0; i <= SECTION_RENDEZVOUS; i++) {
+	for (i = 0; i < SECTION_GLOBAL; i++) {
 		if (!has_section(view, i))
 			continue;
-		if (i == SECTION_RENDEZVOUS && !is_applied(view, i))
-			fprintf(reasons, "[rendezvous] not running: %s\n",
-				view->rendezvous->failure.text);
+		if (i >= SECTIONS && !is_applied(view, i))
+			fprintf(reasons, "[%s] not running: %s\n", config_section_names[i],
+				view->child[i - SECTIONS].failure.text);
 		else if (!is_applied(view, i))
 			fprintf(reasons, "[%s] waiting: %s\n", config_section_names[i],
 				view->sections->section[i].err.what);

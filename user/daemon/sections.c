@@ -220,9 +220,12 @@ void sections_follow(struct sections *sections)
 int sections_apply(struct sections *sections, struct config_file *file, struct err *err)
 {
 	const struct section *failed = NULL;
-	/* the server has failures of its own, and is started again */
-	bool loaded = file->config.has[SECTION_RENDEZVOUS];
+	bool loaded = false;
 	int i;
+
+	/* the servers have failures of their own, and are started again */
+	for (i = SECTIONS; i < SECTION_GLOBAL; i++)
+		loaded |= file->config.has[i];
 
 	for (i = 0; i < SECTIONS; i++) {
 		struct section *section = &sections->section[i];
