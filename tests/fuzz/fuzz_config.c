@@ -3,7 +3,8 @@
  * Parses arbitrary bytes as the daemon's file: each problem names a line of the file, its text is a
  * single line, and a file with a problem is refused.
  *
- * with: user/meet/rendezvous/options.c user/metrics/options.c
+ * with: user/base/conf_keys.c user/meet/rendezvous/options.c user/meet/peer/options.c
+ * with: user/meet/peer/service.c user/meet/key.c user/metrics/options.c
  */
 #include "fuzz.h"
 

@@ -70,21 +70,6 @@ static bool has_comment(const char *value)
 	return at;
 }
 
-/* Parses the words between commas one by one. */
-static int set_list(const struct opt *opt, const char *value, void *into, struct err *err)
-{
-	char *text = strdup(value), *rest = text, *word;
-	int result = text ? 0 : err_set(err, EXIT_ERROR, ENOMEM, "out of memory");
-
-	while (!result && (word = strsep(&rest, ","))) {
-		word += strspn(word, " \t");
-		word[strcspn(word, " \t")] = '\0';
-		result = opt_set(opt, NULL, word, into, err);
-	}
-	free(text);
-	return result;
-}
-
 static int parse_value(struct conf *conf, const struct conf_entry *entry, const struct opt *opt,
 		       void *into)
 {
@@ -100,8 +85,7 @@ static int parse_value(struct conf *conf, const struct conf_entry *entry, const 
 			"%s: '%s': a comment with '#' needs a line of its own; after"
 			" a value, a comment starts with ' ;'",
 			what, entry->value);
-	if (opt->list ? set_list(opt, entry->value, into, &err)
-		      : opt_set(opt, NULL, entry->value, into, &err))
+	if (opt_set(opt, NULL, entry->value, into, &err))
 		return conf_add_err(conf, entry->line, what, &err);
 	return 0;
 }

@@ -53,7 +53,7 @@ struct opt {
 	const char *noun;	  /* the noun for a word in messages; NULL: "value" */
 	const char *preset;	  /* the default, as text; NULL: none, or in the help text */
 	const char *bare;
-	bool list; /* may be given several times; in the file, with a comma between the values */
+	bool list; /* may have several values, with commas between them; the parser copies each */
 };
 
 struct opt_table {
@@ -112,7 +112,7 @@ struct opt_addr {
 
 /* --- parsers, with the type of the field */
 
-/* bool */
+/* bool: true for a switch, in the file no or yes */
 int opt_switch(const struct opt_value *v, struct err *err);
 /* const char *, which points to v->text */
 int opt_text(const struct opt_value *v, struct err *err);

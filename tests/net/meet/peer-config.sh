@@ -35,6 +35,8 @@ want_text "no problems found"
 want_status 0 sluice -j peer run --check-config --config "$ROOT/tools/deploy/systemd/peer.conf"
 refused "$CONF:3: [peer] server: '192.0.2.1' is not a host and a port" '[peer]' 'id = a' 'server = 192.0.2.1'
 refused "$CONF:2: [peer] peer_key: 'b' is not a name and a key" '[peer]' 'peer_key = b'
+refused "$CONF:2: [peer] direct_only: unknown value 'maybe'" '[peer]' 'direct_only = maybe'
+refused "no other peer is known" "$(sed 's/^peer_key.*/trust_server = no/' "$ROOT/tools/deploy/systemd/peer.conf")"
 refused "$CONF:2: [peer] key_file: " '[peer]' 'key_file = relative'
 refused "$CONF:2: [peer]: unknown key 'to'" '[peer]' 'to = bob'
 refused "$CONF:1: unknown section [peers]; did you mean [peer]?" '[peers]'
