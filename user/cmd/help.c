@@ -45,7 +45,8 @@ static const struct object {
 	{ "peer",
 	  "Peers are hosts that find each other by a rendezvous server. A key is their identity.\n",
 	  "  umask 077; sluice peer key >alice.key\n"
-	  "  sluice peer key --public <alice.key\n" },
+	  "  sluice peer key --public <alice.key\n"
+	  "  sluice peer list\n" },
 	{ "rendezvous",
 	  "Tells hosts behind NATs their public addresses (STUN), and introduces peers.\n",
 	  "  (umask 077; sluice peer key >server.key; sluice peer key >alice.key)\n"

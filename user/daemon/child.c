@@ -29,6 +29,7 @@ struct kind {
 /* By section. */
 static const struct kind kinds[SECTION_NAMES] = {
 	[SECTION_RENDEZVOUS] = { { "rendezvous", "serve" }, "rendezvous: the server" },
+	[SECTION_PEER] = { { "peer", "run" }, "peer: the process" },
 };
 
 /* Begins a line about the process. */
@@ -53,14 +54,32 @@ static void args_free(char *args[CHILD_ARGS_MAX])
 	}
 }
 
-/* Returns --KEY=VALUE, or NULL on ENOMEM. */
-static char *arg_of(const struct conf_entry *entry)
+/* Is this a switch that is off? *on: it is one that is on. */
+static bool is_off(const struct conf_entry *entry, bool *on)
+{
+	const struct conf_table *table;
+	const struct opt *opt;
+	char key[OPT_KEY_MAX];
+
+	for (table = config_tables; table->section; table++)
+		for (opt = table->opts; opt->name && !strcmp(table->section, entry->section); opt++)
+			if (!opt->arg && !strcmp(opt_key(opt, key), entry->key))
+				return opt_switch(
+					       &(struct opt_value){ opt, NULL, entry->value, on },
+					       &(struct err){ 0 }) ||
+				       !*on;
+	return false;
+}
+
+/* Returns --KEY=VALUE, --KEY for a switch, or NULL on ENOMEM. */
+static char *arg_of(const struct conf_entry *entry, bool is_switch)
 {
 	char *arg = NULL, *at;
 
-	if (asprintf(&arg, "--%s=%s", entry->key, entry->value) < 0)
+	if (asprintf(&arg, "--%s%s%s", entry->key, is_switch ? "" : "=",
+		     is_switch ? "" : entry->value) < 0)
 		return NULL;
-	for (at = arg; *at != '='; at++)
+	for (at = arg; *at && *at != '='; at++)
 		if (*at == '_')
 			*at = '-';
 	return arg;
@@ -71,10 +90,15 @@ static char *arg_of(const struct conf_entry *entry)
 static void args_of(const struct config *config, enum config_section section,
 		    char *args[CHILD_ARGS_MAX])
 {
-	const char *const command[] = { "sluice", kinds[section].command[0],
-					kinds[section].command[1], "--until-eof" };
+	/* the file may name another user */
+	const char *const command[] = { "sluice",
+					kinds[section].command[0],
+					kinds[section].command[1],
+					"--until-eof",
+					"--user",
+					"nobody" };
 	int count, all = sizeof(command) / sizeof(*command);
-	bool complete = true;
+	bool complete = true, is_switch;
 	size_t i;
 
 	memset(args, 0, CHILD_ARGS_MAX * sizeof(*args));
@@ -85,8 +109,10 @@ static void args_of(const struct config *config, enum config_section section,
 	for (i = 0; i < config->conf.entries && count + 1 < CHILD_ARGS_MAX; i++) {
 		const struct conf_entry *entry = &config->conf.entry[i];
 
-		if (entry->key && !strcmp(entry->section, config_section_names[section]))
-			complete &= (args[count++] = arg_of(entry)) != NULL;
+		is_switch = false;
+		if (entry->key && !strcmp(entry->section, config_section_names[section]) &&
+		    !is_off(entry, &is_switch))
+			complete &= (args[count++] = arg_of(entry, is_switch)) != NULL;
 	}
 	if (!complete)
 		args_free(args);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A section that is a server: the daemon runs 'sluice rendezvous serve' with the options of the
- * file, in a process of its own, which drops the privileges that the daemon needs. The server ends
- * with the daemon, and the daemon starts it again if it ends by itself. The standard input of the
- * server is a socket, at which the server also reports why it does not work.
+ * A section that is a server: the daemon runs 'sluice rendezvous serve' or 'sluice peer run' with
+ * the options of the file, in a process of its own, which drops the privileges that the daemon
+ * needs. The server ends with the daemon, and the daemon starts it again if it ends by itself. The
+ * standard input of the server is a socket, at which the server also reports why it does not work.
  */
 #ifndef SLUICE_DAEMON_CHILD_H
 #define SLUICE_DAEMON_CHILD_H
@@ -16,7 +16,7 @@
 #include <sys/types.h>
 
 /* The keys of the section, the command before them, and NULL. */
-#define CHILD_ARGS_MAX 24
+#define CHILD_ARGS_MAX 32
 
 struct child {
 	enum config_section section;

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define HINT "name the daemon's file with --config; sluice.conf(5) has an example"
+#define FILE_HINT "name the daemon's file with --config; sluice.conf(5) has an example"
 
 /* --- tables */
 
@@ -68,6 +68,8 @@ const struct conf_table config_tables[] = {
 	{ "hold", hold_send_opts, CONFIG_FIELD(hold_send) },
 	{ "rendezvous", rendezvous_opts, CONFIG_FIELD(rendezvous) },
 	{ "rendezvous", rendezvous_name_opts, CONFIG_FIELD(rendezvous) },
+	{ "peer", peer_identity_opts, CONFIG_FIELD(peer) },
+	{ "peer", peer_run_opts, CONFIG_FIELD(exposed) },
 	{ .section = NULL },
 };
 
@@ -77,6 +79,7 @@ const char *const config_section_names[SECTION_NAMES] = {
 	[SECTION_HOLD] = "hold",
 	[SECTION_STEER] = "steer",
 	[SECTION_RENDEZVOUS] = "rendezvous",
+	[SECTION_PEER] = "peer",
 	[SECTION_GLOBAL] = "global",
 };
 
@@ -113,9 +116,10 @@ static int check_sections(struct config *config)
 	for (i = 0; i < SECTION_GLOBAL && !config->has[i];)
 		i++;
 	if (i == SECTION_GLOBAL && !conf->problems)
-		return conf_add_problem(conf, 0,
-					"no [reply], [wire], [steer], [hold] or [rendezvous]"
-					" section: nothing to do");
+		return conf_add_problem(
+			conf, 0,
+			"no [reply], [wire], [steer], [hold], [rendezvous] or [peer]"
+			" section: nothing to do");
 	if (!conf_find(conf, "reply", "mode"))
 		problem[SECTION_REPLY] = "[reply] needs a mode: socket, or audit for a trial run";
 	else if (valid && config->reply.any_peer_port && config->reply.mode != SLUICE_REPLY_SOCKET)
@@ -133,6 +137,10 @@ static int check_sections(struct config *config)
 	    rendezvous_listeners(&config->rendezvous, &(struct server_config){ 0 }, &err))
 		result = conf_add_err(conf, conf_find(conf, "rendezvous", NULL)->line,
 				      "[rendezvous]", &err);
+	if (config->has[SECTION_PEER] && valid && !result &&
+	    (peer_identity_check(&config->peer, &err) ||
+	     peer_exposed_check(&config->exposed, &err)))
+		result = conf_add_err(conf, conf_find(conf, "peer", NULL)->line, "[peer]", &err);
 	for (i = 0; i < SECTIONS && !result; i++)
 		if (config->has[i] && problem[i])
 			result = conf_add_problem(
@@ -152,7 +160,8 @@ int config_parse(FILE *file, const char *path, struct config *config, struct err
 		config->has[i] = conf_find(conf, config_section_names[i], NULL);
 	if (!result && conf->problems < CONF_PROBLEMS_MAX)
 		result = check_sections(config);
-	return result ? conf_read_error(path, -result, HINT, err) : conf_check(conf, path, err);
+	return result ? conf_read_error(path, -result, FILE_HINT, err)
+		      : conf_check(conf, path, err);
 }
 
 int config_read(const char *path, struct config *config, struct err *err)
@@ -163,7 +172,7 @@ int config_read(const char *path, struct config *config, struct err *err)
 	*config = (struct config){ 0 };
 	file = fopen(path, "re");
 	if (!file)
-		return conf_read_error(path, errno, HINT, err);
+		return conf_read_error(path, errno, FILE_HINT, err);
 	result = config_parse(file, path, config, err);
 	fclose(file);
 	return result;

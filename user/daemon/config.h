@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "hold/hold.h"
 #include "hold/send_options.h"
+#include "meet/peer/options.h"
 #include "meet/rendezvous/rendezvous.h"
 #include "metrics/options.h"
 #include "reply/reply.h"
@@ -36,6 +37,7 @@ enum config_section {
 	SECTIONS,
 	/* and those that load none */
 	SECTION_RENDEZVOUS = SECTIONS,
+	SECTION_PEER,
 	SECTION_GLOBAL,
 	SECTION_NAMES
 };
@@ -62,6 +64,8 @@ struct config {
 	const char *hold_netns;	 /* like steer_netns */
 	const char *hold_cgroup; /* NULL: as in [global] */
 	struct rendezvous_options rendezvous;
+	struct peer_identity peer;
+	struct peer_exposed exposed;
 	struct conf conf; /* owns the strings above, and the file's problems */
 };
 

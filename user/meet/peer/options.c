@@ -190,6 +190,8 @@ const struct opt peer_identity_opts[] = {
 	  "let a shell execute this when a path comes up, moves or goes down; SLUICE_EVENT and other"
 	  " variables describe the change" },
 	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, IDENTITY(metrics), METRICS_OPT_HELP },
+	{ "user", 0, "USER", opt_text, IDENTITY(user),
+	  "the user to become once all sockets are open, without any capability" },
 	{ "trust-server", 0, NULL, opt_switch, IDENTITY(trust_server),
 	  "accept the key that the server reports for a peer that is not known; the operator of the"
 	  " server could then pose as that peer" },
@@ -200,6 +202,9 @@ const struct opt peer_run_opts[] = {
 	{ "expose", 0, "[NAME=]udp|tcp:ADDR:PORT", parse_expose, 0,
 	  "a local service that the known peers may use; may be given several times",
 	  .list = true },
+	{ "until-eof", 0, NULL, opt_switch, offsetof(struct peer_exposed, until_eof),
+	  "end when the standard input ends: for a process that may not send signals to --user",
+	  .side = OPT_LINE },
 	{ .name = NULL },
 };
 

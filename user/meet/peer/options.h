@@ -52,11 +52,13 @@ struct peer_identity {
 	__u32 keepalive_s;
 	const char *on_change;
 	struct metrics_address metrics;
+	const char *user; /* to become; NULL: none */
 };
 
 struct peer_exposed {
 	struct service service[SERVICES_MAX];
 	unsigned int count;
+	bool until_eof;
 };
 
 struct peer_target {

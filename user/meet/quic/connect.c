@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/sd_notify.h"
 #include "meet/peer/process.h"
+#include "meet/privileges.h"
 #include "meet/quic/listener.h"
 #include "meet/quic/node.h"
 #include "meet/report/report.h"
@@ -254,6 +255,8 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	result = node_open(&connector.node, err);
 	if (!result)
 		result = report_open(&connector.report, err);
+	if (!result && identity->user)
+		result = privileges_drop(identity->user, err);
 	if (!result) {
 		result = start(&connector);
 		if (!result)

@@ -345,6 +345,16 @@ void node_update(void *arg)
 	arm(node);
 }
 
+bool node_is_registered(const struct node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->identity->servers; i++)
+		if (peer_client_registered(node->runtime.client, i))
+			return true;
+	return false;
+}
+
 /* --- life */
 
 /* Connections and flows take a descriptor each. */

@@ -71,6 +71,9 @@ void node_close(struct node *node);
 /* Sends what is queued, and does what is due. Call it after anything that queues. */
 void node_update(void *node);
 
+/* Is it registered with a server at present? */
+bool node_is_registered(const struct node *node);
+
 /* --- node_network.c */
 
 /*

@@ -3,7 +3,9 @@
 #include "base/log.h"
 #include "base/sd_notify.h"
 #include "meet/peer/process.h"
+#include "meet/privileges.h"
 #include "meet/quic/node.h"
+#include "meet/report/parent.h"
 #include "meet/report/report.h"
 
 #include <errno.h>
@@ -13,6 +15,7 @@
 struct exposer {
 	struct node node;
 	struct report report;
+	struct parent parent; /* with --until-eof */
 };
 
 static void on_registered(void *arg)
@@ -65,6 +68,7 @@ int peer_serve(const struct peer_identity *identity, const struct peer_exposed *
 			  .hooks = { .registered = on_registered, .over = on_over },
 			  .identity = identity },
 		.report = { .view.node = &exposer.node },
+		.parent = { .node = &exposer.node, .stop = on_stop, .arg = &exposer },
 	};
 	struct loop *loop;
 	int result;
@@ -74,16 +78,22 @@ int peer_serve(const struct peer_identity *identity, const struct peer_exposed *
 	result = node_open(&exposer.node, err);
 	if (!result)
 		result = report_open(&exposer.report, err);
+	if (!result && identity->user)
+		result = privileges_drop(identity->user, err);
 	if (!result) {
 		loop = exposer.node.runtime.loop;
 		result = loop_signal(loop, SIGTERM, on_stop, &exposer);
 		if (!result)
 			result = loop_signal(loop, SIGINT, on_stop, &exposer);
+		if (!result && exposed->until_eof)
+			result = parent_watch(&exposer.parent);
 		if (!result)
 			result = loop_run(loop);
 		if (result)
 			err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 	}
+	if (result && exposed->until_eof)
+		parent_report(err->what);
 	report_close(&exposer.report);
 	node_close(&exposer.node);
 	return result;

@@ -161,12 +161,8 @@ static void unready(FILE *reasons, void *arg)
 {
 	const struct view *view = ((const struct report_metrics *)arg)->view;
 	const struct node *node = view->node;
-	bool registered = false;
-	unsigned int i;
 
-	for (i = 0; i < node->identity->servers; i++)
-		registered |= peer_client_registered(node->runtime.client, i);
-	if (!registered)
+	if (!node_is_registered(node))
 		fprintf(reasons, "not registered with a server\n");
 	if (view->target &&
 	    (!node->links || !node->links->ready || !peer_session_path(node->links->session)))
