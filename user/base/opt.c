@@ -108,13 +108,15 @@ static int refuse(const struct opt_table *tables, const struct merged *m, const 
 static int set_list(const struct opt *opt, const char *what, const char *value, void *into,
 		    struct err *err)
 {
-	char *text = strdup(value), *rest = text, *word;
+	char *text = strdup(value), *rest = text, *word, *end;
 	struct opt_value v = { opt, what, NULL, (char *)into + opt->offset };
 	int result = text ? 0 : err_set(err, EXIT_ERROR, ENOMEM, "out of memory");
 
 	while (!result && (word = strsep(&rest, ","))) {
 		word += strspn(word, " \t");
-		word[strcspn(word, " \t")] = '\0';
+		for (end = word + strlen(word); end > word && strchr(" \t", end[-1]); end--)
+			;
+		*end = '\0';
 		v.text = word;
 		result = opt->parse(&v, err);
 	}
