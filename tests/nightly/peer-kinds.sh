@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each kind of NAT against each kind: hosts that all have the same private address (except without a
-# NAT) connect directly as far as theory allows, and else through the relay. A symmetric NAT sends
-# from a port that the other peer cannot know; so the filter of the other NAT must not look at the
-# port. peer-kinds.table, which README.md shows, is what this test has found.
+# All pairs of NAT kinds: the hosts have the same private address (except without a NAT). They
+# connect directly if this is possible in theory, and otherwise through the relay. A symmetric NAT
+# sends from a port that the other peer cannot know, so the filter of the other NAT must not depend
+# on the port. peer-kinds.table, which README.md shows, has the results.
 #
 #   in1 [run]      ── nat1 ───┐
 #   …                         │
@@ -14,10 +14,10 @@
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/peer.sh"
 
-# Those that admit only the exact address and port that was sent to.
+# Kinds that admit only the exact address and port to which the host has sent.
 STRICT=" firewall address-and-port-dependent address-dependent-mapping symmetric "
 
-# allowed KIND KIND: does theory allow a direct path?
+# allowed KIND KIND: returns true if a direct path is possible in theory
 allowed()
 {
 	[[ $1 != symmetric || $STRICT != *" $2 "* ]] && [[ $2 != symmetric || $STRICT != *" $1 "* ]]
@@ -39,7 +39,7 @@ for ((i = 0; i < count; i++)); do
 	peer_run "in$((i + 1))" "run$i" --trust-server --expose tcp:127.0.0.1:7
 done
 
-# connect NUMBER NUMBER OPTION…: prints what the other host sends back, or the error
+# connect NUMBER NUMBER OPTION…: prints the answer of the other host, or the error
 connect()
 {
 	local from=$1 to=$2
@@ -49,8 +49,8 @@ connect()
 		--trust-server --to "run$to" --stdio "$@" 2>&1 || true
 }
 
-# connect_all NUMBER: connects the host behind one NAT to those behind all kinds; prints each kind and
-# how it was reached, and to the standard error what is unexpected
+# connect_all NUMBER: connects the host behind one NAT to the hosts behind NATs of all kinds. Prints
+# both kinds and the result, and unexpected results to the standard error
 connect_all()
 {
 	local from=${LAB_KINDS[$1]} to got outcome j

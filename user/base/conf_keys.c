@@ -60,7 +60,10 @@ static int parse_section(struct conf *conf, const struct conf_table *tables,
 				entry->section, count > 1 ? "sections are" : "is", list);
 }
 
-/* Does '#' begin the value, or follow a blank? conf_read() has already removed ';' comments. */
+/*
+ * Returns true if '#' begins the value or follows a blank. conf_read() has already removed ';'
+ * comments.
+ */
 static bool has_comment(const char *value)
 {
 	const char *at = value;

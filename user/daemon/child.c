@@ -85,8 +85,7 @@ static char *arg_of(const struct conf_entry *entry, bool is_switch)
 	return arg;
 }
 
-/* Sets the command line that the file describes; args[0] is NULL without a section, or on ENOMEM.
- */
+/* Builds the command line from the file. args[0] is NULL without a section, or on ENOMEM. */
 static void args_of(const struct config *config, enum config_section section,
 		    char *args[CHILD_ARGS_MAX])
 {
@@ -135,7 +134,7 @@ static void log_failure(struct child *child, const char *reason)
 
 	if (!log_condition_set(&child->failure, reason))
 		return;
-	begin(&line, LOG_LEVEL_ERROR, child, "does not run");
+	begin(&line, LOG_LEVEL_ERROR, child, "is not running");
 	log_field(&line, "reason", "%s", reason);
 	log_end(&line);
 }
@@ -148,7 +147,7 @@ static void execute(char *const *args, int input_fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	/* the service manager expects messages of the daemon alone */
+	/* only the daemon may send messages to the service manager */
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	if (dup2(input_fd, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0))
@@ -168,8 +167,8 @@ static void retry(struct child *child)
 }
 
 /*
- * Reads what the server reports: why it does not work, or an empty line once it does again. Returns
- * true if that has changed.
+ * Reads the reports of the server: the reason why it does not work, or an empty line once it works
+ * again. Returns true if the state has changed.
  */
 static bool read_reports(struct child *child)
 {
@@ -182,7 +181,7 @@ static bool read_reports(struct child *child)
 		text[strcspn(text, "\n")] = '\0';
 		changed |= log_condition_set(&child->unwell, text_controls(text, false));
 	}
-	/* the process ends, which its pidfd reports */
+	/* end of file: the process exits, and its pidfd reports the exit */
 	if (!length)
 		loop_remove(child->loop, child->input_fd);
 	return changed;
@@ -196,16 +195,19 @@ static void on_report(void *arg)
 	if (!read_reports(child))
 		return;
 	if (*child->unwell.text) {
-		begin(&line, LOG_LEVEL_WARNING, child, "does not work");
+		begin(&line, LOG_LEVEL_WARNING, child, "has failed");
 		log_field(&line, "reason", "%s", child->unwell.text);
 	} else {
-		begin(&line, LOG_LEVEL_INFO, child, "works again");
+		begin(&line, LOG_LEVEL_INFO, child, "has recovered");
 	}
 	log_end(&line);
 	child->changed(child->arg);
 }
 
-/* Lets the process end: the daemon may not send signals to another user without CAP_KILL. */
+/*
+ * Closes the server's input, which makes it exit. The daemon may not signal another user's process
+ * without CAP_KILL.
+ */
 static void close_input(struct child *child)
 {
 	if (child->input_fd >= 0) {
@@ -215,7 +217,7 @@ static void close_input(struct child *child)
 	child->input_fd = -1;
 }
 
-/* Forgets the process, which has ended. */
+/* Reaps the exited process. */
 static void reap(struct child *child, int *status)
 {
 	*status = 0;
@@ -247,13 +249,13 @@ static void on_ended(void *arg)
 			 WEXITSTATUS(status),
 			 *child->unwell.text ? child->unwell.text : "see its messages");
 	else
-		snprintf(reason, sizeof(reason), "signal %d (%s) has ended it", WTERMSIG(status),
+		snprintf(reason, sizeof(reason), "killed by signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
 	log_failure(child, reason);
-	/* a server that has run for long is started again soon */
+	/* after a long run, restart with the shortest delay */
 	if (clock_now_us() - child->started_us > DELAY_MAX_S * SECOND_US)
 		child->delay_s = 0;
-	/* a mistake in the options stays until the next reload */
+	/* an error in the options persists until the next reload */
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_USAGE)
 		retry(child);
 	child->changed(child->arg);
@@ -261,7 +263,7 @@ static void on_ended(void *arg)
 
 static void start(struct child *child)
 {
-	int pair[2]; /* of the daemon, of the server */
+	int pair[2]; /* ends of the daemon and the server */
 	pid_t pid;
 
 	log_condition_set(&child->unwell, NULL);
@@ -284,7 +286,7 @@ static void start(struct child *child)
 			loop_remove(child->loop, child->pidfd);
 			close(child->pidfd);
 		}
-		/* the end of its input ends it */
+		/* the server exits when its input is closed */
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
 		retry(child);
@@ -323,10 +325,10 @@ void child_apply(struct child *child, const struct config *config)
 
 	args_of(config, child->section, args);
 	if (child->pid && !child->replaces && args_are_same(child->args, args)) {
-		/* a full pipe holds this request already */
+		/* a full buffer already contains this request */
 		if (write(child->input_fd, "\n", 1) < 0 && errno != EAGAIN)
-			log_warning("%s cannot be asked to read its peers: %s",
-				    kinds[child->section].subject, strerror(errno));
+			log_warning("%s: cannot request a reload of the peers: %s",
+				    config_section_names[child->section], strerror(errno));
 		args_free(args);
 		return;
 	}

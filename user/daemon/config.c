@@ -10,11 +10,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define FILE_HINT "name the daemon's file with --config; sluice.conf(5) has an example"
+#define FILE_HINT "give the daemon's file with --config; sluice.conf(5) has an example"
 
 /* --- tables */
 
-/* Leaves the name to the load: the namespace may be created after the daemon starts. */
+/* Copies the name without a lookup: the namespace may be created after the daemon starts. */
 static int parse_netns(const struct opt_value *v, struct err *err)
 {
 	*(const char **)v->field = strcmp(v->text, "this") ? v->text : NULL;
@@ -25,7 +25,7 @@ static int parse_netns(const struct opt_value *v, struct err *err)
 
 static const struct opt global_opts[] = {
 	{ "log_level", 0, "LEVEL", opt_word, CONFIG_FIELD(log_level),
-	  "the least severe level that is logged", .words = log_level_names, .noun = "level",
+	  "the lowest severity that is logged", .words = log_level_names, .noun = "level",
 	  .preset = "info" },
 	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, CONFIG_FIELD(metrics), METRICS_OPT_HELP },
 	{ .name = NULL },
@@ -108,7 +108,7 @@ static int check_sections(struct config *config)
 {
 	struct conf *conf = &config->conf;
 	const char *problem[SECTIONS] = { NULL };
-	/* an invalid value cannot be compared with other values */
+	/* other values cannot be checked against an invalid value */
 	bool valid = !conf->problems;
 	struct err err = { 0 };
 	int i, result = 0;

@@ -89,7 +89,7 @@ second=$(pid)
 
 say "it ends by itself, and is started again"
 kill -KILL "$second"
-want_logged 'msg="peer: the process does not run" reason="signal 9 (Killed) has ended it"'
+want_logged 'msg="peer: the process is not running" reason="killed by signal 9 (Killed)"'
 wait_until 20 is_new "$second"
 wait_until 20 answers alice one
 
@@ -101,7 +101,7 @@ section_says()
 stop "$RENDEZVOUS"
 wait_until 60 section_says "warning: not registered with a server"
 server_start
-want_logged 'msg="peer: the process works again"'
+want_logged 'msg="peer: the process has recovered"'
 
 say "at the end of the daemon, it ends"
 third=$(pid)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice rendezvous show: the status of a server of this host. */
+/* sluice rendezvous show: prints the status of a server on this host. */
 #include "base/counters.h"
 #include "base/local_socket.h"
 #include "base/text.h"
@@ -19,7 +19,7 @@ static struct rendezvous_options options;
 static const struct counter counters[] = { RENDEZVOUS_COUNTERS(COUNTER) };
 static const struct counter xdp_counters[] = { SLUICE_MEET_COUNTERS(COUNTER) };
 
-/* Formats a rate in kilobytes a second. */
+/* Formats a rate in kilobytes per second. */
 static const char *rate_of(const json_t *relays, const char *key, char text[32])
 {
 	double rate = answer_number(relays, key);
@@ -83,11 +83,10 @@ static void print_summary(const struct output *output, const json_t *document)
 		answer_number(connections, "count"), answer_number(connections, "limit"),
 		answer_number(connections, "refused"));
 	fprintf(output->file,
-		"  budgets      %.0f answers a second to a prefix; %.0f prefixes have spent theirs\n",
+		"  budgets      %.0f answers per second and prefix; exhausted for %.0f prefixes\n",
 		answer_number(budgets, "rate"), answer_number(budgets, "spent"));
 	if (json_is_number(amplification))
-		fprintf(output->file,
-			"  strangers    got %.2f bytes for each byte that was answered\n",
+		fprintf(output->file, "  strangers    got %.2f bytes per answered byte\n",
 			json_number_value(amplification));
 }
 
