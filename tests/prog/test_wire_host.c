@@ -628,6 +628,19 @@ static void test_redirect(void **state)
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		close(server);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
+		/* a socket at the requested address is connected to the peer, and closed */
+		request = request_of(version, next_port(), BACK);
+		inside = to_target(request, near_of(&request));
+		server = server_open(request.target, BACK);
+		connect_socket(server, version == 4 ? AF_INET : AF_INET6, request.source,
+			       request.source_port);
+		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
+		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_passed);
+		flow_recent(&request);
+		close(server);
+		server = connect_back(&request);
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		close(server);
 		/* a peer that also uses the server address is answered from there */
 		request = request_of(version, next_port(), BACK);
 		converse(&host, &request);
