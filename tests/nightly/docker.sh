@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/daemon.sh"
 
-# The node's mounts: the runner does not see them.
+# The node's mounts, which are invisible to the runner.
 [ -n "${NODE:-}" ] || NODE=yes exec unshare --mount --propagation private "$0"
 
 VERSION=$("$SLUICE" --version)
@@ -38,7 +38,7 @@ want_fault()
 	want_line "answered $3:$2 3" "$(in_container "$1" --any --to "$FAR4:$2" --count 3)"
 }
 
-say "a Docker daemon on a host with two addresses"
+say "Docker on a host with two addresses"
 mount --bind "$TEST_CGROUP" /sys/fs/cgroup
 TEST_CGROUP=/sys/fs/cgroup
 netns_add "$HOST"

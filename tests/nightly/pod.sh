@@ -11,7 +11,7 @@
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../net/lib/lib.sh"
 
-# The node's mounts: the runner does not see them. They are shared, as systemd makes them.
+# The node's mounts, which are invisible to the runner. They are shared mounts, as with systemd.
 [ -n "${NODE:-}" ] || NODE=yes exec unshare --mount --propagation shared "$0"
 
 VERSION=$("$SLUICE" --version)
@@ -21,7 +21,7 @@ ARCHIVE=$BUILD/sluice-image-$VERSION.tar
 RENDERED=$ROOT/tools/deploy/kubernetes/rendered
 MANIFEST=base.yaml
 
-# runc, which needs no limit that this test may not raise; its cgroups are below that of the test.
+# Uses runc, which works with the limits of this test; its cgroups are below that of the test.
 cat >"$TEST_TMP/containers.conf" <<-CONF
 	[containers]
 	default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
@@ -41,7 +41,7 @@ podman_run()
 	in_ns "$HOST" podman --log-level error --root "$TEST_TMP/storage" --runroot "$TEST_TMP/runroot" "$@"
 }
 
-# pod MANIFEST KIND CONTAINER [OPTION…]: runs a container of the Pod template, as node HOST would
+# pod MANIFEST KIND CONTAINER [OPTION…]: runs a container of the Pod template, as on node HOST
 pod()
 {
 	local manifest=$1 kind=$2 name=$3 words
@@ -61,7 +61,7 @@ pod_start()
 	probe liveness
 }
 
-# probe NAME: asks as the kubelet would, from the node
+# probe NAME: sends the probe from the node, as the kubelet does
 probe()
 {
 	local url
@@ -89,7 +89,7 @@ link_ids()
 topology_up
 serve "$HOST" dual6 "$PORT"
 
-say "a node of which the cgroup2 root is that of the test, and that has no bpffs"
+say "a node without bpffs, whose cgroup2 root is that of the test"
 mount --bind "$TEST_CGROUP" /sys/fs/cgroup
 TEST_CGROUP=/sys/fs/cgroup
 while mountpoint -q /sys/fs/bpf; do
@@ -114,7 +114,7 @@ want_equal "$(capsh --decode="$(sed -n 's/^CapEff:\t//p' "/proc/$(daemon_pid)/st
 	cap_net_admin,cap_sys_ptrace,cap_perfmon,cap_bpf
 want_status 2 podman_run exec sluice sh -c ': >/written'
 
-say "the overlay seccomp, with a default profile that knows CAP_BPF, as newer runtimes have it"
+say "the overlay seccomp, with a default profile that supports CAP_BPF, as in newer runtimes"
 python3 - /usr/share/containers/seccomp.json >"$TEST_TMP/seccomp.json" <<-'PYTHON'
 	import json
 	import sys
@@ -166,12 +166,12 @@ for file in "$TEST_TMP"/client.*; do
 done
 want_equal "$(link_ids)" "$ids" "the links of the data path"
 
-say "the data path stays when the Pod goes, until the cleanup Job"
+say "the data path stays when the Pod is deleted, until the cleanup Job runs"
 podman_run stop sluice >/dev/null
 want_right "$CONTAINER" "$FAR4" "$PORT"
 sed 's/NODE/host/' "$ROOT/tools/deploy/kubernetes/rendered/cleanup.yaml" >"$TEST_TMP/cleanup.yaml"
 RENDERED=$TEST_TMP
-# exit status 5, if the kernel has objects of others
+# exit status 5 if the kernel has objects of other owners
 status=0
 pod cleanup.yaml Job cleanup >"$TEST_TMP/job" 2>&1 || status=$?
 [ "$status" = 0 ] || [ "$status" = 5 ] || fail "exit status $status" "$(cat "$TEST_TMP/job")"

@@ -29,7 +29,7 @@ ifaces()
 topology_up
 serve "$HOST" dual6 "$PORT"
 ports_add
-say "the kernel alone"
+say "without sluice"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 say "loaded"
 wire_load --follow 'br*,docker0' >"$TEST_TMP/loaded"

@@ -15,7 +15,7 @@ import sys
 
 import yaml
 
-# What a Pod means to Kubernetes alone.
+# Fields that concern only Kubernetes.
 POD_IGNORED = {"automountServiceAccountToken", "dnsPolicy", "enableServiceLinks", "nodeName",
                "nodeSelector", "priorityClassName", "restartPolicy", "terminationGracePeriodSeconds",
                "tolerations", "volumes", "containers", "initContainers"}
@@ -48,7 +48,8 @@ def security(context):
 
 
 def config_map(documents, name, directory):
-    """Lays the files out as the kubelet does: each is a link through a link that can be switched."""
+    """Lays out the files as the kubelet does: each file is a symbolic link through a link that can
+    be switched."""
     data = next(d["data"] for d in documents
                 if d["kind"] == "ConfigMap" and d["metadata"]["name"] == name)
     os.makedirs(f"{directory}/..1")

@@ -22,7 +22,7 @@ want_answers()
 	done
 }
 
-say "the kernel alone"
+say "without sluice"
 want_answers 10 10
 say "loaded"
 reply_load

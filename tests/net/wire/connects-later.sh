@@ -80,7 +80,7 @@ want_all()
 
 topology_up
 in_ns "$HOST" sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
-say "the kernel alone"
+say "without sluice"
 want_all kernel "$FAR4" "$NEAR4"
 want_all kernel "$FAR6" "$NEAR6"
 wire_load --follow docker0
