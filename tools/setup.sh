@@ -21,7 +21,7 @@ NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish
 	stun-client python3-aioice python3-prometheus-client"
 LINT="clang-format clang-tidy cppcheck mandoc"
 # Packages for make deb, for make image, and for the nightly tests of the package and the image.
-PACKAGE="dpkg-dev debhelper"
+PACKAGE="build-essential debhelper"
 IMAGE="$PACKAGE mmdebstrap podman crun"
 NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables docker-compose chromium-headless-shell"
 

@@ -17,6 +17,7 @@
 #include "abi_lab.h"
 #include "hold/hold.h"
 #include "load_lab.h"
+#include "verifier_lab.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -180,6 +181,31 @@ static void test_reply_refused(void **unused)
 	foreign_gone(other, BPF_CGROUP_UDP6_SENDMSG, prog);
 }
 
+/* The verifier refuses the new programs: those of any version stay attached, and fix replies. */
+static void test_reply_unverified(void **unused)
+{
+	static const __u32 abis[] = { SLUICE_REPLY_ABI, OTHER_ABI };
+	struct reply_options with = options(SLUICE_REPLY_SOCKET);
+	char before[TEXT_MAX];
+	struct talk talk;
+	size_t i;
+
+	talk_open(&talk);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
+	for (i = 0; i < COUNT(abis); i++) {
+		talk_request(&talk);
+		abi_set(DIR_OURS "/reply/sluice_meta", abis[i]);
+		inventory(before);
+		verifier_refuse(true);
+		refused(&with, EXIT_LACKING, EINVAL, "verifier refused");
+		verifier_refuse(false);
+		assert_unchanged(before);
+		talk_answer(&talk, true);
+	}
+	load(SLUICE_REPLY_SOCKET, LOAD_REPLACED);
+	talk_close(&talk);
+}
+
 /* --- hold */
 
 static void test_hold(void **unused)
@@ -201,6 +227,11 @@ static void test_hold(void **unused)
 	assert_int_equal(done.replaces, OTHER_ABI);
 	assert_int_equal(hook_of("hold", "link_out").prog_id, out.prog_id);
 	with.dry_run = false;
+	verifier_refuse(true);
+	assert_int_equal(hold_load(&with, &done, &err), -EINVAL);
+	assert_int_equal(err.code, EXIT_LACKING);
+	verifier_refuse(false);
+	assert_int_equal(hook_of("hold", "link_out").prog_id, out.prog_id);
 	assert_int_equal(hold_load(&with, &done, &err), 0);
 	assert_int_equal(done.outcome, LOAD_REPLACED);
 	assert_updated("hold", "link_out", &out);
@@ -212,9 +243,7 @@ static void test_hold(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(reply),
-		TEST(reply_record),
-		TEST(reply_refused),
+		TEST(reply), TEST(reply_record), TEST(reply_refused), TEST(reply_unverified),
 		TEST(hold),
 	};
 

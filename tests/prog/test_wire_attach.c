@@ -27,6 +27,7 @@
 #include <cmocka.h>
 
 #include "abi_lab.h"
+#include "verifier_lab.h"
 
 #define BPFFS "/sys/fs/bpf/sluice"
 
@@ -237,6 +238,13 @@ static void test_other_abi(void **state)
 	assert_int_equal(now.prog_id, before.prog_id);
 
 	options.dry_run = false;
+	verifier_refuse(true);
+	assert_int_equal(load_with(&options), -EINVAL);
+	assert_int_equal(err.code, EXIT_LACKING);
+	verifier_refuse(false);
+	assert_int_equal(hook_link_read(fd, &now), 0);
+	assert_int_equal(now.prog_id, before.prog_id);
+
 	assert_int_equal(wire_load(&options, &result, &err), 0);
 	assert_int_equal(result.outcome, LOAD_REPLACED);
 	free(result.ifaces);
