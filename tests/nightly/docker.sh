@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../net/lib/daemon.sh"
 . "$(dirname "$0")/../net/lib/recipe.sh"
 
-# The node's mounts: the runner does not see them.
+# The node's mounts, which are invisible to the runner.
 [ -n "${NODE:-}" ] || NODE=yes exec unshare --mount --propagation private "$0"
 
 VERSION=$("$SLUICE" --version)
@@ -57,7 +57,7 @@ page_run()
 	echo "# $1" >>"$TEST_TMP/page_run"
 }
 
-say "a Docker daemon on a host with two addresses"
+say "Docker on a host with two addresses"
 mount --bind "$TEST_CGROUP" /sys/fs/cgroup
 TEST_CGROUP=/sys/fs/cgroup
 export SLUICE_CGROUP=$TEST_CGROUP

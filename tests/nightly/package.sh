@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The Debian package: lintian accepts it. In a bare Debian 12, its installation changes no traffic, a
-# peer registers, an upgrade leaves the data path attached, and its removal leaves nothing in the kernel
-# and, after a purge, no file.
+# The Debian package: lintian accepts it. On a minimal Debian 12, its installation affects no
+# traffic, a peer registers, and an upgrade keeps the data path attached. Its removal leaves nothing
+# in the kernel, and a purge leaves no file.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../net/lib/lib.sh"
@@ -17,7 +17,7 @@ bare()
 	chroot "$BARE" "$@"
 }
 
-# The program of the package, which finds the bpffs and the cgroup of the test.
+# The program of the package, with the bpffs and the cgroup of the test.
 SLUICE=$TEST_TMP/packaged
 cat >"$SLUICE" <<-SHELL
 	#!/bin/sh
@@ -38,7 +38,7 @@ want_equal "$(dpkg-deb -f "$deb" Depends | sed 's/ *([^)]*)//g; s/, /\n/g' | sor
 		echo libncursesw6; } |
 		sort -u))" "" "dependencies that are not packages of the libraries"
 
-say "a bare Debian 12"
+say "a minimal Debian 12"
 mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' | awk '$2 == "bookworm" { print $1; exit }')
 debootstrap --variant=minbase bookworm "$BARE" "$mirror" >"$TEST_TMP/debootstrap.log" 2>&1 ||
 	fail "$(tail -n 20 "$TEST_TMP/debootstrap.log")"
@@ -76,7 +76,7 @@ topology_up
 serve "$HOST" dual6 "$PORT"
 
 say "the installation changes no traffic"
-# its libraries are there before, so that only its own files differ
+# the libraries are installed before, so that only the package's own files differ
 # shellcheck disable=SC2046 # a list of words
 bare apt-get install -y -q --no-install-recommends \
 	$(dpkg-deb -f "$deb" Depends | sed 's/ *([^)]*)//g; s/,/ /g') >/dev/null 2>&1
@@ -123,7 +123,7 @@ want_equal "$(json "sorted((h['hook'], h['link_id']) for h in d['reply']['hooks'
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(head -n 1 "$BARE/etc/sluice/sluice.conf")" "# edited"
 
-say "the removal takes everything out of the kernel, in each directory that the file names"
+say "removing the package removes everything from the kernel, in each directory of the file"
 for dir in sluice-two sluice-three; do
 	sluice --bpffs "/sys/fs/bpf/$dir" reply load --mode socket --port 99 --cgroup "$TEST_CGROUP"
 done
@@ -142,7 +142,7 @@ want_clean
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 [ -e "$BARE/etc/sluice/sluice.conf" ] || fail "the removal took the configuration"
 
-say "the removal succeeds where the cleanup cannot"
+say "the removal succeeds even if the cleanup cannot"
 install_deb first.deb
 reply_load
 rm "$BARE/etc/sluice/sluice.conf"

@@ -13,7 +13,7 @@
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/meet.sh"
 
-# The node's mounts: the runner does not see them. They are shared, as systemd makes them.
+# The node's mounts, which are invisible to the runner. They are shared mounts, as with systemd.
 [ -n "${NODE:-}" ] || NODE=yes exec unshare --mount --propagation shared "$0"
 
 VERSION=$("$SLUICE" --version)
@@ -25,7 +25,7 @@ DEPLOY=$ROOT/tools/deploy/kubernetes
 RENDERED=$DEPLOY/rendered
 MANIFEST=base.yaml KIND=DaemonSet
 
-# runc, which needs no limit that this test may not raise; its cgroups are below that of the test.
+# Uses runc, which works with the limits of this test; its cgroups are below that of the test.
 cat >"$TEST_TMP/containers.conf" <<-CONF
 	[containers]
 	default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
@@ -52,7 +52,7 @@ podman_run()
 	in_ns "$HOST" podman "$@"
 }
 
-# pod CONTAINER [OPTION…]: runs a container of the Pod template, as node HOST would
+# pod CONTAINER [OPTION…]: runs a container of the Pod template, as on node HOST
 pod()
 {
 	local name=$1 words
@@ -72,7 +72,7 @@ pod_start()
 	probe "$1" liveness
 }
 
-# probe CONTAINER NAME: asks as the kubelet would, from the node
+# probe CONTAINER NAME: sends the probe from the node, as the kubelet does
 probe()
 {
 	local url
@@ -106,7 +106,7 @@ link_ids()
 topology_up
 serve "$HOST" dual6 "$PORT"
 
-say "a node of which the cgroup2 root is that of the test, and that has no bpffs"
+say "a node without bpffs, whose cgroup2 root is that of the test"
 mount --bind "$TEST_CGROUP" /sys/fs/cgroup
 TEST_CGROUP=/sys/fs/cgroup
 while mountpoint -q /sys/fs/bpf; do
@@ -130,7 +130,7 @@ want_right "$CONTAINER" "$FAR6" "$PORT"
 want_equal "$(effective_caps sluice)" cap_net_admin,cap_sys_ptrace,cap_perfmon,cap_bpf
 want_status 2 podman_run exec sluice sh -c ': >/written'
 
-say "the overlay seccomp, with a default profile that knows CAP_BPF, as newer runtimes have it"
+say "the overlay seccomp, with a default profile that supports CAP_BPF, as in newer runtimes"
 python3 - /usr/share/containers/seccomp.json >"$TEST_TMP/seccomp.json" <<-'PYTHON'
 	import json
 	import sys
@@ -206,12 +206,12 @@ for file in "$TEST_TMP"/client.*; do
 done
 want_equal "$(link_ids)" "$ids" "the links of the data path"
 
-say "the data path stays when the Pod goes, until the cleanup Job"
+say "the data path stays when the Pod is deleted, until the cleanup Job runs"
 podman_run stop sluice >/dev/null
 want_right "$CONTAINER" "$FAR4" "$PORT"
 sed 's/NODE/host/' "$RENDERED/cleanup.yaml" >"$TEST_TMP/cleanup.yaml"
 RENDERED=$TEST_TMP MANIFEST=cleanup.yaml KIND=Job
-# exit status 5, if the kernel has objects of others
+# exit status 5 if the kernel has objects of other owners
 status=0
 pod cleanup >"$TEST_TMP/job" 2>&1 || status=$?
 [ "$status" = 0 ] || [ "$status" = 5 ] || fail "exit status $status" "$(cat "$TEST_TMP/job")"

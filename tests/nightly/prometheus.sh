@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A Prometheus scrapes a loaded daemon and a rendezvous server, and evaluates the alert rules: each
-# rule finds its metrics, none fires on healthy ones, and those of provoked faults do.
+# A Prometheus server scrapes a loaded daemon and a rendezvous server, and evaluates the alert
+# rules. Each rule finds its metrics. No rule fires on healthy values, and the rules for provoked
+# faults fire.
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/daemon.sh"
 . "$(dirname "$0")/../net/lib/steer.sh"
@@ -30,7 +31,7 @@ spawn_in "$HOST" "$TEST_TMP/rendezvous.log" "$SLUICE" rendezvous serve --name pr
 RENDEZVOUS=$SPAWNED
 
 cp "$DEPLOY/sluice.rules.yml" "$TEST_TMP"
-# as delivered, but faster: intervals of a second, and no rule waits longer
+# as shipped, but faster: intervals of a second, and no longer waits in rules
 sed 's/15s/1s/' "$DEPLOY/prometheus.yml" >"$TEST_TMP/prometheus.yml"
 sed -i 's/for: [0-9]*m/for: 5s/' "$TEST_TMP/sluice.rules.yml"
 spawn_in "$HOST" "$TEST_TMP/prometheus.log" "$PROMETHEUS" --config.file "$TEST_TMP/prometheus.yml" \
@@ -48,7 +49,7 @@ configure 'mistake = 1'
 daemon_reload 'msg="reload refused'
 wait_until 60 api firing SluiceReloadRefused SluiceSectionWaiting || fail "$(api list)"
 
-say "both processes are gone"
+say "both processes have exited"
 stop "$RENDEZVOUS"
 daemon_stop
 wait_until 60 api firing SluiceDown || fail "$(api list)"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A load over an object that a version of sluice with another ABI version has loaded: it starts
- * with empty maps, replaces the attached programs in place, and leaves no pin of the other version.
- * Only the ABI number of the record makes the other version.
+ * A load over an object of another ABI version starts with empty maps, replaces the attached
+ * programs in place, and leaves no pin of the other version. In the test, only the ABI number in
+ * the record differs.
  */
 #include <setjmp.h>
 #include <sluice/meta.h>
@@ -38,7 +38,7 @@ static struct hook_state hook_of(const char *object, const char *pin)
 	return hook;
 }
 
-/* Asserts that the same link has another program by now. */
+/* Asserts that the same link now has another program. */
 static void assert_updated(const char *object, const char *pin, const struct hook_state *before)
 {
 	struct hook_state now = hook_of(object, pin);
@@ -49,7 +49,7 @@ static void assert_updated(const char *object, const char *pin, const struct hoo
 
 /* --- reply */
 
-/* Pins a map and a link that only the other version has. */
+/* Pins a map and a link that exist only in the other version. */
 static void pin_unknown(void)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
@@ -67,8 +67,7 @@ static void pin_unknown(void)
 	close(prog);
 }
 
-/* Sends the requests while the new program learns beside the old one. Stops the loader meanwhile.
- */
+/* Sends the requests while the old and the new program both learn. Stops the loader meanwhile. */
 static pid_t request_meanwhile(const struct talk *talk)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
@@ -141,7 +140,10 @@ static void test_reply(void **unused)
 	talk_close(&talk);
 }
 
-/* The record of the other version has another size, and its load was interrupted. */
+/*
+ * The record of the other version has a different size, and the load of that version was
+ * interrupted.
+ */
 static void test_reply_record(void **unused)
 {
 	struct {
@@ -161,7 +163,7 @@ static void test_reply_record(void **unused)
 	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
 }
 
-/* A load that fails leaves the other version as it was. */
+/* A failed load leaves the other version unchanged. */
 static void test_reply_refused(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Steering is loaded over another ABI version while datagrams arrive: each one is received, and no
- * group is without a program. A drain in progress prevents that.
+ * Loads steering over another ABI version while datagrams arrive. All datagrams are received, and
+ * each group always has a program. A drain in progress prevents the load.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,7 @@ static void workers_open(void)
 	}
 }
 
-/* On lo, a datagram is in the queue of a worker, or dropped, when sendto(2) returns. */
+/* On lo, a datagram is already queued or dropped when sendto(2) returns. */
 static void *send_until_told(void *unused)
 {
 	const struct lab_end to = lab_end(NEAR4, PORT);
@@ -95,7 +95,7 @@ static int drain_hold(void)
 	return fd;
 }
 
-/* Loads steering; returns the number of groups. */
+/* Loads steering. Returns the number of groups. */
 static int steer(struct steer_loader *loader, const struct steer_options *with)
 {
 	int groups;
@@ -197,7 +197,7 @@ static void test_replaced(void **unused)
 	assert_handles();
 	abi_set_all(OTHER_ABI);
 
-	/* a drain relies on the maps of its version */
+	/* a drain depends on the maps of its version */
 	fd = drain_hold();
 	assert_int_equal(steer_load(&loader, &with, NULL, NULL, &groups, &err), -EAGAIN);
 	assert_int_equal(err.code, EXIT_CONFLICT);
@@ -212,7 +212,7 @@ static void test_replaced(void **unused)
 	assert_int_equal(pthread_join(sender, NULL), 0);
 	assert_int_equal(workers_read(), atomic_load(&sent));
 
-	/* an unload of this version, and a group that only the other version steered */
+	/* an unload by this version, with a group that only the other version steered */
 	abi_set(DIR_OURS "/steer/5300_*/sluice_group", OTHER_ABI);
 	assert_true(steer_unload(DIR_OURS, false, NULL, NULL, &err) > 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
@@ -227,7 +227,7 @@ static void test_replaced(void **unused)
 	steer_loader_close(&loader);
 }
 
-/* Returns the program of the only interface, and checks that its link has not changed. */
+/* Returns the program of the only interface. Checks that its link has not changed. */
 static __u32 spread_prog(__u32 *link_id)
 {
 	struct hook_link link;
@@ -247,7 +247,7 @@ static __u32 spread_prog(__u32 *link_id)
 	return link.prog_id;
 }
 
-/* The XDP link of the other version gets the new program, in the same mode. */
+/* The XDP link of the other version gets the new program in the same attach mode. */
 static void test_spread(void **unused)
 {
 	const struct ports ports = { .any = true };

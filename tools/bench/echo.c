@@ -8,8 +8,8 @@
  * echo measures CPU time, with both ends pinned to one CPU. veth delivers a packet on the sender's
  * CPU, and the softirq for the receive path runs at the end of the send. The scheduler's clock of a
  * task (CLOCK_PROCESS_CPUTIME_ID, in nanoseconds, not ticks) includes softirqs. So the sum of the
- * two clocks is the whole cost of an operation, including the receive path and context switches,
- * but without idle time and the other work of the machine.
+ * two clocks is the complete cost of an operation, including the receive path and context switches,
+ * but without idle time or other work of the machine.
  *
  * Rejected: wall time (includes other work of the machine), /proc/stat (counts ticks, and other
  * work), getrusage() of one end alone (the receive path of one end is charged to the send of the
@@ -20,16 +20,15 @@
  * The speed of a virtual CPU changes by half from second to second, because other guests of the
  * host affect its caches. So each short burst of the load is followed by a burst of a yardstick: a
  * kilobyte is written to a file in memory and read back, which takes system calls and copies, but
- * no hook or network code. The quotient of the two, with its median over all bursts, is several
- * times steadier than nanoseconds. Rare costs show only in the nanoseconds, so both are printed.
- * Rejected as yardsticks: a loop in user space (hardly affected by what slows the kernel down), and
- * an AF_UNIX socket pair (a fifth faster or slower with the hooks, without any pattern between
- * processes).
+ * no hook or network code. The median of this ratio over all bursts is several times steadier than
+ * nanoseconds. Rare costs show only in the nanoseconds, so both are printed. Rejected as
+ * yardsticks: a loop in user space (it does not slow down with the kernel), and an AF_UNIX socket
+ * pair (a fifth faster or slower with the hooks, without any pattern between processes).
  *
  * The process runs many measurements, so that variants are compared on the same sockets, ports and
  * memory. With --inline, one thread is both ends: without a context switch, the base cost of a
- * round trip is as small as possible. Since no datagram can be lost then, an operation can be a
- * block of datagrams, sent one by one, or as one packet that the kernel segments late or never
+ * round trip is as small as possible. Then no datagram can be lost, so an operation can be a block
+ * of datagrams, sent one by one, or as one packet that the kernel segments late or never
  * (UDP_SEGMENT, UDP_GRO).
  */
 #include <arpa/inet.h>
@@ -61,7 +60,7 @@
 #define YARDSTICK_SIZE 1024
 /* UDP_MAX_SEGMENTS before kernel 6.9 */
 #define SEGMENTS_MAX 64
-/* Each loss costs a timeout of a second, so echo gives up if no datagram gets through. */
+/* Each loss costs a timeout of a second, so echo exits if no datagram gets through. */
 #define LOST_MAX 5
 
 struct end {
@@ -131,7 +130,7 @@ static int serve_sendto(const struct plan *plan, int fd)
 	return result(sendto(fd, buffer, n, 0, (struct sockaddr *)&peer, len));
 }
 
-/* Converts a received IP_PKTINFO for sending. Clears the interface, which the route selects. */
+/* Converts a received IP_PKTINFO for sending. Clears the interface, since the route selects it. */
 static void pktinfo_turn(struct msghdr *msg)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
@@ -289,7 +288,7 @@ static void write_pid(const char *cgroup)
 		die(path);
 }
 
-/* Enters the namespace and the cgroup of an end, to which its sockets then belong. */
+/* Enters the namespace and the cgroup of an end. Sockets opened afterwards belong to them. */
 static void enter(const struct end *end)
 {
 	char path[4096];
@@ -340,7 +339,7 @@ static int bind_server(const struct plan *plan, int fd, int family)
 	return bind_wildcard(plan, fd, family);
 }
 
-/* Sizes the buffers for a block. The kernel charges the memory of whole packets. */
+/* Sizes the buffers for a block. The kernel charges the truesize of packets. */
 static void set_up_blocks(const struct plan *plan, int fd)
 {
 	int room = 1 << 20, size = (int)plan->size, on = 1;
@@ -443,7 +442,7 @@ static void stop_server(void)
 	waitpid(server_pid, NULL, 0);
 }
 
-/* --- measuring */
+/* --- measurement */
 
 static unsigned long long clock_ns(clockid_t clock)
 {
@@ -569,8 +568,7 @@ static double median(double *values, size_t count)
 }
 
 /*
- * Measures. Before that, runs for a tenth of the time, and each flow once, so that all flows are
- * learned.
+ * Measures after a warm-up: a tenth of the time, and each flow once, so that all flows are learned.
  */
 static void measure(const struct plan *plan, const int *fds, unsigned long long duration_ns)
 {

@@ -18,11 +18,11 @@ from bed import BRIDGE, FAR, HOST, ROUTED, VOID
 
 Load = collections.namedtuple("Load", "words side to managed")
 Row = collections.namedtuple("Row", "group label over under aim")
-# By the kernel's statistics: the cost of a program in `over`, minus that of an empty program on the
-# same hook in `under`.
+# From the kernel's statistics: the cost of a program in `over`, minus the cost of an empty program
+# on the same hook in `under`.
 Cost = collections.namedtuple("Cost", "program label over under")
 
-# The ends of each load: first echo's server, then its client.
+# The ends of each load: echo's server, then its client.
 SERVER_HERE = ("inside host", "outside far")
 BOTH_HERE = ("inside host", "inside far")
 CLIENT_HERE = ("outside far", "inside host")

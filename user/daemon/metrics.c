@@ -65,7 +65,7 @@ static void collect(struct metrics *metrics, void *arg)
 		daemon->steer = steer_poll_new();
 	steer_metrics(daemon->steer, metrics, &objects, bpffs);
 	metrics_counter(metrics, "sluice_steer_events_lost", NULL,
-			"socket events lost, as the daemon was busy: a sweep finds the sockets",
+			"socket events lost because the daemon was busy; a sweep finds the sockets",
 			steer_section_lost(view->steer));
 	objects_metrics(metrics, &objects);
 }

@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* In the file, mode wire has its own section; 'reply load' has its own --mode, with all modes. */
+/*
+ * Parses the key mode of [reply]. Mode wire has a separate section; 'reply load' parses its own
+ * --mode, which has all modes.
+ */
 static int parse_mode(const struct opt_value *v, struct err *err)
 {
 	int result = opt_word(v, err);

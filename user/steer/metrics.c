@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ports of the settings that have series before they have a group. */
+/* Limit on managed ports that have series before they have a group. */
 #define PORTS_ADDED 64
 
 static const char *const states[POLL_STATES] = { NULL, "active", "retired", "draining", "drained" };
@@ -29,7 +29,7 @@ struct rows {
 	size_t count, room;
 };
 
-/* Returns a new row, or NULL if there is no room. */
+/* Adds a row. Returns it, or NULL if there is no room. */
 static struct row *add_row(struct rows *rows, const char *netns, unsigned int port)
 {
 	struct row *row = &rows->row[rows->count];
@@ -93,7 +93,7 @@ static void merge(struct row *into, const struct row *row)
 		into->workers[i] += row->workers[i];
 }
 
-/* Sorts the rows, and merges those of the same port in the same namespace. */
+/* Sorts the rows, and merges rows with the same port and namespace. */
 static void sort(struct rows *rows)
 {
 	size_t i, kept = 0;
@@ -141,11 +141,10 @@ static void add_rows(struct metrics *metrics, const struct rows *rows)
 		  offsetof(struct row, groups));
 	add_states(metrics, rows);
 	add_gauge(metrics, rows, "sluice_steer_flows",
-		  "live flows of the groups; of a large table, estimated from a part",
+		  "live flows of the groups; in a large table, estimated from a part",
 		  offsetof(struct row, flows));
 	add_gauge(metrics, rows, "sluice_steer_flows_capacity",
-		  "flows that the tables of the groups have room for",
-		  offsetof(struct row, capacity));
+		  "capacity of the flow tables of the groups", offsetof(struct row, capacity));
 	for (i = 0; i < STEER_COUNTERS; i++) {
 		snprintf(name, sizeof(name), "sluice_steer_%s", steer_counters[i].key);
 		metrics_family(metrics, METRICS_COUNTER, name, NULL, steer_counters[i].help);

@@ -17,7 +17,7 @@ import sys
 
 import yaml
 
-# What a Pod means to Kubernetes alone.
+# Fields that concern only Kubernetes.
 POD_IGNORED = {"automountServiceAccountToken", "dnsPolicy", "enableServiceLinks", "nodeName",
                "nodeSelector", "priorityClassName", "restartPolicy", "terminationGracePeriodSeconds",
                "tolerations", "volumes", "containers", "initContainers"}
@@ -50,7 +50,8 @@ def security(context):
 
 
 def lay_out(data, mode, directory):
-    """Lays the files out as the kubelet does: each is a link through a link that can be switched."""
+    """Lays out the files as the kubelet does: each file is a symbolic link through a link that can
+    be switched."""
     os.makedirs(f"{directory}/..1")
     os.symlink("..1", f"{directory}/..data")
     for file, text in data.items():

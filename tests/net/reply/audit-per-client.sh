@@ -34,18 +34,18 @@ while True:
             if sys.argv[2] == "sends":
                 clients[-1].send(data)
         except ConnectionRefusedError:
-            pass # the client's kernel answers the wrong source with an ICMP error
+            pass # the client's kernel sends an ICMP error to the wrong source
 PYTHON
 
 # per_client PORT BEHAVIOUR: starts the server; replies: from the first socket, sends: from the new
-# one, silent: not at all
+# socket, silent: sends nothing
 per_client()
 {
 	spawn_in "$HOST" "$TEST_TMP/per-client.log" python3 "$TEST_TMP/per-client.py" "$1" "$2"
 	wait_udp "$HOST" "$1"
 }
 
-# ask_once ADDR PORT: one request, with or without an answer
+# ask_once ADDR PORT: sends one request; an answer is optional
 ask_once()
 {
 	ask "$CONTAINER" --any --to "$1:$2" --timeout-ms 300 >/dev/null
@@ -79,7 +79,7 @@ want_status 0 sluice reply audit
 want_text "no mode fixes 3 that open a socket for each client"
 [[ $OUTPUT != *"mode socket fixes"* && $OUTPUT != *"mode wire fixes"* ]] || fail "$OUTPUT"
 
-say "right where the requested address is the one that the kernel chooses"
+say "right if the requested address is the kernel's reply source"
 per_client 5004 sends
 ask_once "$NEAR4" 5004
 want_equal "$(row 5004 siblings connect_verdict fixed_by)" "(1, 'right', None)"

@@ -23,7 +23,7 @@ ask_connecting()
 topology_up
 serve "$CONTAINER" sendto4 "$PORT"
 
-say "the kernel alone"
+say "without sluice"
 ask_connecting 6000
 want_right "$HOST" 172.17.0.3 "$PORT"
 

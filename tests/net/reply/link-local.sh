@@ -13,7 +13,8 @@ for dev in docker0 eth0; do
 	addr_add "$HOST" "$dev" fe80::77/64
 done
 
-# preferred: prints the address that the kernel prefers of the two; the fault shows at the other
+# preferred: prints which of the two addresses the kernel prefers; the fault occurs with the other
+# address
 preferred()
 {
 	ask "$1" --any --to "[fe80::1%eth0]:$PORT" | sed -n 's/^answered \[\(.*\)%.*/\1/p'
@@ -24,7 +25,7 @@ other()
 	if [ "$1" = fe80::1 ]; then echo fe80::77; else echo fe80::1; fi
 }
 
-say "the kernel alone"
+say "without sluice"
 kept=$(preferred "$CONTAINER")
 wanted=$(other "$kept")
 want_wrong "$CONTAINER" "$wanted%eth0" "$PORT" "$kept%eth0"
@@ -36,12 +37,12 @@ want_right "$CONTAINER" "$wanted%eth0" "$PORT"
 want_right "$LAN" "$wanted%eth0" "$PORT"
 want_right "$CONTAINER" "$kept%eth0" "$PORT"
 
-say "the same peer address on two interfaces, different ports: each gets its answer from the address it used"
+say "the same peer address on two interfaces, different ports: each peer gets its answer from the address it used"
 want_right "$CONTAINER" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4000"
 want_right "$LAN" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4001"
 want_right "$CONTAINER" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4000"
 
-say "the same address and the same port: two peers, each on its link"
+say "the same address and port: two peers on two links"
 for round in 1 2 3; do
 	for name in "$CONTAINER" "$LAN"; do
 		want_right "$name" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4002"
@@ -49,7 +50,7 @@ for round in 1 2 3; do
 done
 no_errors "$LOG"
 
-say "a send to the same address on another link, where no request came from"
+say "a send to the same address on another link, from which no request came"
 cat >"$TEST_TMP/other-link.py" <<'PYTHON'
 import socket, sys
 
@@ -67,7 +68,7 @@ s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 s.bind(("fe80::3", 4003, 0, socket.if_nametoindex("eth0")))
 print(s.recvfrom(2048)[1][0], flush=True)
 PYTHON
-# heard_from: prints the source of what LAN receives after a request of CONTAINER
+# heard_from: prints the source of the datagram that LAN receives after a request of CONTAINER
 heard_from()
 {
 	local listener

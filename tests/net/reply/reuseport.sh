@@ -17,7 +17,7 @@ both_bound()
 }
 wait_until 10 both_bound
 
-say "the kernel alone"
+say "without sluice"
 want_line "sent 40 right 0 wrong 40 refused 0 lost 0 corrupt 0" \
 	"$(ask "$CONTAINER" --any --to "$FAR4:$PORT" --flows 40)"
 say "loaded"

@@ -12,7 +12,7 @@ serve "$HOST" dual6 "$PORT"
 both4="$FAR4:$PORT,$NEAR4:$PORT"
 both6="[$FAR6]:$PORT,[$NEAR6]:$PORT"
 
-say "the kernel alone"
+say "without sluice"
 want_line "sent 20 right 10 wrong 10 refused 0 lost 0 corrupt 0" \
 	"$(ask "$CONTAINER" --any --to "$both4" --count 10)"
 want_line "sent 20 right 10 wrong 10 refused 0 lost 0 corrupt 0" \

@@ -25,8 +25,8 @@ address()
 	done
 }
 
-# A server that connects back, and answers with 1,450 unfragmentable bytes until the kernel reports
-# a smaller path MTU. It prints its source address and the path MTU.
+# A server that connects back, and replies with 1,450 bytes and DF set until the kernel reports a
+# smaller path MTU. It prints its source address and the path MTU.
 server_script()
 {
 	cat <<-'PYTHON'

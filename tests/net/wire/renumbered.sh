@@ -26,14 +26,14 @@ forwarding 1
 in_ns "$HOST" sysctl -qw net.ipv4.conf.docker0.promote_secondaries=1 \
 	net.ipv4.conf.eth0.promote_secondaries=1
 servers_up "$HOST"
-# another address of the same network, by which the LAN is reached when the others have moved there
+# another address of the same network, to reach the LAN after the other addresses have moved there
 addrs "$HOST" eth0 172.16.13.14/24 fd16::14/64
 ip -n "$LAN" route replace default via 172.16.13.14
 ip -n "$LAN" -6 route replace default via fd16::14
 before=("$FAR4=$NEAR4" "$FAR6=$NEAR6") after=("$FAR4=$NEXT4" "$FAR6=$NEXT6")
 PROBE=(--from 21000)
 
-say "the kernel alone"
+say "without sluice"
 want_servers kernel "$CONTAINER" "${before[@]}"
 move_near "$NEAR4" "$NEAR6" "$NEXT4" "$NEXT6"
 want_servers kernel "$CONTAINER" "${after[@]}"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The process of the server. It opens its sockets and reads its key as the user that started it,
- * then drops its privileges, and reads the peers as the user that it will read them as again.
+ * The server process. It opens its sockets and reads its key as the user who started it, and then
+ * drops its privileges. It reads the peers file afterwards, as the user of all later reloads.
  */
 #include "base/addr.h"
 #include "base/clock.h"
@@ -24,7 +24,7 @@
 
 /* Descriptors besides the connections. */
 #define FILES_SPARE 128
-/* Interval of the reports to the daemon. */
+/* Interval between reports to the daemon. */
 #define REPORT_US 5000000
 #define KILOBYTE  1000ULL
 
@@ -36,13 +36,13 @@ struct serve {
 	struct rendezvous_metrics metrics;
 	struct loop *loop;
 	struct loop_timer *timer;
-	uint64_t armed_ns; /* when the timer expires; UINT64_MAX: it does not run */
+	uint64_t armed_ns; /* expiry of the timer; UINT64_MAX: not armed */
 	struct server *server;
 	struct udp *udp;
 	struct tcp *tcp;
 	struct meet_xdp *xdp; /* NULL: none */
 	char refused[768];
-	bool reported; /* to the daemon: the check of the server fails */
+	bool reported; /* the daemon knows that the self check fails */
 };
 
 static int loop_failed(int result, struct err *err)
@@ -67,7 +67,7 @@ static void on_send(const struct path *path, const void *message, size_t length,
 
 /* --- time */
 
-/* Lets the timer expire at the next deadline; called after each wake-up. */
+/* Arms the timer for the next deadline, after each wake-up. */
 static void arm(void *arg)
 {
 	struct serve *serve = arg;
@@ -77,7 +77,7 @@ static void arm(void *arg)
 		at_ns = other_ns;
 	if (tcp_next(serve->tcp, &other_ns) && other_ns < at_ns)
 		at_ns = other_ns;
-	/* one that runs and expires too early arms itself again */
+	/* a timer that expires too early arms itself again */
 	if (at_ns >= serve->armed_ns)
 		return;
 	now = now_ns(NULL);
@@ -140,7 +140,7 @@ static void on_stop(void *arg)
 	loop_stop(serve->loop);
 }
 
-/* A line stands for SIGHUP, and the end for SIGTERM. */
+/* A line acts as SIGHUP, end of file as SIGTERM. */
 static void on_input(void *arg)
 {
 	struct serve *serve = arg;
@@ -206,7 +206,7 @@ static int setup_loop(struct serve *serve, struct err *err)
 
 	/* the process that reads stderr may exit first */
 	signal(SIGPIPE, SIG_IGN);
-	/* and the children that write the status are not waited for */
+	/* the kernel reaps the children that write the status */
 	signal(SIGCHLD, SIG_IGN);
 	if (!result)
 		result = loop_signal(serve->loop, SIGTERM, on_stop, serve);
@@ -233,7 +233,7 @@ static int setup_loop(struct serve *serve, struct err *err)
 	return result ? loop_failed(result, err) : 0;
 }
 
-/* Returns how many connections the limits of this process allow. */
+/* Returns the number of connections that the process limits allow. */
 static uint32_t connections_max(const struct rendezvous_options *options)
 {
 	struct rlimit files = { .rlim_cur = 1024 };
@@ -249,7 +249,7 @@ static uint32_t connections_max(const struct rendezvous_options *options)
 	return (uint32_t)allowed;
 }
 
-/* What needs the privileges of the caller. */
+/* Does what needs the privileges of the caller. */
 static int start_privileged(struct serve *serve, struct err *err)
 {
 	const struct rendezvous_options *options = serve->options;
@@ -359,7 +359,7 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 	};
 	int result;
 
-	/* the daemon executes /proc/self/exe, which the process would be named after */
+	/* the daemon runs /proc/self/exe, so the process would be named "exe" */
 	prctl(PR_SET_NAME, "sluice");
 	log_logfmt(verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	result = start(&serve, err);
