@@ -51,17 +51,17 @@ struct sluice_wire_flow {
 	__be16 port_be; /* port of the server */
 	__u32 scope;	/* ifindex; on a gateway, also SLUICE_WIRE_SCOPE_GATEWAY */
 	__u32 flags;	/* enum sluice_wire_flag */
-	__u32 routed;	/* sluice_flow_clock() when a lookup last found a socket for requests */
+	__u32 routed;	/* sluice_flow_clock() when `socket` was last looked up, or searched for */
 	/* sluice_flow_clock() of a request that awaits its answer, or 0 */
 	__u32 pending[SLUICE_WIRE_REQUESTED];
 	__u64 seal; /* sluice_wire_seal() of the last wrong answer; 0: none */
 	struct sluice_addr requested[SLUICE_WIRE_REQUESTED];
 	/* the proof of each requested address: the source of its answers; 0: none */
 	struct sluice_addr server[SLUICE_WIRE_REQUESTED];
-	__u32 judged;	/* sluice_flow_clock() of the last wrong answer */
-	__u32 genid;	/* address generation when `server` was last checked */
-	__u32 searched; /* sluice_flow_clock() of the last search of all local addresses */
-	__u32 reserved;
+	__u32 judged; /* sluice_flow_clock() of the last wrong answer */
+	__u32 genid;  /* address generation when `server` was last checked */
+	/* kernel address of the unconnected socket that receives the requests; 0: unknown */
+	__u64 socket;
 };
 _Static_assert(sizeof(struct sluice_wire_flow) == 128, "struct sluice_wire_flow");
 
@@ -159,9 +159,9 @@ struct sluice_fragment {
 	struct sluice_addr target;
 	struct sluice_addr becomes;
 	__be32 id_be;
-	__u32 where;   /* ifindex; on egress, also SLUICE_FRAGMENT_OUT */
-	__u8 protocol; /* part of the key in IPv4 (RFC 791); 0 in IPv6 */
-	__u8 end;      /* enum sluice_wire_end */
+	__u32 where; /* ifindex; on egress, also SLUICE_FRAGMENT_OUT */
+	__u8 unused;
+	__u8 end; /* enum sluice_wire_end */
 	__u8 reserved[6];
 };
 _Static_assert(sizeof(struct sluice_fragment) == 64, "struct sluice_fragment");

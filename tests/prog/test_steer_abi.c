@@ -188,7 +188,7 @@ static void test_replaced(void **unused)
 	assert_int_equal(steer(&loader, &with), 1);
 	with.dry_run = false;
 
-	/* the verifier refuses the new program: that of the other version stays */
+	/* the verifier refuses the new program: the program of the other version stays */
 	verifier_refuse(true);
 	assert_int_equal(steer_load(&loader, &with, NULL, NULL, &groups, &err), -EINVAL);
 	assert_int_equal(err.code, EXIT_LACKING);

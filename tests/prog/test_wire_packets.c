@@ -145,14 +145,24 @@ static void test_fragments(void **state)
 
 	for (version = 4; version <= 6; version += 2) {
 		struct shape request = request_of(version, next_port(), BACK);
-		struct shape reply = answer(&request, near_of(&request));
+		struct shape reply = answer(&request, near_of(&request)), later;
 
 		converse(&host, &request);
 		fragments(&host, host.in, request, request.source, near_of(&request),
 			  SLUICE_WIRE_request_rewritten);
 		fragments(&host, host.out, reply, request.target, reply.target,
 			  SLUICE_WIRE_reply_rewritten);
-		/* a datagram with the right source: its fragments are tracked but not changed */
+		/* of another protocol, with the same identification (RFC 791) */
+		later = request;
+		later.fragment = true;
+		later.id = 0x1234;
+		later.payload = 1400;
+		later.from = 512;
+		later.to = 1024;
+		later.body = BODY_TCP;
+		if (version == 4)
+			pass_uncounted(&host, host.in, &later);
+		/* a datagram that is right: its fragments are tracked, and not changed */
 		request.source_port = next_port();
 		reply = answer(&request, request.target);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);

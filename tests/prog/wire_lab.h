@@ -231,7 +231,6 @@ static inline void flow_past(const struct programs *programs, const struct shape
 	flow->pending[1] -= flow->pending[1] ? ago : 0;
 	flow->judged -= ago;
 	flow->routed -= ago;
-	flow->searched -= ago;
 	flow_store(programs, index, &set);
 }
 

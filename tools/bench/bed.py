@@ -37,6 +37,8 @@ GUEST = {4: "198.18.16.3", 6: "2001:2:0:1::3"}
 GUEST_OTHER = "198.18.16.4"  # of the guest, a server behind host; only packets.c uses it
 VOID = "198.19.0.2"
 ROUTED = "198.19.64.1"  # local to host only by a route (AnyIP)
+ROUTED_NET = "198.19.128.0"  # the same, a network of 32768 addresses
+GROUP = "239.1.2.3"
 DEVICES = 250  # unused devices in host
 PORT = "veth1"
 PATIENCE_S = 60
@@ -145,9 +147,9 @@ class Bed:
         self.address(host, "void0", "198.19.0.1/24")
         command(self.ip, "-n", host, "neigh", "add", VOID, "dev", "void0", "lladdr",
                 "02:00:00:00:00:01")
-        command(self.ip, "-n", host, "route", "add", "local", ROUTED, "dev", "lo")
-        # create the bridge before the unused devices: mode wire searches only the first 48 for a
-        # socket
+        for routed in ROUTED, f"{ROUTED_NET}/17":
+            command(self.ip, "-n", host, "route", "add", "local", routed, "dev", "lo")
+        # the bridge before the unused devices: mode wire searches only the first 48 for a socket
         self.make_bridge(host, far, self.netns["guest"])
         command(self.ip, "-n", host, "-batch", "-", input="".join(
             f"link add unused{number} type bridge\n" for number in range(DEVICES)))

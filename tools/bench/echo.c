@@ -74,7 +74,9 @@ struct plan {
 	struct sockaddr_storage target;
 	socklen_t target_len;
 	size_t size;
-	unsigned int flows; /* 0: a new source port for each request */
+	unsigned int flows;	    /* 0: a new source port for each request */
+	unsigned int targets;	    /* used in turn: the network `target` of IPv4 addresses */
+	struct in_addr group_iface; /* the server joins the group `target` there; 0: no group */
 	int cpu;
 	unsigned int segments; /* datagrams per block */
 	bool gso;
@@ -130,7 +132,21 @@ static int serve_sendto(const struct plan *plan, int fd)
 	return result(sendto(fd, buffer, n, 0, (struct sockaddr *)&peer, len));
 }
 
-/* Converts a received IP_PKTINFO for sending. Clears the interface, since the route selects it. */
+/* Connects back to the only client. */
+static int serve_back(const struct plan *plan, int fd)
+{
+	static bool connected;
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	ssize_t n = recvfrom(fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&peer, &len);
+
+	if (n < 0 || (!connected && connect(fd, (struct sockaddr *)&peer, len)))
+		return -errno;
+	connected = true;
+	return result(send(fd, buffer, n, 0));
+}
+
+/* Converts a received IP_PKTINFO for sending. Clears the interface, which the route selects. */
 static void pktinfo_turn(struct msghdr *msg)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
@@ -246,8 +262,12 @@ static int ask_echo(const struct plan *plan, int fd)
 
 static int ask_send(const struct plan *plan, int fd)
 {
-	return result(sendto(fd, buffer, plan->size, 0, (const struct sockaddr *)&plan->target,
-			     plan->target_len));
+	static unsigned int turn;
+	struct sockaddr_storage to = plan->target;
+
+	if (plan->targets > 1)
+		((struct sockaddr_in *)&to)->sin_addr.s_addr |= htonl(turn++ % plan->targets);
+	return result(sendto(fd, buffer, plan->size, 0, (struct sockaddr *)&to, plan->target_len));
 }
 
 static int ask_block(const struct plan *plan, int fd)
@@ -266,6 +286,7 @@ static int ask_block_back(const struct plan *plan, int fd)
 
 static const struct workload workloads[] = {
 	{ "sendto", SOCK_DGRAM, serve_sendto, ask_echo, .connected = true },
+	{ "back", SOCK_DGRAM, serve_back, ask_echo, .connected = true },
 	{ "pktinfo", SOCK_DGRAM, serve_pktinfo, ask_echo, .connected = true, .pktinfo = true },
 	{ "send", SOCK_DGRAM, serve_sink, ask_send, .connected = false },
 	{ "pingpong", SOCK_STREAM, serve_stream, ask_echo, .connected = true },
@@ -339,7 +360,18 @@ static int bind_server(const struct plan *plan, int fd, int family)
 	return bind_wildcard(plan, fd, family);
 }
 
-/* Sizes the buffers for a block. The kernel charges the truesize of packets. */
+static void join_group(const struct plan *plan, int fd)
+{
+	struct ip_mreq join = { .imr_interface = plan->group_iface };
+
+	if (!plan->group_iface.s_addr)
+		return;
+	join.imr_multiaddr = ((const struct sockaddr_in *)&plan->target)->sin_addr;
+	if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)))
+		die("IP_ADD_MEMBERSHIP");
+}
+
+/* Sizes the buffers for a block. The kernel charges the memory of whole packets. */
 static void set_up_blocks(const struct plan *plan, int fd)
 {
 	int room = 1 << 20, size = (int)plan->size, on = 1;
@@ -368,6 +400,7 @@ static int open_server(const struct plan *plan)
 			       : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on))))
 		die("IP_PKTINFO");
 	set_up_blocks(plan, fd);
+	join_group(plan, fd);
 	if (plan->inline_server &&
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
 		die("SO_RCVTIMEO");
@@ -607,6 +640,7 @@ static void client_main(const struct plan *plan)
 static const char help[] =
 	"usage: echo WORKLOAD --to ADDR --port PORT --cpu N [OPTIONS]\n"
 	"workloads: sendto, pktinfo      datagram round trips to such a server\n"
+	"           back                 the same; the server connects to the client\n"
 	"           send                 unconnected sends to a sink\n"
 	"           pingpong, bulk       TCP round trips; TCP blocks, each answered by a byte\n"
 	"           block, block-back    blocks of datagrams one way, or there and back; --inline\n"
@@ -614,6 +648,8 @@ static const char help[] =
 	"           --size BYTES         --dual-stack   --inline\n"
 	"           --segments N         datagrams of a block   --gso: as one packet\n"
 	"           --bound              the server binds the requested address\n"
+	"           --targets N          send: to the first N addresses of the network --to\n"
+	"           --join ADDR          the server joins the group --to on the interface of ADDR\n"
 	"           --client-netns NAME  --server-netns NAME\n"
 	"           --client-cgroup DIR  --server-cgroup DIR\n"
 	"Reads a duration in milliseconds from each line of stdin, prints a JSON line for each.\n";
@@ -633,6 +669,8 @@ static const struct option options[] = {
 	{ "segments", required_argument, NULL, 'S' },
 	{ "gso", no_argument, NULL, 'o' },
 	{ "bound", no_argument, NULL, 'b' },
+	{ "targets", required_argument, NULL, 'T' },
+	{ "join", required_argument, NULL, 'j' },
 	{ "dual-stack", no_argument, NULL, 'd' },
 	{ "inline", no_argument, NULL, 'i' },
 	{ "client-netns", required_argument, NULL, 'n' },
@@ -671,6 +709,13 @@ static bool parse(struct plan *plan, int argc, char **argv, const char **addr, c
 			break;
 		case 'b':
 			plan->bound = true;
+			break;
+		case 'T':
+			plan->targets = strtoul(optarg, NULL, 10);
+			break;
+		case 'j':
+			if (inet_pton(AF_INET, optarg, &plan->group_iface) != 1)
+				return false;
 			break;
 		case 'd':
 			plan->dual_stack = true;

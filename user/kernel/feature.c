@@ -187,7 +187,7 @@ enum feature feature_tc_cast(const struct btf *vmlinux)
 		EXIT(),
 	};
 
-	if (context < 0)
+	if (context < 0 || btf__find_by_name_kind(vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC) < 0)
 		return FEATURE_NO;
 	return verdict_close(
 		bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, NULL, "GPL", program, COUNT(program), NULL));

@@ -5,7 +5,7 @@
 #
 # 'make dist' gives the same archive for the same commit: from two clones, with another umask, time
 # zone, locale and git configuration. It refuses a tree with uncommitted changes, because the
-# archive would lack them. Only the commit of a release has its version.
+# archive would lack them. The version of a release is that of its commit alone.
 . "$(dirname "$0")/../lib/lib.sh"
 
 # Git refuses another user's repository unless this file in the home directory permits it.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# tests/run: for root, a skip is a failure, unless the test has a mark. When all its processes get
+# tests/run: for root, a skip is a failure unless the test is marked. When all its processes get
 # SIGTERM at once, no process, cgroup or file is left, even if the test ignores the signal.
 . "$(dirname "$0")/../lib/lib.sh"
 

@@ -103,3 +103,9 @@ serve "$HOST" dual6 "$PORT" --hold
 server=$SPAWNED
 want_line "answered $NEAR4:$PORT 1" \
 	"$(answered_after ip -n "$HOST" link del eth0 "$FAR4")"
+
+say "unloaded"
+sluice reply unload
+addr_add "$HOST" lo "$FAR4/32"
+want_line "answered $NEAR4:$PORT 1" "$(answered_after true "$FAR4")"
+leaves "$HOST" lo "$FAR4/32" "$NEAR4"

@@ -34,3 +34,8 @@ before=$(counter fixed)
 want_right "$HOST" 172.17.0.3 "$PORT" --from "$FAR4"
 want_right "$HOST" 172.17.0.3 "$PORT"
 want_equal "$(($(counter fixed) - before))" 6 "fixed: only the server's answers, not the client's sends"
+
+say "unloaded"
+sluice reply unload
+ask_connecting 6002
+want_right "$HOST" 172.17.0.3 "$PORT"

@@ -25,11 +25,16 @@ other()
 	if [ "$1" = fe80::1 ]; then echo fe80::77; else echo fe80::1; fi
 }
 
+both_wrong()
+{
+	want_wrong "$CONTAINER" "$wanted%eth0" "$PORT" "$kept%eth0"
+	want_wrong "$LAN" "$wanted%eth0" "$PORT" "$kept%eth0"
+}
+
 say "without sluice"
 kept=$(preferred "$CONTAINER")
 wanted=$(other "$kept")
-want_wrong "$CONTAINER" "$wanted%eth0" "$PORT" "$kept%eth0"
-want_wrong "$LAN" "$wanted%eth0" "$PORT" "$kept%eth0"
+both_wrong
 
 say "loaded"
 reply_load
@@ -87,3 +92,9 @@ wait_udp "$HOST" $((PORT + 1))
 addr_add "$HOST" docker0 fe80::78/64
 wanted=fe80::78
 want_equal "$(heard_from)" "$kept" "the source on the other link, which has no $wanted"
+
+say "unloaded"
+sluice reply unload
+addr_del "$HOST" docker0 fe80::78/64
+wanted=$(other "$kept")
+both_wrong

@@ -31,3 +31,7 @@ say "both have answered"
 want_equal "$(json "len({flow['pid'] for flow in d['flows']})" sluice -j reply flows)" 2
 stop "$first"
 want_right "$CONTAINER" "$FAR4" "$PORT"
+
+say "unloaded"
+sluice reply unload
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"

@@ -30,3 +30,6 @@ reply_load
 ask_all
 want_equal "$(counter left_source_set)" 18 "answers left alone"
 want_equal "$(counter fixed)" 0 "fixed"
+say "unloaded"
+sluice reply unload
+ask_all

@@ -36,3 +36,6 @@ reply_load
 both "$FAR4" "$NEAR4" "$FAR4" "$NEAR4"
 both "$NEAR4" "$FAR4" "$NEAR4" "$FAR4"
 both "$FAR4" "$FAR4" "$FAR4" "$FAR4"
+say "unloaded"
+sluice reply unload
+both "$FAR4" "$NEAR4" "$NEAR4" "$NEAR4"

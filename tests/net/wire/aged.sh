@@ -38,6 +38,8 @@ ip -n "$HOST" route add default via 172.16.13.1
 serve "$HOST" sendto4 "$PORT" --hold
 server=$SPAWNED
 
+say "without sluice"
+want_line "answered $NEAR4:$PORT 1" "$(answered_when "$ADDR" true)"
 say "an answer after the address has left the host"
 wire_load --follow docker0
 want_line "answered $ADDR:$PORT 1" "$(answered_when "$ADDR" true)"
@@ -50,4 +52,7 @@ want_line "answered $NEAR4:$PORT 1" "$(answered_when "$FAR4" wait_until 20 none_
 say "an answer in time"
 wire_load --follow docker0 --age 3600
 want_line "answered $FAR4:$PORT 1" "$(answered_when "$FAR4" sleep 1.5)"
+say "unloaded"
+wire_unload
+want_line "answered $NEAR4:$PORT 1" "$(answered_when "$FAR4" true)"
 no_errors "$LOG"

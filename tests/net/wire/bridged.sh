@@ -63,5 +63,8 @@ for netfilter in 0 1; do
 		via 172.17.0.1 fd17::1
 		stop "$SPAWNED"
 	done
+	say "unloaded"
 	wire_unload
+	via 172.17.0.4 fd17::4
+	both_right
 done

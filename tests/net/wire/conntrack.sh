@@ -46,6 +46,11 @@ for family in 4 6; do
 			[ "$(wire_counter conntrack_cut)" -gt 0 ] || fail "no entry was cut short"
 		fi
 		stop "$SPAWNED"
+		say "unloaded"
 		wire_unload
+		serve "$HOST" "sendto$family" "$PORT" --bind "$far"
+		want_right "$CONTAINER" "$far" "$PORT" --from "$from"
+		answered >/dev/null
+		stop "$SPAWNED"
 	done
 done

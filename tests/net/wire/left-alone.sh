@@ -82,17 +82,23 @@ serve "$HOST" sendto4 50003
 serve "$CONTAINER2" sendto4 "$PORT"
 serve "$LAN" sendto4 "$PORT"
 
+# want_kernel: the behaviour without sluice
+want_kernel()
+{
+	want_right "$CONTAINER" "$ANY4" 50001
+	want_wrong "$CONTAINER" "$ANY4" "$PORT" "$NEAR4"
+	want_right "$CONTAINER" "$FAR4" 50001
+	want_right "$CONTAINER" "$FAR4" 50004
+	want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
+	want_choices
+}
+
 say "without sluice"
-want_right "$CONTAINER" "$ANY4" 50001
-want_wrong "$CONTAINER" "$ANY4" "$PORT" "$NEAR4"
-want_right "$CONTAINER" "$FAR4" 50001
-want_right "$CONTAINER" "$FAR4" 50004
-want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
+want_kernel
 
-want_choices
-
-wire_load --follow docker0 --port "$PORT,50001-50002,50004,$RAW_PORT"
-say "a server with PKTINFO, and a server bound to a single address"
+LOAD=(wire_load --follow docker0 --port "$PORT,50001-50002,50004,$RAW_PORT")
+"${LOAD[@]}"
+say "a server with PKTINFO, and one bound to a single address"
 want_right "$CONTAINER" "$FAR4" 50001
 want_right "$CONTAINER" "$FAR6" 50001
 want_right "$CONTAINER" "$FAR4" 50004
@@ -119,6 +125,11 @@ want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4002
 want_right "$CONTAINER2" "$FAR4" "$PORT" --from 172.17.0.4:4002
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4002
 
+say "unloaded"
+wire_unload
+want_kernel
+
+"${LOAD[@]}"
 say "a removed address: requests follow the route, and no longer reach a local socket"
 ip -n "$HOST" route add default via 172.17.0.4
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4003
@@ -142,3 +153,8 @@ for _ in 1 2; do
 	want_right "$LAN" "$NEAR4" "$PORT" --from 172.16.13.1:4005
 	want_right "$LAN" 172.16.13.77 "$PORT" --from 172.16.13.1:4005
 done
+
+say "unloaded"
+wire_unload
+want_wrong "$LAN" "$NEAR4" "$PORT" "$FAR4" --from 172.16.13.1:4006
+want_right "$LAN" 172.16.13.77 "$PORT" --from 172.16.13.1:4006

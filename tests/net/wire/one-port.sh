@@ -111,12 +111,12 @@ for subject in host behind; do
 	if [ "$subject" = host ]; then
 		say "a broadcast is answered from the address that the kernel chooses"
 		serve "$HOST" sendto4 50050
-		for load in true wire_load; do
-			[ "$load" = true ] || "${LOAD[@]}"
+		for load in true "${LOAD[*]}" wire_unload; do
+			# shellcheck disable=SC2086 # words of a command
+			$load
 			ask "$CONTAINER" --to "$A4:50050" --from 172.17.0.3:4400 --any >/dev/null
 			want_line "answered $NEAR4:50050 1" "$(ask "$CONTAINER" --to 172.17.255.255:50050 \
 				--from 172.17.0.3:4400 --any --broadcast)"
 		done
-		wire_unload
 	fi
 done

@@ -85,6 +85,7 @@ for asked in "$FAR4" "$FAR6"; do
 	ask "$BEYOND" --to "$(target "$asked" "$PORT")" --size 1390 --timeout-ms 500 >/dev/null
 	want_right "$BEYOND" "$asked" "$PORT" --size 1390
 	wire_unload
+	want_wrong "$BEYOND" "$asked" "$PORT" "$near" --size 1390
 done
 stop "$server"
 

@@ -46,12 +46,16 @@ move_near "$NEAR4" "$NEAR6" "$NEXT4" "$NEXT6"
 want_servers fixed "$CONTAINER" "${after[@]}"
 move_near "$NEXT4" "$NEXT6" "$NEAR4" "$NEAR6"
 want_servers fixed "$CONTAINER" "${before[@]}"
+wire_unload
+say "unloaded"
+want_servers kernel "$CONTAINER" "${before[@]}"
 
 for pair in "$FAR4 172.17.0.3 $NEAR4/16 $NEXT4/16" "$FAR6 fd17::3 $NEAR6/64 $NEXT6/64"; do
 	read -r far client near next <<<"$pair"
 	from=$(target "$client" 4000)
 
 	say "$far: a server is connected to its client at an address that leaves"
+	wire_load --follow docker0
 	serve "$HOST" connect6 "$CONNECTED"
 	want_right "$CONTAINER" "$far" "$CONNECTED" --from "$from"
 	addrs "$HOST" docker0 "$next"
@@ -74,6 +78,9 @@ for pair in "$FAR4 172.17.0.3 $NEAR4/16 $NEXT4/16" "$FAR6 fd17::3 $NEAR6/64 $NEX
 		addr_del "$HOST" eth0 "$far/24"
 		addrs "$LAN" eth0 "$far/32"
 	fi
+	want_right "$CONTAINER" "$far" "$CONNECTED" --from "$from"
+	want_right "$CONTAINER" "$far" "$CONNECTED"
+	wire_unload
 	want_right "$CONTAINER" "$far" "$CONNECTED" --from "$from"
 	want_right "$CONTAINER" "$far" "$CONNECTED"
 	no_errors "$LOG"

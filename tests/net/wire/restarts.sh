@@ -28,8 +28,6 @@ kind()
 outcome()
 {
 	local arguments
-	# the lookup whether requests reach a socket is repeated only after 0.25 s
-	[ "$1" != back ] || sleep 0.3
 	read -ra arguments <<<"$(kind "$1")"
 	serve "$SUBJECT" "${arguments[@]}"
 	probe "$CONTAINER" --from "$client" "server=$protocol:$PORT" -- "$asked" | cut -d' ' -f3-

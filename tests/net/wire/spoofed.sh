@@ -110,7 +110,9 @@ for subject in host behind; do
 	want_right "$CONTAINER" "$A4" "$PORT" --from 172.17.0.3:4002
 	want_servers fixed "$CONTAINER" "$A4=$S4"
 	wire_unload
+	say "$subject: unloaded"
 	want_servers kernel "$CONTAINER" "$A4=$S4"
+	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
 	[ "$subject" = host ] || continue
 	say "under a flood at another interface"
 	"${LOAD[@]}"
@@ -134,4 +136,7 @@ for subject in host behind; do
 	[ "$(wire_counter evicted_half_open)" -gt 1000 ] || fail "the flood has filled no set"
 	want_equal "$(wire_counter address_search)" 0 "searches for forwarded flows"
 	wire_unload
+	say "unloaded"
+	want_servers kernel "$CONTAINER" "$A4=$S4"
+	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
 done
