@@ -5,10 +5,13 @@
 #include "base/output.h"
 #include "daemon/interfaces.h"
 #include "daemon/netns.h"
+#include "daemon/readiness.h"
 #include "kernel/pins.h"
 #include "metrics/process.h"
 
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +20,36 @@ static void warning_add(json_t *warnings, const char *text)
 {
 	if (text && *text)
 		json_array_append_new(warnings, output_name(text));
+}
+
+/* Is the text, or a part of it, among the warnings? */
+static bool is_known(const json_t *warnings, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(warnings); i++)
+		if (strstr(text, json_string_value(json_array_get(warnings, i))))
+			return true;
+	return false;
+}
+
+/* Adds the reasons of /readyz that are not among the warnings. */
+static void add_reasons(const struct status_view *view, int section, json_t *warnings)
+{
+	char *text = NULL, *line, *rest, *reason;
+	size_t length = 0;
+	FILE *file = open_memstream(&text, &length);
+
+	if (!file)
+		return;
+	readiness_reasons(view->sections, view->child, section, file);
+	fclose(file);
+	for (rest = text; (line = strsep(&rest, "\n")) && *line;) {
+		reason = strchr(line, ' ');
+		if (reason && !is_known(warnings, reason + 1))
+			warning_add(warnings, reason + 1);
+	}
+	free(text);
 }
 
 static json_t *steer_warnings(const struct steer_section *steer)
@@ -86,11 +119,11 @@ static struct section_state section_state(const struct status_view *view, int i)
 	return (struct section_state){ "loaded", NULL, NULL };
 }
 
-static struct section_state rendezvous_state(const struct rendezvous_section *section)
+static struct section_state child_state(const struct child *child)
 {
-	const char *failure = section->failure.text;
+	const char *failure = child->failure.text;
 
-	if (section->pid)
+	if (child->pid)
 		return (struct section_state){ "running", NULL, NULL };
 	return (struct section_state){ "waiting", *failure ? failure : NULL, NULL };
 }
@@ -98,17 +131,14 @@ static struct section_state rendezvous_state(const struct rendezvous_section *se
 static json_t *section_json(const struct status_view *view, int i)
 {
 	struct section_state is = section_state(view, i);
-	const char *replaced = NULL;
 	json_t *object, *warnings;
 
-	if (!strcmp(is.state, "loaded") && !sections_is_own(view->sections, i))
-		replaced = "a command loaded it last: send SIGHUP to the daemon to apply the"
-			   " file";
 	warnings = i == SECTION_STEER  ? steer_warnings(view->steer)
 		   : i == SECTION_WIRE ? wire_warnings(view->watch, view->sections->netns)
 		   : i == SECTION_HOLD ? hold_warnings(view->hold)
 				       : json_array();
-	warning_add(warnings, replaced);
+	if (!strcmp(is.state, "loaded"))
+		add_reasons(view, i, warnings);
 	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",
 			   is.state, "reason", is.reason ? output_name(is.reason) : json_null(),
 			   "hint", is.hint ? output_name(is.hint) : json_null(), "warnings",
@@ -122,16 +152,18 @@ static json_t *section_json(const struct status_view *view, int i)
 	return object;
 }
 
-static json_t *rendezvous_json(const struct rendezvous_section *section)
+static json_t *child_json(const struct status_view *view, const struct child *child)
 {
-	struct section_state is = rendezvous_state(section);
+	struct section_state is = child_state(child);
 	json_t *warnings = json_array();
 
-	if (section->pid)
-		warning_add(warnings, section->unwell.text);
-	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", "rendezvous", "state", is.state,
-			 "reason", is.reason ? output_name(is.reason) : json_null(), "hint",
-			 json_null(), "warnings", warnings);
+	/* a process that has reported nothing yet has just started */
+	if (child->pid && child->reported_us)
+		add_reasons(view, child->section, warnings);
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section",
+			 config_section_names[child->section], "state", is.state, "reason",
+			 is.reason ? output_name(is.reason) : json_null(), "hint", json_null(),
+			 "warnings", warnings);
 }
 
 static json_t *last_problem_json(void)
@@ -152,12 +184,12 @@ bool status_view_note(struct status_view *view)
 	char text[1024];
 	int i;
 
-	for (i = 0; file && i <= SECTION_RENDEZVOUS; i++) {
+	for (i = 0; file && i < SECTION_GLOBAL; i++) {
 		struct section_state is = { "", NULL, NULL };
 
 		if (file->config.has[i])
-			is = i == SECTION_RENDEZVOUS ? rendezvous_state(view->rendezvous)
-						     : section_state(view, i);
+			is = i >= SECTIONS ? child_state(&view->child[i - SECTIONS])
+					   : section_state(view, i);
 		snprintf(text, sizeof(text), "%s%s%s", is.state, is.reason ? ": " : "",
 			 is.reason ? is.reason : "");
 		if (!log_condition_set(&view->noted[i], text))
@@ -182,11 +214,11 @@ json_t *status_view_json(const struct status_view *view)
 	struct process_usage usage;
 	int i;
 
-	for (i = 0; file && i < SECTIONS; i++)
+	for (i = 0; file && i < SECTION_GLOBAL; i++)
 		if (file->config.has[i])
-			section_add(sections, view, i, section_json(view, i));
-	if (file && file->config.has[SECTION_RENDEZVOUS])
-		section_add(sections, view, SECTION_RENDEZVOUS, rendezvous_json(view->rendezvous));
+			section_add(sections, view, i,
+				    i >= SECTIONS ? child_json(view, &view->child[i - SECTIONS])
+						  : section_json(view, i));
 	process_usage_read(&usage);
 	json_object_update_new(
 		document,

@@ -71,8 +71,8 @@ identity()
 		--key-file "$TEST_TMP/$1.key")
 }
 
-# logged FILE TEXT
-logged()
+# is_logged FILE TEXT
+is_logged()
 {
 	[ -e "$1" ] && contains -F -e "$2" "$1"
 }
@@ -80,7 +80,7 @@ logged()
 # wait_log FILE TEXT: waits for a line of a log
 wait_log()
 {
-	wait_until 20 logged "$1" "$2" || fail "no '$2' in:" "$(cat "$1")" "$(cat "$SERVER_LOG")"
+	wait_until 20 is_logged "$1" "$2" || fail "no '$2' in:" "$(cat "$1")" "$(cat "$SERVER_LOG")"
 }
 
 # peer_run NAMESPACE NAME OPTION…: runs a peer that exposes services; its log is TEST_TMP/NAME.log

@@ -96,6 +96,8 @@ struct peer_session_remote {
 	bool answered; /* it has answered a check, its consent is fresh */
 	bool full;     /* it has answered a full-size check */
 	bool selected;
+	/* Own address, as the other peer sees it from there; port 0: unknown. */
+	struct stun_endpoint mapped;
 	uint64_t rtt_ns;     /* smoothed (RFC 6298); 0: unknown */
 	uint64_t consent_ns; /* when the last answered check was sent */
 	uint32_t checks, answers;
@@ -108,6 +110,7 @@ struct peer_session_stats {
 	uint64_t keepalives_sent;
 	uint64_t keepalives_saved; /* outbound traffic made them unnecessary */
 	uint64_t path_changes;
+	uint64_t consents_lost;
 	uint64_t repunches; /* introductions after the first one */
 };
 

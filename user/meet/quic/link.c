@@ -44,6 +44,7 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 	if (!path)
 		return;
 	runtime_send(link->runtime, &path->at, packets, length, size);
+	link->bytes_out += length;
 	peer_session_sent(link->session, runtime_now_ns());
 }
 
@@ -157,6 +158,7 @@ void link_packet(struct link *link, const struct stun_endpoint *from, const uint
 	}
 	if (!connection->quic || !quic_receive(connection->quic, packet, length, now_ns))
 		return;
+	link->bytes_in += length;
 	peer_session_heard(link->session, from);
 	if (index_of(connection) == link->active)
 		link->silent_ns = 0;
@@ -309,6 +311,7 @@ static void on_path(struct link *link, uint64_t now_ns)
 
 	log_path(link);
 	hold_path(link, now_ns);
+	link->runtime->path_changed(link->runtime->arg, link);
 	if (!peer_session_path(link->session) || !connection->quic)
 		return;
 	quic_path_changed(connection->quic, now_ns);

@@ -110,12 +110,25 @@ out:
 	return result;
 }
 
+/*
+ * systemd gives a unit alone access to its credentials, by an access list whose mask appears as the
+ * permissions of the group.
+ */
+static bool is_credential(const char *path)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	size_t length = dir ? strlen(dir) : 0;
+
+	return length && !strncmp(path, dir, length) && path[length] == '/';
+}
+
 static int read_secret(struct node *node, struct err *err)
 {
 	const char *path = node->identity->key_file;
 	struct stat st;
 
-	if (!stat(path, &st) && S_ISREG(st.st_mode) && st.st_mode & (S_IRGRP | S_IROTH))
+	if (!stat(path, &st) && S_ISREG(st.st_mode) &&
+	    st.st_mode & (is_credential(path) ? S_IROTH : S_IRGRP | S_IROTH))
 		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, EPERM,
 					"%s: other users can read this private key (mode %04o)",
@@ -331,6 +344,16 @@ void node_update(void *arg)
 	}
 	node->updating = false;
 	arm(node);
+}
+
+bool node_is_registered(const struct node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->identity->servers; i++)
+		if (peer_client_registered(node->runtime.client, i))
+			return true;
+	return false;
 }
 
 /* --- life */

@@ -84,6 +84,9 @@ void node_close(struct node *node);
 /* Sends what is queued, and does what is due. Call it after anything that queues. */
 void node_update(void *node);
 
+/* Is it registered with a server at present? */
+bool node_is_registered(const struct node *node);
+
 /* --- node_network.c */
 
 /*
@@ -96,6 +99,8 @@ void node_network_close(struct node *node);
 bool node_network_offer(struct node *node);
 /* There is a better candidate: peers without a direct path are introduced again. */
 void node_network_introduce(struct node *node);
+/* Returns the address from which this host would send there; :: if it cannot. */
+struct in6_addr node_source_toward(const struct stun_endpoint *to);
 
 /* --- node_datagram.c */
 

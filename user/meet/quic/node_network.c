@@ -76,8 +76,7 @@ bool node_network_offer(struct node *node)
 	return false;
 }
 
-/* Returns the address from which this host would send there; :: if it cannot. */
-static struct in6_addr source_toward(const struct stun_endpoint *to)
+struct in6_addr node_source_toward(const struct stun_endpoint *to)
 {
 	struct stun_endpoint own = { .port_be = 0 };
 	union any_sockaddr addr;
@@ -104,7 +103,7 @@ static unsigned int set_sources(struct node *node)
 
 	for (i = 0; i < node->identity->servers; i++) {
 		known = &node->network.source[i];
-		source = source_toward(peer_client_server_at(node->runtime.client, i));
+		source = node_source_toward(peer_client_server_at(node->runtime.client, i));
 		if (IN6_ARE_ADDR_EQUAL(known, &source))
 			continue;
 		*known = source;

@@ -39,6 +39,8 @@ struct runtime {
 	void *update_arg;
 	/* A link can be used. */
 	void (*ready)(void *arg, struct link *link);
+	/* A link has another path, or none any more. */
+	void (*path_changed)(void *arg, struct link *link);
 	/* As in struct carrier_options. */
 	void (*answered)(void *arg, unsigned int code);
 	loop_fn ended;
