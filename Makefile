@@ -24,8 +24,9 @@
 #:
 #: V=1 shows the commands.
 
-# The only place that states the version.
-VERSION := 0.2.0
+# The only place that states the version. Before a release it ends with -dev. The Debian package then
+# has ~dev, which Debian sorts before the release.
+VERSION := 0.3.0-dev
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
@@ -313,7 +314,7 @@ deb: setup-package dist
 	$(Q)tools/deploy/debian/build $(archive) $(VERSION) $(BUILD)
 
 image: setup-image deb
-	$(Q)tools/deploy/image/build $(BUILD)/sluice_$(VERSION)_*.deb localhost/sluice:$(VERSION) \
+	$(Q)tools/deploy/image/build $(BUILD)/sluice_$(subst -,~,$(VERSION))_*.deb localhost/sluice:$(VERSION) \
 		$(BUILD)/sluice-image-$(VERSION).tar
 
 # Debian's kubectl: another version may compute other checksums.

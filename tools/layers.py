@@ -68,7 +68,8 @@ def sources_of(root):
 
 
 def includes_of(text):
-    """Yields (line, name, shared?) of each own include; ignores comments and .inc files."""
+    """Yields (line, name, shared) of each own include, where `shared` is a bool. Ignores comments
+    and .inc files."""
     text = COMMENT.sub(lambda comment: "\n" * comment.group().count("\n"), text)
     for match in INCLUDE.finditer(text):
         if (match["own"] or "").endswith(".inc"):
@@ -78,7 +79,7 @@ def includes_of(text):
 
 
 def resolve(source, line, name, shared, files):
-    """Returns an arrow, or a complaint."""
+    """Returns (arrow, None) or (None, complaint)."""
     if name.endswith(".skel.h"):
         program = name.removesuffix(".skel.h") + ".bpf.c"
         if program in files:
@@ -193,7 +194,7 @@ GOOD = {
     "tests/lab.h": "",
 }
 
-# Files to add to GOOD, and a part of the single complaint that is expected.
+# Files to add to GOOD, and a part of the only expected complaint.
 BAD = [
     ({"user/base/log.c": '#include "kernel/links.h"\n'}, "user/base/log.c:1: user/base (rank 1)"),
     ({"user/base/log.c": '\n#include "reply/reply.h"\n'}, "user/base/log.c:2: user/base (rank 1)"),

@@ -23,7 +23,7 @@ PHRASES = [
     (r"\bsays? (so|what|which|who|how|whether|why|that)\b", "reports, shows, states"),
     (r"\b(is|was|are|were|been) heard\b", "received, last seen"),
     (r"\bheard (of|from|by|on|within)\b", "received, seen"),
-    # passives without an actor, and words that point nowhere
+    # passives without an actor, and words without an antecedent
     (r"\b(the|of) (former|latter)\b", "repeat the noun"),
     (r"\bthat one\b", "repeat the noun"),
     (r"\b(of|is|are) (ours|theirs)\b", "sluice's, owned by sluice"),
@@ -40,13 +40,13 @@ PHRASES = [
     (r"\bof no use\b", "useless"),
     (r"\bwhoever\b", "the caller, the process"),
     (r"\b(some|any|no)body\b", "name the actor: another process, a user, no process"),
-    # words with one meaning elsewhere in this project
+    # words with another meaning in this project
     (r"\bplanes?\b", "object"),
     (r"\breaders?\b", "consumer"),
     (r"\b(un)?mend(s|ed|ing)?\b", "fix; the field of an error is its hint"),
     (r"\bow(e|es|ed|ing)\b", "pending reply"),
     (r"\brequeued?\b", "reinject"),
-    # one term for one thing, and phrases of a translation
+    # inconsistent terms, and phrases of a translation
     (r"(?<![\w-])folders?(?![\w-])", "directory"),
     (r"\bexit codes?\b", "exit status"),
     (r"\b(wire|socket|audit) mode\b", "mode wire, mode socket, mode audit"),

@@ -20,8 +20,8 @@ UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion
 	stun-client python3-aioice python3-prometheus-client"
 LINT="clang-format clang-tidy cppcheck mandoc"
-# For make deb, for make image, and for the nightly tests, which run what these build.
-PACKAGE="dpkg-dev debhelper"
+# Packages for make deb, for make image, and for the nightly tests of the package and the image.
+PACKAGE="build-essential debhelper"
 IMAGE="$PACKAGE mmdebstrap podman crun"
 NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables docker-compose chromium-headless-shell"
 
@@ -31,7 +31,7 @@ DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
 	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver prometheus:usr/bin/promtool
 	miniupnpd-nftables:usr/sbin/miniupnpd"
-# Beside which make bench measures.
+# Programs that make bench compares with sluice.
 BENCH_DAEMONS="nebula:usr/bin/nebula n2n:usr/sbin/edge wireguard-go:usr/bin/wireguard-go
 	wireguard-tools:usr/bin/wg"
 NIGHTLY_DAEMONS="docker.io:usr/sbin/dockerd containerd:usr/bin/containerd runc:usr/sbin/runc
@@ -120,8 +120,8 @@ install_packages()
 		install -y -q --no-install-recommends $packages
 }
 
-# Prints the libraries that a package file depends on: first alternatives, without versions, and
-# without the scripts of web pages.
+# Prints the libraries that a package file depends on: only first alternatives, without versions,
+# and without JavaScript packages.
 library_dependencies()
 {
 	dpkg-deb -f "$1" Depends | tr ',' '\n' |
@@ -152,13 +152,13 @@ setup_servers()
 	for entry in "$@"; do
 		package=${entry%%:*}
 		path=${entry#*:}
-		# a program of the same name that is not Debian's does not count
+		# a program with the same name that is not from Debian does not count
 		[ -x "/$path" ] && [ -e "/var/lib/dpkg/info/$package.list" ] && continue
 		[ -x "$SERVERS/$path" ] || unpack_server "$package"
 	done
 }
 
-# The packages are pinned by package-lock.json, and none may run a script of its own.
+# package-lock.json pins the packages, and none may run install scripts.
 setup_npm()
 {
 	local packages=$ROOT/build/interop
@@ -180,7 +180,7 @@ want()
 		echo "$BUILD $UNIT $LINT"
 		[ "$(id -u)" != 0 ] || echo "$NET"
 		[ "$1" != nightly ] || echo "$NIGHTLY"
-		# others than Debian package npm with node
+		# other distributions package npm with node
 		[ "$1" != nightly ] || command -v npm >/dev/null || echo npm
 		;;
 	package) echo "$BUILD $PACKAGE" ;;

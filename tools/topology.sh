@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Makes network namespaces with the fault that `sluice reply` fixes, for the tests and the demo.
+# Creates network namespaces with the fault that `sluice reply` fixes, for the tests and the demo.
 #
 #                 ┌───────────────── HOST ──────────────────┐
 #   CONTAINER ────┤ docker0                            eth0 ├──── LAN
@@ -22,8 +22,8 @@ CONTAINER="${TOPOLOGY_PREFIX:-}container"
 CONTAINER2="${TOPOLOGY_PREFIX:-}container2"
 LAN="${TOPOLOGY_PREFIX:-}lan"
 
-# contains PATTERN: like grep -q, but reads its input to the end. grep -q exits at the first match;
-# if the command before it still writes, it fails with SIGPIPE, and so does the pipeline under
+# contains PATTERN: like grep -q, but reads its input to the end. grep -q exits at the first match.
+# If the command before it is still writing, this command gets SIGPIPE, and the pipeline fails under
 # pipefail.
 contains()
 {
@@ -38,8 +38,8 @@ in_ns()
 	nsenter --net="/run/netns/$name" -- "$@"
 }
 
-# spawn_in NAME LOG COMMAND…: does the same in the background, with the output in LOG. SPAWNED is
-# the process id of the command itself, so that a signal does not reach a shell around it.
+# spawn_in NAME LOG COMMAND…: like in_ns, but in the background, with the output in LOG. SPAWNED is
+# the process id of the command itself, so that a signal does not go to a shell around it.
 spawn_in()
 {
 	local name=$1 log=$2
@@ -50,8 +50,8 @@ spawn_in()
 }
 
 # wait_until SECONDS COMMAND…: waits until COMMAND succeeds. The deadline only matters for a
-# failure, and is three times as long on a busy machine. Polls less and less often, to leave the CPU
-# to other tests.
+# failure, and is three times as long on a busy machine. Polls at increasing intervals, to leave CPU
+# time to other tests.
 wait_until()
 {
 	local deadline=$((SECONDS + 3 * $1)) ms=10 pause
@@ -67,7 +67,7 @@ wait_until()
 	done
 }
 
-# udp_bound NAME PORT: is a UDP socket bound to PORT in namespace NAME?
+# udp_bound NAME PORT: returns true if a UDP socket is bound to PORT in namespace NAME
 udp_bound()
 {
 	in_ns "$1" cat /proc/net/udp /proc/net/udp6 |
@@ -101,8 +101,8 @@ conntrack_flush()
 	in_ns "$1" conntrack -F >/dev/null 2>&1
 }
 
-# addr_add NAME DEV ADDRESS/LEN: adds an address without duplicate address detection, and waits until
-# it is usable: the kernel makes an IPv6 address local in a work queue
+# addr_add NAME DEV ADDRESS/LEN: adds an address without duplicate address detection, and waits
+# until it is usable, since the kernel makes an IPv6 address local in a work queue
 addr_add()
 {
 	local try
@@ -134,7 +134,7 @@ ip_batch()
 	in_ns "$1" ip -batch -
 }
 
-# Disables the kernel's own link-local addresses, which have to wait for duplicate address
+# Disables the kernel's own link-local addresses, which would have to wait for duplicate address
 # detection.
 link_up()
 {
@@ -160,7 +160,7 @@ netns_add()
 	in_ns "$1" ip link set dev lo up
 }
 
-# bridge_port NAME NUMBER: makes namespace NAME with eth0, 172.17.0.NUMBER, behind docker0
+# bridge_port NAME NUMBER: creates namespace NAME with eth0, 172.17.0.NUMBER, behind docker0
 bridge_port()
 {
 	local name=$1 number=$2
@@ -184,7 +184,8 @@ bridge_port()
 	wait_link "$name" eth0
 }
 
-# A bridge without a fixed Ethernet address uses that of a port, which changes with the ports.
+# A bridge without a fixed Ethernet address uses the address of a port, which changes with the
+# ports.
 topology_host()
 {
 	netns_add "$HOST"
@@ -223,7 +224,7 @@ topology_lan()
 	wait_link "$LAN" eth0
 }
 
-# Conntrack tracks packets of a namespace only once a rule there uses their state.
+# Conntrack tracks packets of a namespace only once a rule in it uses their state.
 topology_conntrack()
 {
 	in_ns "$HOST" nft -f - <<-'NFT'
@@ -240,7 +241,7 @@ topology_conntrack()
 	NFT
 }
 
-# topology_up [second]: makes the network above, with CONTAINER2 only if the argument is given
+# topology_up [second]: creates the network above, with CONTAINER2 only if the argument is given
 topology_up()
 {
 	topology_host

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* Addresses of both families: an IPv4 address is mapped into IPv6. */
+/* Addresses of both families: an IPv4 address is stored as a v4-mapped IPv6 address. */
 #ifndef SLUICE_BPF_COMMON_ADDR_H
 #define SLUICE_BPF_COMMON_ADDR_H
 
@@ -16,7 +16,7 @@ static __always_inline bool addr_equal(const struct sluice_addr *a, const struct
 	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
 }
 
-/* Stores two halves, as comparisons load them: a load that spans two stores would stall. */
+/* Stores whole halves, as comparisons load them: a load that spans two stores would stall. */
 static __always_inline void addr_map_ip4(struct sluice_addr *addr, __be32 ip4_be)
 {
 	addr->half[0] = 0;
@@ -32,7 +32,7 @@ static __always_inline bool addr_is_ip4(const struct sluice_addr *addr)
 	return !addr->half[0] && addr->word_be[2] == bpf_htonl(0xffff);
 }
 
-/* Returns 0, which the verifier cannot tell as long as @number is unknown to it. */
+/* Returns 0, but the verifier does not know the result unless it knows @number. */
 static __always_inline __u64 hidden_zero(__u64 number)
 {
 	__u64 same = number;

@@ -171,7 +171,7 @@ struct inet_sock {
 	unsigned long inet_flags;
 } __core;
 
-/* before 6.6 (c274af224269); the two bits below have the same positions in both fields */
+/* before 6.6 (c274af224269); INET_PKTINFO and INET_ORIGDSTADDR have the same bits in both fields */
 struct inet_sock___cmsg_flags {
 	__u16 cmsg_flags;
 } __core;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Is an address local to a namespace? cgroup hooks have no access to the routing tables, and
- * bpf_fib_lookup() serves tc programs only where forwarding is enabled. So the programs walk the
- * kernel's list of devices and each device's addresses. They cache the result with the kernel's
- * address generation: until an address changes, each address needs only one walk.
+ * Checks whether an address is local to a namespace. cgroup hooks have no access to the routing
+ * tables, and bpf_fib_lookup() serves tc programs only where forwarding is enabled. So the programs
+ * walk the kernel's list of devices and each device's addresses. They cache the result with the
+ * kernel's address generation, so an address needs only one walk until an address of the namespace
+ * changes.
  *
- * Rejected: rt_type of the datagram's route (a policy routing table can make any address local, and
- * an address of one interface can be the broadcast address of another); fentry on the notifiers
- * (some kernels have no trampolines); purging from user space (sluice must work without a daemon).
+ * Rejected: rt_type of the datagram's route (policy routing can make any address local, and an
+ * address of one interface can be a broadcast address of another interface); fentry on the
+ * notifiers (some kernels have no trampolines); purging from user space (sluice must work without a
+ * daemon).
  */
 #ifndef SLUICE_BPF_COMMON_LOCAL_ADDR_H
 #define SLUICE_BPF_COMMON_LOCAL_ADDR_H
@@ -29,9 +31,9 @@ struct {
 } sluice_walks SEC(".maps");
 
 /*
- * Counts a walk that found nothing if @fruitless. Returns whether another walk is allowed. Each
- * datagram to a new address, such as a forged one, causes a walk; walks that find an address are as
- * few as the addresses. Global for the same reason as ip4_walk().
+ * If @fruitless, counts a walk that found nothing. Returns true if another walk is allowed. Only
+ * fruitless walks are limited: each datagram to a forged address causes one, while successful walks
+ * are limited by the number of local addresses. Global for the same reason as ip4_walk().
  */
 __noinline int walk_allowed(bool fruitless)
 {
@@ -50,18 +52,18 @@ __noinline int walk_allowed(bool fruitless)
 
 /*
  * A walk visits at most LOCAL_ADDR_LEG * LOCAL_ADDR_LEGS devices and addresses, and misses the rest
- * of a larger namespace. It is split into legs, since the verifier follows each step of a loop, but
- * checks a leg only once.
+ * of a larger namespace. It is split into legs, since the verifier follows each iteration of a
+ * loop, but checks a leg only once.
  */
 #define LOCAL_ADDR_LEG	16
 #define LOCAL_ADDR_LEGS 16
 
-/* include/uapi/linux/if.h, which conflicts with the kernel's types */
+/* from include/uapi/linux/if.h, which conflicts with common/kernel.h */
 #define IFF_LOOPBACK 0x8
 
 /*
- * Returns the generation of the namespace's addresses of that family
- * (net/ipv4/fib_frontend.c, fib_inetaddr_event; net/ipv6/addrconf.c, __ipv6_ifa_notify).
+ * Returns the generation of the namespace's addresses of one family (net/ipv4/fib_frontend.c,
+ * fib_inetaddr_event; net/ipv6/addrconf.c, __ipv6_ifa_notify).
  */
 static __always_inline __u32 local_addr_generation(__u64 net_address, bool ip4)
 {
@@ -74,7 +76,10 @@ static __always_inline __u32 local_addr_generation(__u64 net_address, bool ip4)
 	return 0;
 }
 
-/* A loopback device's whole subnet is local. Has no branch, to save verifier paths. */
+/*
+ * Returns true if @addr_be is the address of @ifa or, on a loopback device, in its subnet, all of
+ * which is local. Has no branch, to save verifier paths.
+ */
 static __always_inline bool ip4_matches(const struct in_ifaddr *ifa, __u32 flags, __be32 addr_be)
 {
 	__be32 any_mask_be = (flags / IFF_LOOPBACK & 1) - 1;
@@ -83,20 +88,20 @@ static __always_inline bool ip4_matches(const struct in_ifaddr *ifa, __u32 flags
 		 (BPF_CORE_READ(ifa, ifa_mask) | any_mask_be));
 }
 
-/* Excludes the broadcast address of such a subnet. */
+/* Returns true unless @addr_be is the broadcast address of a loopback device's subnet. */
 static __always_inline bool ip4_is_unicast(const struct in_ifaddr *ifa, __be32 addr_be)
 {
 	return BPF_CORE_READ(ifa, ifa_local) == addr_be ||
 	       (BPF_CORE_READ(ifa, ifa_mask) | addr_be) != 0xffffffff;
 }
 
-/* What a leg returns, other than the start of the next leg. */
+/* Results of a leg, apart from the start of the next leg. */
 #define WALK_END   0
 #define WALK_FOUND 1
 
 /*
- * The start of the next leg: the list entry of the last device, or the next address, whose pointer
- * then has this bit set.
+ * The start of the next leg is the list entry of the last device, or the pointer to the next
+ * address with this bit set.
  */
 #define WALK_ADDR 1
 
@@ -121,7 +126,7 @@ __noinline __u64 ip4_walk(__u64 net_address, __be32 addr_be, __u64 from)
 		flags = BPF_CORE_READ(device, flags);
 	}
 	for (step = 0; step < LOCAL_ADDR_LEG; step++) {
-		/* Kernel 5.10 loses the bounds of a counter that is spilled as 4 bytes. */
+		/* kernel 5.10 loses the bounds of a counter that is spilled as 4 bytes */
 		asm volatile("" : "+r"(step));
 		if (ifa) {
 			if (ip4_matches(ifa, flags, addr_be))
@@ -139,7 +144,7 @@ __noinline __u64 ip4_walk(__u64 net_address, __be32 addr_be, __u64 from)
 	return ifa ? (__u64)ifa + WALK_ADDR : (__u64)at;
 }
 
-/* Inline: on 5.10, its frame would not fit on the stack of sluice_audit. */
+/* Inlined, since on 5.10 the frame would not fit on the stack of sluice_audit. */
 static __always_inline int ip4_is_local(__u64 net_address, __be32 addr_be)
 {
 	__u64 at = net_address + bpf_core_field_offset(struct net, dev_base_head);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The datagrams that a socket has dropped, on any kernel. */
+/* The drop count of a socket, on any kernel. */
 #ifndef SLUICE_BPF_COMMON_QUEUE_H
 #define SLUICE_BPF_COMMON_QUEUE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The settings of a load that several objects share. */
+/* The settings that the loads of several objects have in common. */
 #ifndef SLUICE_BPF_COMMON_SETTINGS_H
 #define SLUICE_BPF_COMMON_SETTINGS_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
  * Finds the processes that hold UDP sockets. The iterator visits the open files of all tasks in the
- * calling process's PID namespace, and writes a record for each UDP socket that passes the filter,
- * and the members of its reuseport group. Unlike sock_diag plus /proc, it does not have to enter
+ * calling process's PID namespace. It writes a record for each UDP socket that passes the filter,
+ * and the members of the socket's reuseport group. Unlike sock_diag plus /proc, it need not enter
  * each network namespace, and it reports the socket cookies that the other programs use as keys.
  */
 #include "common/kernel.h"
@@ -17,7 +17,7 @@
 
 #define core __attribute__((preserve_access_index))
 
-/* Slots for the groups whose members the walk has returned. */
+/* Slots for the groups whose members have been written. */
 #define GROUPS_SEEN 1024
 /* The kernel's limit on nested user namespaces (kernel/user_namespace.c). */
 #define USER_NS_LEVELS 33
@@ -26,16 +26,16 @@
 struct sluice_sockets_filter filter;
 /* Cleared by the loader before each walk. */
 __u32 seen[GROUPS_SEEN];
-/* The members of one group: too large for the stack. One walk runs at a time. */
+/* The members of one group, which are too large for the stack. Only one walk runs at a time. */
 struct sluice_socket_members members;
 
-/* A receiver releases memory in batches (net/ipv4/udp.c, udp_rmem_release()). */
+/* forward_deficit: bytes read but not yet released (net/ipv4/udp.c, udp_rmem_release()) */
 struct udp_sock {
 	int forward_deficit;
 } core;
 
 /*
- * Records the addresses and the peer's port. An IPv6 wildcard socket has no IPv4 address, even if
+ * Records the addresses and the peer's port. An IPv6 wildcard socket is recorded with ::, even if
  * it also receives IPv4.
  */
 static __always_inline void record_ends(struct sluice_socket_record *record, struct sock *sk)
@@ -52,8 +52,8 @@ static __always_inline void record_ends(struct sluice_socket_record *record, str
 }
 
 /*
- * Returns the entry with the last group of this hash whose members the walk has returned. After a
- * collision, the walk only returns them again.
+ * Returns the slot of a group, which holds the last group of this hash whose members have been
+ * written. A collision only causes the members to be written again.
  */
 static __always_inline __u32 *group_seen(__u64 number)
 {
@@ -61,9 +61,9 @@ static __always_inline __u32 *group_seen(__u64 number)
 }
 
 /*
- * Writes the members of a group, once per walk: a search for each socket would take quadratic time.
- * Returns 0, or -1 if the buffer is full: the kernel then discards what was written for this file,
- * and runs the program again.
+ * Writes all members of a group, once per walk: a search of the group for each of its sockets would
+ * take quadratic time. Returns 0, or -1 if the buffer is full. The kernel then discards the output
+ * for this file and runs the program again.
  */
 static __always_inline int members_write(struct seq_file *seq, struct sock_reuseport *group,
 					 __u64 number)
@@ -93,8 +93,8 @@ static __always_inline void record_group(struct sluice_socket_record *record,
 	if (!group)
 		return;
 	/*
-	 * reuseport ids start at 0; the group's address cannot be the key, since a growing group is
-	 * reallocated, even during a walk
+	 * reuseport ids start at 0; the group's address is not a key, since the kernel reallocates
+	 * a growing group, even during a walk
 	 */
 	record->group = 1 + (__u64)BPF_CORE_READ(group, reuseport_id);
 	record->group_filters = !!prog;
@@ -115,7 +115,7 @@ static __always_inline void record_queue(struct sluice_socket_record *record, st
 		record->queue_read = BPF_CORE_READ(udp, forward_deficit);
 }
 
-/* Returns the task's id in the calling process's PID namespace, possibly a container's. */
+/* Returns the task's id in the calling process's PID namespace, which may be a container's. */
 static __always_inline __u32 task_number(struct task_struct *task)
 {
 	struct task_struct *current = (void *)bpf_get_current_task();
@@ -133,9 +133,9 @@ static __always_inline __u32 task_number(struct task_struct *task)
 }
 
 /*
- * Returns the uid of the task or, in a user namespace, of the creator of the outermost one, who may
- * have thousands of uids there. If root created it, returns the uid of the task: root's containers
- * are not one user.
+ * Returns the uid of the task. In a user namespace, returns the uid of the creator of the outermost
+ * user namespace, who may have thousands of uids in it. If root created that namespace, returns the
+ * uid of the task, since root's containers do not belong to one user.
  */
 __noinline __u32 task_user(__u64 real_cred)
 {
@@ -193,7 +193,7 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record_group(&record, group, prog);
 	record_queue(&record, sk);
 	record.pid = task_number(BPF_CORE_READ(task, group_leader));
-	/* the walk skips a thread that shares the leader's files; an exited leader has none */
+	/* the walk skips a thread that shares the leader's files; an exited leader has no files */
 	record.tid = task_number(task);
 	record.uid = task_user((__u64)BPF_CORE_READ(task, real_cred));
 	record.fd = ctx->fd;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Shared by the iterators over the open files of all tasks: the kernel types from a file to its
- * socket, and from a task to its process ids.
+ * Shared by the iterators over the open files of all tasks: the kernel types that lead from a file
+ * to its socket, and from a task to its process ids.
  *
- * The file system identifies a socket's file. bpf_sock_from_file() was rejected: it needs Linux
- * 5.11, while the iterator needs only 5.8.
+ * file_sock() recognises a socket by its file system. bpf_sock_from_file() was rejected: it needs
+ * Linux 5.11, while the iterator needs only Linux 5.8.
  */
 #ifndef SLUICE_BPF_COMMON_TASK_FILES_H
 #define SLUICE_BPF_COMMON_TASK_FILES_H
@@ -88,7 +88,7 @@ struct bpf_iter__task_file {
 
 #undef __core
 
-/* Returns NULL if the file is not a socket, or was opened with O_PATH and so has none. */
+/* Returns the socket of a file, or NULL if the file is not a socket or was opened with O_PATH. */
 static __always_inline struct sock *file_sock(struct file *file)
 {
 	struct socket *socket;

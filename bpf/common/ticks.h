@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The clock of flow tables, which programs read for each datagram. The verifier replaces
- * bpf_jiffies64() by a load of the tick counter, while the helpers for CLOCK_MONOTONIC cost a call.
- * Both have the resolution of a tick.
+ * The clock of the flow tables, which the programs read for each datagram. The verifier replaces
+ * bpf_jiffies64() by a load of the tick counter; bpf_ktime_get_coarse_ns() has the same resolution,
+ * but costs a call.
  */
 #ifndef SLUICE_BPF_COMMON_TICKS_H
 #define SLUICE_BPF_COMMON_TICKS_H

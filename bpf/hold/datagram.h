@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * Finds the UDP socket of a packet, and the key of its flow: the addresses and ports as the socket
- * sees them, before this host's NAT. The cgroup hooks run after netfilter, so an outgoing packet
- * may already be translated; its conntrack entry then has the original addresses.
+ * sees them, before this host's NAT. The cgroup hooks run after netfilter, so NAT may already have
+ * translated an outgoing packet; its conntrack entry then has the original addresses.
  */
 #ifndef SLUICE_BPF_HOLD_DATAGRAM_H
 #define SLUICE_BPF_HOLD_DATAGRAM_H
@@ -66,8 +66,8 @@ static __always_inline struct sk_buff *kernel_skb(struct __sk_buff *skb)
 }
 
 /*
- * Returns whether the packet may be a managed datagram, judging by the socket's port and by the
- * peer's port at its usual offset.
+ * Returns true if the packet may be a managed datagram, judging by the socket's port and by the
+ * peer's port at the offset that it has without IP options and extension headers.
  */
 static __always_inline bool may_be_managed(struct __sk_buff *skb, const struct bpf_sock *sk,
 					   bool out)
@@ -105,14 +105,17 @@ static __always_inline struct bpf_sock *sock_of(struct __sk_buff *skb, bool out)
 
 	if (!sk || skb->ifindex == LOOPBACK_IFINDEX || !may_be_managed(skb, sk, out))
 		return NULL;
-	/* raw sockets send the keepalives, and receive copies of other sockets' packets */
+	/*
+	 * excludes raw sockets, which send the keepalives and receive copies of other sockets'
+	 * packets
+	 */
 	sk = bpf_sk_fullsock(sk);
 	return sk && sk->type == SOCK_DGRAM ? sk : NULL;
 }
 
 /*
- * Can there be a NAT between this host and the peer? Not for loopback, link-local or multicast
- * addresses, for example.
+ * Returns true if there can be a NAT between this host and the peer: not for a loopback, link-local
+ * or multicast address, for example.
  */
 static __always_inline bool may_have_nat(const struct sluice_addr *peer)
 {
@@ -158,7 +161,10 @@ static __always_inline void before_nat(struct __sk_buff *skb, struct sluice_hold
 	key->peer_port_be = BPF_CORE_READ(tuple, dst.u.all);
 }
 
-/* Reads the key. Returns false if the packet is not a managed datagram of the socket. */
+/*
+ * Reads the key of the packet's flow. Returns false if the packet is not a managed datagram of the
+ * socket.
+ */
 static __always_inline bool key_of(struct __sk_buff *skb, const struct bpf_sock *sk, bool out,
 				   struct sluice_hold_key *key)
 {
@@ -193,8 +199,8 @@ static __always_inline bool key_of(struct __sk_buff *skb, const struct bpf_sock 
 }
 
 /*
- * Does the datagram have this key? Returns false for IPv4 options, IPv6 extension headers, and
- * addresses that this host's NAT has changed; key_of() handles those.
+ * Returns true if the datagram has this key. Returns false for IPv4 options, IPv6 extension
+ * headers, and addresses that this host's NAT has changed; key_of() handles these cases.
  */
 static __always_inline bool has_key(struct __sk_buff *skb, bool out,
 				    const struct sluice_hold_key *key)

@@ -5,7 +5,8 @@
  *
  * sluice_hold_out creates flows; sluice_hold_in only updates them. So a flow's first incoming
  * datagram is an answer, and a flood from spoofed sources creates no flow that gets keepalives.
- * sluice_closed removes closed sockets: a flow whose socket is not in sluice_socks has ended.
+ * sluice_closed removes closed sockets from sluice_socks; a flow whose socket is not in
+ * sluice_socks has ended.
  */
 #include "common/kernel.h"
 #include "hold/datagram.h"
@@ -26,9 +27,9 @@
 const volatile __u32 netns; /* inode number; 0: all */
 
 /*
- * Returns the tick, from a counter that needs no call. Reading a clock would double the cost of a
- * known flow, so the programs store its time once a tick: a keepalive may be a tick early, but
- * never late.
+ * Returns the current tick, from a counter that needs no call. Reading a clock would double the
+ * cost of a datagram of a known flow, so the programs store the time once per tick. A keepalive may
+ * therefore be a tick early, but never late.
  */
 static __always_inline __u32 clock_tick(void)
 {
@@ -48,7 +49,7 @@ int sluice_closed(struct bpf_sock *ctx)
 	return PASS;
 }
 
-/* Returns the socket's last flow, if the datagram belongs to it. */
+/* Returns the socket's last flow if the datagram belongs to it, otherwise NULL. */
 static __always_inline struct sluice_hold_flow *flow_again(struct __sk_buff *skb,
 							   const struct hold_sock *sock, bool out)
 {
@@ -62,7 +63,7 @@ static __always_inline __u32 netns_of(struct __sk_buff *skb)
 	return BPF_CORE_READ(kernel_skb(skb), sk, __sk_common.skc_net.net, ns.inum);
 }
 
-/* Finds or creates the flow of an outgoing datagram, and makes it the socket's last one. */
+/* Finds or creates the flow of an outgoing datagram, and makes it the socket's last flow. */
 static __always_inline struct sluice_hold_flow *flow_out(struct __sk_buff *skb, struct bpf_sock *sk,
 							 struct hold_sock *sock)
 {
@@ -95,7 +96,7 @@ static __always_inline struct sluice_hold_flow *flow_out(struct __sk_buff *skb, 
 	return flow;
 }
 
-/* Finds the flow of an incoming datagram. */
+/* Finds the flow of an incoming datagram, and makes it the socket's last flow. */
 static __always_inline struct sluice_hold_flow *flow_in(struct __sk_buff *skb, struct bpf_sock *sk,
 							struct hold_sock *sock)
 {
@@ -108,7 +109,7 @@ static __always_inline struct sluice_hold_flow *flow_in(struct __sk_buff *skb, s
 	found = bpf_map_lookup_elem(&sluice_index, &key);
 	if (!found)
 		return NULL;
-	/* the socket's next datagram is probably the answer */
+	/* the socket's next datagram is probably the reply */
 	if (sock)
 		sock->slot = *found;
 	return flow_at(*found);
@@ -150,7 +151,7 @@ int sluice_hold_out(struct __sk_buff *skb)
 	return PASS;
 }
 
-/* Records an answer after a silence, which may be the first. */
+/* Records the time of an answer; called for the first answer of each tick. */
 static __always_inline void answer_again(struct sluice_hold_flow *flow, __u32 tick)
 {
 	__u64 now = bpf_ktime_get_boot_ns();

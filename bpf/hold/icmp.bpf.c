@@ -3,15 +3,15 @@
  * Handles ICMP errors that quote a datagram of a flow. While the daemon runs, the program is
  * attached to the ingress of the interfaces by which the applications' last datagrams left.
  *
- * A keepalive expires on its way, so a router reports it as time exceeded; a firewall or the peer
- * may report it as unreachable. The socket would report that to an application that has sent
- * nothing: EHOSTUNREACH if it has set IP_RECVERR, ECONNREFUSED if it is connected. So the program
- * drops errors about keepalives. It recognises them by the length and the mark (sluice_hold_id())
- * of the quoted datagram; the application's datagrams have other marks.
+ * A keepalive expires on its way, so a router reports time exceeded; a firewall or the peer may
+ * report unreachable. The socket would pass the error to an application that has sent nothing:
+ * EHOSTUNREACH if the socket has set IP_RECVERR, ECONNREFUSED if it is connected. So the program
+ * drops errors that quote a keepalive. It recognises the quote by its length and its mark
+ * (sluice_hold_id()), which the application's datagrams do not have.
  *
- * The program records a port unreachable message from the peer itself: no application there needs
- * the mapping any more. It ignores the message unless the application, or the daemon with the
- * quoted keepalive, has just sent: a forged one must not end a silent flow.
+ * The program records a port unreachable message from the peer itself: the peer's application no
+ * longer needs the mapping. Since a forged message must not end a silent flow, the program accepts
+ * it only shortly after the application or, with a quoted keepalive, the daemon has sent.
  */
 #include "common/addr.h"
 #include "hold/datagram.h"
@@ -22,16 +22,16 @@
 #include <linux/pkt_cls.h>
 
 #define ICMPV6_PORT_UNREACHABLE 4
-/* An error arrives a round trip after the datagram that it quotes. */
+/* The maximum age of a datagram quoted by an error: an error arrives one RTT after the datagram. */
 #define ERROR_NS 10000000000ULL
-/* Two IP headers, the ICMP header and the UDP header, with room for options. */
+/* The bytes to pull: two IP headers, the ICMP header and the UDP header, with room for options. */
 #define READ_MAX 256
 
 /* Constants of this load, known to the verifier. */
 const volatile __u64 seed;
-const volatile __u32 payload_len; /* of a keepalive */
+const volatile __u32 payload_len; /* payload length of a keepalive, in bytes */
 
-/* Excludes nearly all packets cheaply. Misses ICMPv6 behind extension headers. */
+/* Returns false for nearly all packets at low cost. Misses ICMPv6 after extension headers. */
 static __always_inline bool may_be_icmp(struct __sk_buff *skb)
 {
 	__u8 protocol = 0;
@@ -81,7 +81,10 @@ static __always_inline bool is_soon_after(__u64 sent_ns, __u64 now)
 	return now < sent_ns || now - sent_ns < ERROR_NS;
 }
 
-/* Has the application just sent, or is the error about a keepalive that has just left? */
+/*
+ * Returns true if the application has just sent, or if the error quotes a keepalive that was just
+ * sent.
+ */
 static __always_inline bool is_believed(const struct sluice_hold_flow *flow, __u32 slot,
 					bool keepalive, __u64 now)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The maps of the object hold, each with its writers. */
+/* The maps of the object hold. The comment on each map names its writers. */
 #ifndef SLUICE_BPF_HOLD_MAPS_H
 #define SLUICE_BPF_HOLD_MAPS_H
 
@@ -25,7 +25,7 @@ struct {
 	__type(value, struct sluice_hold_flow);
 } sluice_flows SEC(".maps");
 
-/* Spin locks: lock_of() maps each slot, and the allocator, to one. */
+/* Spin locks: lock_of() maps each slot, and the allocator, to a lock. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLUICE_HOLD_LOCKS);
@@ -50,14 +50,14 @@ struct {
 } sluice_socks SEC(".maps");
 
 /*
- * What the programs remember about a socket, so that a datagram of its last flow needs no lookup in
- * sluice_index. The slot may meanwhile belong to another flow, with another key or cookie.
+ * A cache per socket, so that a datagram of the socket's last flow needs no lookup in sluice_index.
+ * The slot may since have been assigned to another flow, with another key or cookie.
  */
 struct hold_sock {
 	__u64 cookie;
 	__u32 netns;	/* inode number */
-	__u32 slot;	/* of its last flow */
-	__be16 port_be; /* as in sluice_socks */
+	__u32 slot;	/* slot of the socket's last flow */
+	__be16 port_be; /* port as in sluice_socks */
 	__u16 reserved[3];
 };
 
@@ -77,7 +77,7 @@ struct {
 	__type(value, __u64);
 } sluice_closes SEC(".maps");
 
-/* Written by sluice_hold_out and sluice_closed, by inode number. */
+/* Written by sluice_hold_out and sluice_closed, keyed by inode number. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -7,7 +7,10 @@
 
 #include <stdbool.h>
 
-/* Makes the daemon look up the sockets of this counter again. */
+/*
+ * Increments the close counter of a socket, so that the daemon looks up the sockets of this counter
+ * again.
+ */
 static __always_inline void count_close(__u64 cookie)
 {
 	__u32 number = cookie % SLUICE_HOLD_CLOSES;
@@ -60,7 +63,7 @@ static __always_inline bool socket_add(__u64 cookie, const struct sluice_hold_ke
 		__sync_fetch_and_add(&tracked->sockets, 1);
 		return true;
 	}
-	/* another CPU may have added it */
+	/* another CPU may have added the socket */
 	if (bpf_map_lookup_elem(&sluice_socks, &cookie))
 		return true;
 	count(SLUICE_HOLD_no_socket);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The flow table: its slots, and the flow that a new one replaces if no slot is free.
+ * The flow table: its slots, and the choice of the flow that a new flow replaces if no slot is
+ * free.
  *
- * Only flow_claim() takes a slot from its flow, under the slot's lock, so the slot then belongs to
- * one CPU. A program that still uses the slot for the earlier flow may store a time or count a
- * datagram in the new one. The worst effect is one keepalive that is an interval late or needless.
+ * Only flow_claim() takes a slot from its flow, under the slot's lock, so a single CPU owns the
+ * slot. A program that still uses the slot for the earlier flow may store a time or count a
+ * datagram in the new flow. In the worst case, one keepalive is an interval late or superfluous.
  */
 #ifndef SLUICE_BPF_HOLD_TABLE_H
 #define SLUICE_BPF_HOLD_TABLE_H
@@ -14,13 +15,15 @@
 
 #include <stdbool.h>
 
-/* A new flow may replace an unanswered one after this time: an answer takes seconds at most. */
+/*
+ * A new flow may replace an unanswered flow after this time: an answer takes a few seconds at most.
+ */
 #define UNANSWERED_NS 30000000000ULL
 /* The number of slots that a search for a replaceable flow inspects. */
 #define SEARCH 32
 
 const volatile __u32 table = 1; /* flows */
-const volatile __u64 max_ns;	/* a flow this long without a datagram has ended; 0: never */
+const volatile __u64 max_ns;	/* a flow that has been silent for longer has ended; 0: no limit */
 
 static __always_inline struct sluice_hold_flow *flow_at(__u32 slot)
 {
@@ -48,7 +51,10 @@ static __always_inline void count_flow(__u32 inode, int change)
 		__sync_fetch_and_add(&tracked->flows, change);
 }
 
-/* Does a namespace have more than half of the table? If so, it must make room for the others. */
+/*
+ * Returns true if a namespace has more than half of the table; other namespaces may then replace
+ * its flows.
+ */
 static __always_inline bool has_most(__u32 inode)
 {
 	const struct sluice_hold_netns *tracked = bpf_map_lookup_elem(&sluice_netns, &inode);
@@ -56,7 +62,7 @@ static __always_inline bool has_most(__u32 inode)
 	return tracked && tracked->flows > table / 2;
 }
 
-/* May a new flow of a namespace replace this one? */
+/* Returns true if a new flow of the namespace @inode may replace @flow. */
 static __always_inline bool is_replaceable(const struct sluice_hold_flow *flow, __u64 cookie,
 					   __u32 inode, __u64 now)
 {
@@ -75,7 +81,7 @@ static __always_inline bool is_replaceable(const struct sluice_hold_flow *flow, 
 
 /*
  * Takes the slot from the flow that had @serial and @cookie, and copies its key to @was. Returns
- * false if another CPU was faster.
+ * false if another CPU has claimed the slot.
  */
 static __always_inline bool flow_claim(struct sluice_hold_flow *flow, __u32 slot, __u32 serial,
 				       __u64 cookie, struct sluice_hold_key *was)
@@ -130,7 +136,7 @@ static __always_inline __u32 slot_next(struct sluice_hold_alloc *alloc)
 #define SLOT_TAKEN ((__u32)-1)
 
 /*
- * Takes the next slot, if a socket of namespace @inode may replace its flow. Returns SLOT_TAKEN if
+ * Claims the next slot if a socket of namespace @inode may replace its flow. Returns SLOT_TAKEN if
  * it may not, and SLOT_NONE if there is no table. Global, not static: the verifier checks a global
  * function once, not once for each call.
  */
@@ -202,13 +208,13 @@ static __always_inline __u32 flow_create(__u64 cookie, const struct sluice_hold_
 	flow->out = flow->in = 0;
 	flow->out_tick = flow->in_tick = 0;
 	flow->in_ttl = 0;
-	/* the lock orders this after the stores above: user space checks the serial */
+	/* the lock orders the serial after the stores above, since user space checks the serial */
 	bpf_spin_lock(&lock->lock);
 	flow->cookie = cookie;
 	flow->serial++;
 	bpf_spin_unlock(&lock->lock);
 	if (bpf_map_update_elem(&sluice_index, key, &slot, BPF_NOEXIST)) {
-		/* another CPU has added this flow; free the slot */
+		/* another CPU has added the flow: free the slot */
 		bpf_spin_lock(&lock->lock);
 		flow->cookie = 0;
 		bpf_spin_unlock(&lock->lock);
@@ -220,8 +226,8 @@ static __always_inline __u32 flow_create(__u64 cookie, const struct sluice_hold_
 }
 
 /*
- * Assigns the flow to the socket that has just sent: the earlier one was closed, or shares the
- * port. Also called if a socket returns to a port that it had before.
+ * Assigns the flow to the socket that has just sent, if the earlier socket was closed or shares the
+ * port. Also called if a socket returns to a port that it used before.
  */
 static __always_inline void flow_change_socket(__u32 slot, __u64 cookie,
 					       const struct sluice_hold_key *key)

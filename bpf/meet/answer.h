@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * Turns a frame into its answer: addresses and ports swapped, a new payload, all headers written
- * again. The frame grows and shrinks at its start, since a driver may leave no room at its end (a
- * veth copies into a page of its own). So padding after a short packet vanishes as well.
+ * again. The frame grows and shrinks at its start, since a driver may leave no tailroom (a veth
+ * copies the frame into a separate page). This also removes the padding after a short packet.
  */
 #ifndef SLUICE_BPF_MEET_ANSWER_H
 #define SLUICE_BPF_MEET_ANSWER_H
@@ -19,7 +19,7 @@ static __always_inline int pass(enum sluice_meet_counter counter)
 	return XDP_PASS;
 }
 
-/* Returns XDP_TX with the time if the datagram may be answered now, or what else to do with it. */
+/* Returns XDP_TX and sets *now if the datagram may be answered, or else the XDP verdict for it. */
 static __always_inline int may_answer(const struct packet_cursor *cursor,
 				      const struct datagram *datagram, bool open_ok, __u64 *now)
 {
@@ -31,7 +31,7 @@ static __always_inline int may_answer(const struct packet_cursor *cursor,
 	return *now < lease_until_ns ? XDP_TX : pass(SLUICE_MEET_passed_lease);
 }
 
-/* Ethernet and two VLAN tags, in half words. */
+/* The Ethernet header and two VLAN tags, in 16-bit units. */
 #define L2_SIZE	    14
 #define L2_TAG_SIZE 4
 #define L2_HALVES   11
@@ -44,7 +44,7 @@ struct halves {
 	__be16 half_be[L2_HALVES];
 } PACKET_UNALIGNED;
 
-/* Reads the link-layer header, and swaps its addresses. */
+/* Reads the link-layer header and swaps its addresses. */
 static __always_inline bool l2_read(const struct packet_cursor *cursor, __u32 size, struct l2 *l2)
 {
 	const struct halves *halves = packet_at(cursor, 0, L2_SIZE);
@@ -105,7 +105,10 @@ struct head {
 	__be32 word_be[IP6_WORDS + UDP_WORDS];
 };
 
-/* Writes the headers before a payload. All words after its end are 0, so that they add nothing. */
+/*
+ * Builds the IP and UDP headers of a payload. The words after the end of the payload are 0, so that
+ * they do not change its checksum.
+ */
 static __always_inline void head_build(struct head *head, const struct datagram *datagram, bool ip4,
 				       const struct sluice_stun_answer *payload, __u32 length)
 {
@@ -117,7 +120,7 @@ static __always_inline void head_build(struct head *head, const struct datagram 
 
 	if (ip4) {
 		ip[0] = PACKET_BE32(0x45000000U | (IP4_WORDS * 4 + udp_length));
-		ip[1] = PACKET_BE32(0x4000U); /* no identification: may not be fragmented */
+		ip[1] = PACKET_BE32(0x4000U); /* DF, and identification 0 */
 		ip[2] = PACKET_BE32((__u32)TTL << 24 | IPPROTO_UDP << 16);
 		ip[3] = datagram->target.word_be[3];
 		ip[4] = datagram->source.word_be[3];
@@ -134,11 +137,13 @@ static __always_inline void head_build(struct head *head, const struct datagram 
 	udp[0] = PACKET_BE32((__u32)PACKET_BE16(datagram->target_port_be) << 16 |
 			     PACKET_BE16(datagram->source_port_be));
 	udp[1] = PACKET_BE32(udp_length << 16);
-	/* the addresses are those of the request, in the other order */
+	/*
+	 * the sum does not depend on the order of the addresses, so the request's sum can be used
+	 */
 	sum = addresses_sum(datagram) + PACKET_BE16(IPPROTO_UDP) + PACKET_BE16(udp_length) +
 	      words_sum(udp, UDP_WORDS) + words_sum(payload->word_be, SLUICE_STUN_ANSWER_WORDS);
 	check = (__u16)~checksum_fold(sum);
-	/* 0 would be none: RFC 768 */
+	/* 0 would mean "no checksum" (RFC 768) */
 	udp[1] |= PACKET_BE32((__u32)PACKET_BE16(check ? check : 0xffff));
 }
 
@@ -157,8 +162,8 @@ static __always_inline bool words_write(const struct packet_cursor *cursor, __u3
 }
 
 /*
- * Sends an answer with a payload of @length bytes: 32, 40, 44 or 52. Once the frame has changed, it
- * must not be passed any more.
+ * Sends an answer with a payload of @length bytes: 32, 40, 44 or 52. After it has changed the
+ * frame, it no longer returns XDP_PASS.
  */
 static __always_inline int answer_send(struct xdp_md *ctx, const struct datagram *datagram,
 				       const bool ip4, const struct sluice_stun_answer *payload,
@@ -173,7 +178,9 @@ static __always_inline int answer_send(struct xdp_md *ctx, const struct datagram
 	struct l2 l2;
 	bool written;
 
-	/* the verifier refuses 32-bit arithmetic with the pointers that it was computed from */
+	/*
+	 * the verifier rejects 32-bit arithmetic on the pointers from which the length is computed
+	 */
 	asm volatile("" : "+r"(shrink));
 	shrink -= end;
 	if (!l2_read(&cursor, off, &l2))

@@ -8,7 +8,7 @@
 #include "meet/datagram.h"
 #include "meet/maps.h"
 
-/* Builds the answer. Returns XDP_TX with its length, or what else to do with the request. */
+/* Builds the answer. Returns XDP_TX and sets *length, or else the XDP verdict for the request. */
 static __always_inline int binding_answer(const struct packet_cursor *cursor,
 					  const struct datagram *datagram, bool open_ok,
 					  struct sluice_stun_answer *answer, __u32 *length)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The budget of a prefix: answers to sources that have proved nothing. */
+/* The budget of a prefix limits the answers to sources that have not proved their address. */
 #ifndef SLUICE_MEET_BUDGET_H
 #define SLUICE_MEET_BUDGET_H
 
 #include "common/kernel.h"
 #include "meet/maps.h"
 
-/* May a prefix get one more answer? Counts it. */
+/* Takes one answer from the budget of the source's prefix. Returns false if the budget is spent. */
 static __always_inline bool budget_take(const struct sluice_addr *source, __u64 now)
 {
 	__u32 index = sluice_meet_budget_index(seed, source);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * Parses the datagrams that the XDP program can answer: Ethernet with up to two VLAN tags, IPv4
- * without options or IPv6 without extension headers, no fragment, UDP.
+ * without options or IPv6 without extension headers, unfragmented UDP.
  */
 #ifndef SLUICE_BPF_MEET_DATAGRAM_H
 #define SLUICE_BPF_MEET_DATAGRAM_H
@@ -23,7 +23,7 @@ struct datagram {
 	__be16 source_port_be;
 	__be16 target_port_be;
 	__be16 check_be;
-	__be16 length_be; /* of the UDP header */
+	__be16 length_be; /* length in the UDP header */
 	__u32 l3_off;
 	__u32 payload_off;
 	__u32 payload_len;
@@ -44,7 +44,7 @@ struct ip4_words {
 	__be32 word_be[IP4_WORDS];
 } PACKET_UNALIGNED;
 
-/* Checks the header's own checksum as well. */
+/* Parses the IPv4 header, and verifies its checksum. */
 static __always_inline bool parse_ip4(const struct packet_cursor *cursor, struct datagram *datagram)
 {
 	const struct packet_iphdr *ip = packet_at(cursor, datagram->l3_off, sizeof(*ip));
@@ -53,7 +53,7 @@ static __always_inline bool parse_ip4(const struct packet_cursor *cursor, struct
 	if (!ip || *(const __u8 *)ip != 0x45 || ip->h.protocol != IPPROTO_UDP)
 		return false;
 	total = PACKET_BE16(ip->h.tot_len);
-	/* neither an offset nor more fragments */
+	/* no fragment: the offset and the more-fragments flag are 0 */
 	if (ip->h.frag_off & PACKET_BE16(0x3fff) || datagram->l3_off + total > cursor->len ||
 	    checksum_fold(words_sum(((const struct ip4_words *)ip)->word_be, IP4_WORDS)) != 0xffff)
 		return false;
@@ -80,13 +80,13 @@ static __always_inline bool parse_ip6(const struct packet_cursor *cursor, struct
 	datagram->payload_len = length - sizeof(struct udphdr);
 	datagram->payload_off = datagram->l3_off + sizeof(*ip) + sizeof(struct udphdr);
 	datagram->ip4 = false;
-	/* a mapped address would be found as the IPv4 address of the server */
+	/* a v4-mapped target would match an IPv4 address of the server */
 	return length > sizeof(struct udphdr) && datagram->target.half[0];
 }
 
 /*
- * Returns false for anything but a datagram that may be a STUN message, by its cookie: that rejects
- * nearly all other traffic of an interface before the first map lookup.
+ * Returns true if the packet is a datagram with the magic cookie of STUN. This check rejects nearly
+ * all other traffic of an interface before the first map lookup.
  */
 static __always_inline bool datagram_parse(struct packet_cursor *cursor, struct datagram *datagram)
 {
@@ -94,7 +94,7 @@ static __always_inline bool datagram_parse(struct packet_cursor *cursor, struct 
 	const struct sluice_stun_header *stun;
 	const struct packet_ethhdr *eth = packet_at(cursor, 0, sizeof(*eth));
 
-	/* a frame to a group is not answered, and none is sent to one */
+	/* the program neither answers a multicast frame nor sends one */
 	if (!eth || (eth->addrs[0] | eth->addrs[ETH_ALEN]) & 1 ||
 	    packet_parse_eth(cursor) != PACKET_OK)
 		return false;
@@ -115,8 +115,9 @@ static __always_inline bool datagram_parse(struct packet_cursor *cursor, struct 
 }
 
 /*
- * Can the source get an answer? The stack drops datagrams from such addresses, or the answer would
- * go elsewhere. Nothing that is not IPv4 may look like a mapped address.
+ * Returns true if the source can receive an answer. The stack drops datagrams from all other
+ * addresses, or would send the answer elsewhere. An IPv6 source must not look like a v4-mapped
+ * address.
  */
 static __always_inline bool source_is_valid(const struct datagram *datagram)
 {
@@ -125,30 +126,31 @@ static __always_inline bool source_is_valid(const struct datagram *datagram)
 
 	if (!datagram->source_port_be || addr_equal(source, &datagram->target))
 		return false;
-	/* this network, loopback, multicast and reserved; or ::/64 and multicast */
+	/* excluded: 0/8, 127/8, and 224/3 (multicast and reserved); in IPv6 ::/64 and multicast */
 	return datagram->ip4 ? first && first != 127 && first < 224
 			     : source->half[0] && first != 0xff;
 }
 
 static __always_inline __u64 addresses_sum(const struct datagram *datagram)
 {
-	/* the prefix of mapped addresses adds ffff each, which is zero in ones' complement */
+	/* the prefix of each v4-mapped address adds 0xffff, which is zero in ones' complement */
 	return words_sum(datagram->source.word_be, 4) + words_sum(datagram->target.word_be, 4);
 }
 
 /*
- * Checks the UDP checksum of a datagram with an ordinary payload. @open_ok: a checksum that is not
- * computed yet, and holds the sum of the pseudo-header, is right as well. A local container sends
- * that through a veth; the datagram has been on no wire.
+ * Returns true if the UDP checksum of a datagram with an ordinary payload is correct. With
+ * @open_ok, also accepts a checksum that is not computed yet and holds the sum of the
+ * pseudo-header: a local container sends such datagrams through a veth, so they have not crossed a
+ * wire.
  */
 static __always_inline bool checksum_is_right(const struct packet_cursor *cursor,
 					      const struct datagram *datagram, bool open_ok)
 {
 	__u32 i, off = datagram->payload_off, end = off + datagram->payload_len;
-	/* of the pseudo-header */
+	/* the sum of the pseudo-header */
 	__u64 sum = addresses_sum(datagram) + PACKET_BE16(IPPROTO_UDP) + datagram->length_be;
 
-	/* no checksum: RFC 768; IPv6 needs one (RFC 8200, section 8.1) */
+	/* no checksum: allowed in IPv4 (RFC 768), but not in IPv6 (RFC 8200, section 8.1) */
 	if (!datagram->check_be)
 		return datagram->ip4;
 	if (open_ok && datagram->check_be == checksum_fold(sum))

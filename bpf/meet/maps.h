@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The maps and settings of the XDP program of the rendezvous server, each with its writers. */
+/*
+ * The maps and settings of the rendezvous server's XDP program. The comment on each map names its
+ * writers.
+ */
 #ifndef SLUICE_BPF_MEET_MAPS_H
 #define SLUICE_BPF_MEET_MAPS_H
 
@@ -13,10 +16,10 @@ const volatile __u64 seed;
 
 /* Written by the server. */
 volatile __u64 lease_until_ns;	   /* CLOCK_MONOTONIC; until then the program may answer */
-volatile __u64 budget_interval_ns; /* of one answer; 0: no limit */
+volatile __u64 budget_interval_ns; /* per answer; 0: no limit */
 volatile __u64 budget_burst_ns;
 
-/* Written by the server: where it listens. */
+/* Written by the server: its listening addresses. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SLUICE_MEET_LISTEN_MAX);
@@ -25,8 +28,8 @@ struct {
 } sluice_m_listen SEC(".maps");
 
 /*
- * Written by the program, without a lock: two CPUs that answer one prefix at the same moment may
- * count one answer instead of two.
+ * Written by the program, without a lock: if two CPUs answer a prefix concurrently, they may count
+ * one answer instead of two.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -35,7 +38,7 @@ struct {
 	__type(value, __u64);
 } sluice_m_budget SEC(".maps");
 
-/* Written by the server, and the time by the program; max_entries is set at load. */
+/* Written by the server, except seen_ns, which the program writes; max_entries is set at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -44,7 +47,7 @@ struct {
 	__type(value, struct sluice_meet_peer);
 } sluice_m_peers SEC(".maps");
 
-/* Written by the program, by CPU; max_entries is set at load. */
+/* Written by the program, indexed by CPU; max_entries is set at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

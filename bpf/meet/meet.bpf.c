@@ -2,14 +2,14 @@
 /*
  * The rendezvous server's fast path: answers ordinary Binding requests (<sluice/stun_binding.h>)
  * and short refreshes of registrations (<sluice/rendezvous.h>) in XDP, without waking the server.
- * What it does not understand as a whole passes to user space, whose answer is the same, byte for
- * byte, where both could answer.
+ * The program passes all other messages to user space. An answer of the program is identical, byte
+ * for byte, to the answer of user space.
  *
- * The answer leaves by the interface of the request, to the link-layer address that sent it. So it
- * needs no route, and neither netfilter nor rp_filter see either of them.
+ * The answer leaves by the interface of the request, to the link-layer source address of the
+ * request. So the answer needs no route, and request and answer bypass netfilter and rp_filter.
  *
- * User space renews a lease: a server that hangs is not answered for. If it is killed, its links go
- * with it.
+ * The program answers only while user space renews a lease, so it does not answer for a server that
+ * hangs. If the server is killed, its links are closed.
  */
 #include "common/kernel.h"
 #include "meet/answer.h"
@@ -18,7 +18,7 @@
 #include "meet/maps.h"
 #include "meet/refresh.h"
 
-/* Returns enum sluice_meet_service, 0 at an address that is not the server's. */
+/* Returns bits of enum sluice_meet_service, or 0 if the target is not an address of the server. */
 static __always_inline __u32 services_of(const struct datagram *datagram)
 {
 	const struct sluice_meet_listen at = { .addr = datagram->target,
@@ -74,7 +74,10 @@ int sluice_meet(struct xdp_md *ctx)
 	return handle(ctx, true);
 }
 
-/* For generic XDP, which would complete an open checksum a second time. */
+/*
+ * For generic XDP: does not accept an open checksum, since the kernel would complete it a second
+ * time.
+ */
 SEC("xdp")
 int sluice_meet_g(struct xdp_md *ctx)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The short refresh of a registration, which proves itself by the MAC of registration and source:
- * it needs no budget, and its answer is shorter. The server finds only a time in the map.
+ * Answers the short refresh of a registration. The refresh is authenticated by a MAC over
+ * registration and source, and its answer is shorter, so it needs no budget. The program only
+ * stores the time of the refresh in the map, where the server reads it.
  */
 #ifndef SLUICE_BPF_MEET_REFRESH_H
 #define SLUICE_BPF_MEET_REFRESH_H
@@ -17,7 +18,7 @@ struct refresh_message {
 } PACKET_UNALIGNED;
 _Static_assert(sizeof(struct refresh_message) == SLUICE_RENDEZVOUS_REFRESH_SIZE, "refresh");
 
-/* Is this datagram a short refresh? */
+/* Returns true if the datagram is a short refresh. */
 static __always_inline bool refresh_is(const struct packet_cursor *cursor,
 				       const struct datagram *datagram)
 {
@@ -33,7 +34,9 @@ static __always_inline bool refresh_is(const struct packet_cursor *cursor,
 	       PACKET_BE16(message->attr.length_be) == sizeof(message->token);
 }
 
-/* Returns the registration if the token is right, and from its source. */
+/*
+ * Returns the registration if the token is valid and comes from the registered source, else NULL.
+ */
 static __always_inline struct sluice_meet_peer *refresh_peer(const struct datagram *datagram,
 							     const struct sluice_rendezvous_id *id,
 							     __u64 mac)
@@ -51,7 +54,10 @@ static __always_inline struct sluice_meet_peer *refresh_peer(const struct datagr
 		       : NULL;
 }
 
-/* Builds the answer. Returns XDP_TX with the registration, or what else to do with the request. */
+/*
+ * Builds the answer. Returns XDP_TX and sets *found to the registration, or else the XDP verdict
+ * for the request.
+ */
 static __always_inline int refresh_answer(const struct packet_cursor *cursor,
 					  const struct datagram *datagram, bool open_ok, __u64 *now,
 					  struct sluice_meet_peer **found,

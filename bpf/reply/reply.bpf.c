@@ -62,10 +62,8 @@ int sluice_fix4(struct bpf_sock_addr *ctx)
 	sock = sender(sk);
 	if (!sock)
 		return PASS;
-	if (ctx->msg_src_ip4) {
-		count(SLUICE_REPLY_left_source_set);
+	if (source_is_set(ctx->msg_src_ip4))
 		return PASS;
-	}
 	key = key_of(sock, sk);
 	key_peer4(&key, ctx);
 	outcome = source_for(sock, &key, &source);
@@ -89,10 +87,9 @@ int sluice_fix6(struct bpf_sock_addr *ctx)
 	sock = sender(sk);
 	if (!sock)
 		return PASS;
-	if (ctx->msg_src_ip6[0] | ctx->msg_src_ip6[1] | ctx->msg_src_ip6[2] | ctx->msg_src_ip6[3]) {
-		count(SLUICE_REPLY_left_source_set);
+	if (source_is_set(ctx->msg_src_ip6[0] | ctx->msg_src_ip6[1] | ctx->msg_src_ip6[2] |
+			  ctx->msg_src_ip6[3]))
 		return PASS;
-	}
 	key = key_of(sock, sk);
 	key_peer6(&key, ctx, sk);
 	outcome = source_for(sock, &key, &source);

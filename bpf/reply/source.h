@@ -25,6 +25,17 @@ static __always_inline struct flow_key key_of(const struct sluice_sock *sock,
 	};
 }
 
+/*
+ * Has the application set the source of a send (IP_PKTINFO, IPV6_PKTINFO)? Then it stays, and is
+ * counted. @words is the address, or all words of it combined by OR.
+ */
+static __always_inline bool source_is_set(__u32 words)
+{
+	if (words)
+		count(SLUICE_REPLY_left_source_set);
+	return words;
+}
+
 /* Sets the peer to the destination of sendmsg(2) or connect(2). */
 static __always_inline void key_peer4(struct flow_key *key, const struct bpf_sock_addr *ctx)
 {

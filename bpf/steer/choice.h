@@ -12,7 +12,7 @@
 #include "steer/sock.h"
 
 #define CHOICE_TRIES 4
-#define CANDIDATES   4 /* policy load */
+#define CANDIDATES   4 /* slots that policy load compares */
 
 /* Selects the socket of a slot. @slot is the map value at @index. */
 static __always_inline bool slot_select(const struct datagram *of,
@@ -29,7 +29,7 @@ static __always_inline __u32 scale(__u32 hash, __u32 count)
 }
 
 /*
- * Hides `at` from the compiler, which would drop the mask that the verifiers of 5.10 and 6.1 need.
+ * Hides @at from the compiler, which would drop the mask that the verifiers of 5.10 and 6.1 need.
  */
 static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice, __u64 at)
 {
@@ -37,8 +37,8 @@ static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice,
 	return choice->slot[at % SLUICE_STEER_SLOTS];
 }
 
-/* Returns the least loaded of four slots: the first, and three in a row from another hash. That is
- * nearly as good as the least loaded of all, without herding.
+/* Returns the least loaded of four slots: @first, and three consecutive slots from another hash.
+ * The result is nearly as good as the least loaded of all slots, and avoids herding.
  */
 static __always_inline __u32 choice_better(const struct datagram *of,
 					   const struct sluice_steer_choice *choice, __u32 count,
@@ -68,8 +68,8 @@ static __always_inline const struct sluice_steer_choice *choice_now(void)
 }
 
 /*
- * Selects a socket for a new flow, by load or by hash. Returns its slot, or SLUICE_STEER_SLOTS if
- * none is selected.
+ * Selects a socket for a new flow, by load or by hash. Returns the socket's slot, or
+ * SLUICE_STEER_SLOTS if no socket is selected.
  */
 static __always_inline __u32 choose_slot(const struct datagram *of, bool by_load)
 {
@@ -84,7 +84,7 @@ static __always_inline __u32 choose_slot(const struct datagram *of, bool by_load
 	first = scale(policy == SLUICE_STEER_SOURCE ? of->hash >> 32 : of->ctx->hash, count_);
 	if (policy == SLUICE_STEER_LOAD && by_load && clock_ns() >= settled_ns)
 		first = choice_better(of, choice, count_, first);
-	/* spread the flows of a dead or full worker instead of giving its neighbour all of them */
+	/* spread the flows of a dead or full worker; do not assign all of them to its neighbour */
 	step = 1 + scale(of->hash, count_ - 1);
 	for (at = first, try = 0; try < CHOICE_TRIES; try++) {
 		const struct sluice_steer_slot *candidate;
@@ -112,8 +112,8 @@ static __always_inline __u32 choose_slot(const struct datagram *of, bool by_load
 }
 
 /*
- * Global functions, since the verifier checks each of them once, not once for each path to it.
- * Kernel 5.10 accepts only the context and numbers as arguments.
+ * Two global functions, since the verifier checks a global function once, not once for each path to
+ * its calls. Kernel 5.10 accepts only the context and numbers as arguments.
  */
 __noinline __u32 choose_by_casts(struct sk_reuseport_md *ctx, __u64 hash, __u64 chosen, __u32 now,
 				 bool by_load)

@@ -32,7 +32,7 @@ struct {
 	__type(value, struct sluice_consumer);
 } sluice_consumers SEC(".maps");
 
-/* Returns the thread id in the loader's PID namespace, or 0 if it has none there. */
+/* Returns the thread id in the loader's PID namespace, or 0 if the thread is not visible there. */
 static __always_inline __u32 task_tid(struct task_struct *task)
 {
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* Places a datagram's flow: begins a new one, keeps a recorded one with its worker, or moves it. */
+/*
+ * Assigns a datagram's flow to a worker: starts a new flow, keeps a recorded flow with its worker,
+ * or moves it.
+ */
 #ifndef SLUICE_BPF_STEER_FLOW_H
 #define SLUICE_BPF_STEER_FLOW_H
 
@@ -27,8 +30,8 @@ static __always_inline void slot_account(const struct datagram *of, __u32 index,
 /* --- new flows */
 
 /*
- * A flow without room in the table needs the same choice for each of its datagrams: by hash, not by
- * load.
+ * Returns true if the flow is placed by load. A flow without room in the table is placed by hash,
+ * so that all of its datagrams get the same choice.
  */
 static __always_inline bool goes_by_load(const struct datagram *of, struct sluice_steer_set *set,
 					 __u32 way)
@@ -39,8 +42,8 @@ static __always_inline bool goes_by_load(const struct datagram *of, struct sluic
 }
 
 /*
- * @way is the flow's way, if it is recorded; @why is SLUICE_STEER_started, or the reason for a
- * move.
+ * Assigns a new flow, or a flow that must move, to a worker. @way is the way of a recorded flow;
+ * @why is SLUICE_STEER_started, or the reason for the move.
  */
 static __always_inline int flow_begin(const struct datagram *of, struct sluice_steer_set *set,
 				      __u32 way, enum sluice_steer_counter why)
@@ -61,15 +64,18 @@ static __always_inline int flow_begin(const struct datagram *of, struct sluice_s
 
 /* --- recorded flows */
 
-/* A draining slot counts as well: it loses its flows before its queue is empty. */
+/*
+ * Returns true if a slot has lost its flows to a drain. This includes a draining slot, which loses
+ * its flows before its queue is empty.
+ */
 static __always_inline bool is_drained(const struct sluice_steer_slot *slot)
 {
 	return slot->state == SLUICE_STEER_DRAINING || slot->state == SLUICE_STEER_DRAINED;
 }
 
 /*
- * Selects the flow's worker. Returns SLUICE_STEER_known, or the reason why the flow needs another
- * one.
+ * Selects the worker of a recorded flow. Returns SLUICE_STEER_known, or the reason why the flow
+ * needs another worker.
  */
 static __always_inline enum sluice_steer_counter flow_follow(const struct datagram *of,
 							     struct sluice_steer_set *set,

@@ -7,16 +7,16 @@
 
 #include "steer/sock.h"
 
-#define QUEUE_UNIT 256 /* the usage of a full queue */
+#define QUEUE_UNIT 256 /* usage value that means: queue full */
 #define QUEUE_FULL 224
 
-/* About a second: a shorter window would measure noise, and the gaps of bursty flows. */
+/* About a second. A shorter window would measure noise and the gaps of bursty flows. */
 #define WINDOW_SHIFT 10
 
 /*
  * A CPU adds its datagrams to the shared count in batches, to keep the slot's cache line from
- * bouncing. The first datagrams of a window count one by one, so that a heavy new flow shows at
- * once.
+ * bouncing. The first datagrams of a window are added one by one, so that a heavy new flow is
+ * visible immediately.
  */
 #define LOT   8
 #define EARLY 128
@@ -41,9 +41,9 @@ static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot, 
 }
 
 /*
- * A worker may connect its socket to a peer at any time, and would then mistake other clients'
- * datagrams for its peer's. The kernel's own choice skips connected sockets; since Linux 6.13 the
- * kernel removes them from the group.
+ * Returns true if the socket is connected. A worker may connect its socket to a peer at any time,
+ * and would then take datagrams of other clients for datagrams of its peer. The kernel's own choice
+ * skips connected sockets; since Linux 6.13 the kernel removes them from the group.
  */
 static __always_inline bool is_connected(const struct sluice_steer_slot *slot, bool casts)
 {
@@ -52,7 +52,10 @@ static __always_inline bool is_connected(const struct sluice_steer_slot *slot, b
 	return queues_readable && sk && sock_state(sk, casts) == TCP_ESTABLISHED;
 }
 
-/* Two CPUs that start a window at once may lose a batch, which an estimate tolerates. */
+/*
+ * Adds to the count of the current window. Two CPUs that start a window concurrently may lose a
+ * batch, which is acceptable for an estimate.
+ */
 static __always_inline void recent_add(struct sluice_steer_recent *recent, __u32 now,
 				       __u32 datagrams)
 {
@@ -66,7 +69,10 @@ static __always_inline void recent_add(struct sluice_steer_recent *recent, __u32
 	__sync_fetch_and_add(&recent->now, datagrams);
 }
 
-/* @datagrams is the number that this CPU has sent to the slot. */
+/*
+ * Adds this CPU's datagrams to the shared count. @datagrams is the total that this CPU has sent to
+ * the slot.
+ */
 static __always_inline void recent_flush(__u32 index, __u32 now, bool begins, __u64 datagrams)
 {
 	struct sluice_steer_recent *recent = bpf_map_lookup_elem(&sluice_recent, &index);
@@ -79,7 +85,7 @@ static __always_inline void recent_flush(__u32 index, __u32 now, bool begins, __
 		recent_add(recent, now, LOT);
 }
 
-/* Returns the datagrams within one window length, prorating the previous window. */
+/* Returns the number of datagrams in the last window length, with the previous window prorated. */
 static __always_inline __u64 recent_rate(__u32 index, __u32 now)
 {
 	const struct sluice_steer_recent *recent = bpf_map_lookup_elem(&sluice_recent, &index);
@@ -96,7 +102,8 @@ static __always_inline __u64 recent_rate(__u32 index, __u32 now)
 }
 
 /*
- * Returns the load of a slot, for comparison: the rate, multiplied by up to nine for a full queue.
+ * Returns the load of a slot, comparable with that of other slots: the rate, weighted by the queue
+ * usage; a full queue weighs nine times an empty one.
  */
 static __always_inline __u64 slot_load(__u32 index, const struct datagram *of)
 {

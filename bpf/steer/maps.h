@@ -15,13 +15,13 @@ const volatile __u32 idle_limit; /* in ticks of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile __u32 policy = SLUICE_STEER_FLOW;
 /*
- * CLOCK_MONOTONIC. Until then, policy load leaves unknown flows at the kernel's choice: they may be
- * older than the program, and must not move.
+ * CLOCK_MONOTONIC. Until this time, policy load leaves unknown flows with the kernel's choice: they
+ * may be older than the program, and must not move.
  */
 const volatile __u64 settled_ns;
-const volatile bool queues_readable; /* may the program read kernel memory? */
+const volatile bool queues_readable; /* true if the program may read kernel memory */
 
-/* Written by the loader: the group that the program is attached to. */
+/* Written by the loader: the group to which the program is attached. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -78,7 +78,7 @@ struct {
 
 /*
  * Written by the program; max_entries is set at load. BPF_F_MMAPABLE lets user space count the
- * flows, and aligns the values to a page, and thereby each set to its cache lines.
+ * flows, and aligns the values to a page, so that each set is aligned to cache lines.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -88,7 +88,7 @@ struct {
 	__type(value, struct sluice_steer_set);
 } sluice_table SEC(".maps");
 
-/* Written by the program, per CPU; the loader clears the entry of a slot that it assigns. */
+/* Written by the program, per CPU. The loader clears the entry when it assigns the slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLUICE_STEER_SLOTS);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Access to kernel structures: the addresses of a datagram, which lie before the data of an
- * sk_reuseport context, and the socket of a slot.
+ * Access to kernel structures: the socket of a slot, and the addresses of a datagram. The data of
+ * an sk_reuseport context starts at the UDP header, after the addresses.
  *
  * Helpers work on any kernel, but each call costs about as much as a flow lookup. Since Linux 6.2
- * bpf_rdonly_cast() gives a typed pointer that plain loads can read; a faulting load returns 0,
- * like a failed helper. The two kfuncs cost nothing at run time. But kernels 5.13 to 5.15 refuse a
- * program that references an unknown kfunc, even in dead code. Therefore each function takes the
- * constant `casts`, the source builds a program with each value, and the loader picks the one that
- * the kernel accepts.
+ * bpf_rdonly_cast() returns a typed pointer for plain loads; a faulting load reads 0, like a failed
+ * helper. The two kfuncs cost nothing at run time. But kernels 5.13 to 5.15 refuse a program that
+ * references an unknown kfunc, even in dead code. Therefore each function has the constant
+ * parameter `casts`. The object contains one program per value, and the loader selects the program
+ * that the kernel accepts.
  *
- * The loader supplies the address of the socket. The kernel may have freed the socket since, and
+ * The loader supplies the address of the socket. The kernel may since have freed the socket and
  * reused its memory (UDP sockets are not SLAB_TYPESAFE_BY_RCU since Linux 4.7). A read cannot
  * fault, and the cookie detects a different socket.
  */
@@ -83,7 +83,7 @@ static __always_inline const void *network_header(struct sk_reuseport_md *ctx)
 	return skb->head + skb->network_header;
 }
 
-/* Reads source and destination. */
+/* Reads source and destination address. */
 static __always_inline bool addrs_read_ip6(const struct datagram *of, __u64 word[4])
 {
 	const __u64 *from;
@@ -100,7 +100,10 @@ static __always_inline bool addrs_read_ip6(const struct datagram *of, __u64 word
 	return true;
 }
 
-/* Loads both addresses at once, through a type large enough for that, not through struct iphdr. */
+/*
+ * Loads both addresses with one 64-bit load, which struct in6_addr permits and struct iphdr does
+ * not.
+ */
 static __always_inline bool addrs_read_ip4(const struct datagram *of, __u64 *word)
 {
 	if (!of->casts)

@@ -2,15 +2,15 @@
 /*
  * Sends the daemon an event when a socket joins or leaves a reuseport group on a managed port. The
  * programs never affect the socket, and traffic does not depend on them: their links are not pinned
- * and end with the daemon. The daemon's sweep finds what they miss (a socket that moves to another
- * group, a full ring buffer).
+ * and are closed with the daemon. The daemon's sweep finds the changes that the programs miss (a
+ * socket that moves to another group, a full ring buffer).
  *
  * At the bind event the socket is already in its group (net/ipv4/udp.c, udp_lib_get_port()), and at
- * the release event it still is.
+ * the release event it is still in the group.
  *
- * The context of both hooks is the struct sock. The verifier allows access through it neither to
- * the port of a released socket nor to the group of any socket, so the programs read both as kernel
- * memory.
+ * The context of both hooks is the struct sock. Through this context, the verifier does not allow
+ * access to the port of a released socket or to the group of any socket, so the programs read both
+ * as kernel memory.
  */
 #include "common/kernel.h"
 #include "common/ports.h"
@@ -24,7 +24,7 @@
 /* Constants of this load, known to the verifier. */
 const volatile __u32 netns; /* inode number; 0: all */
 
-/* Counts events lost to a full ring buffer. */
+/* The number of events lost because the ring buffer was full. */
 __u64 lost;
 
 struct {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
  * Spreads the flows of an interface over CPUs, for a NIC with fewer queues than CPUs: the network
- * stack processes a flow on one CPU of a list, which policy cpu then sees as the CPU of arrival.
+ * stack processes a flow on one CPU of a list, which policy cpu then treats as the CPU of arrival.
  *
  * The programs never drop: a datagram that is not for a managed port, or cannot be assigned, passes
- * on the current CPU. An overloaded CPU drops what exceeds its queue, as it does with its backlog;
- * the kernel reports the drops through a tracepoint, and sluice_lost counts them.
+ * on the current CPU. An overloaded CPU drops datagrams that exceed its queue, as it does with its
+ * backlog. The kernel reports these drops through a tracepoint, and sluice_lost counts them.
  *
- * Native XDP builds a new skb on the other CPU, without the mark that the checksum of a datagram
- * from this host (through a veth) is not computed yet: the stack would drop the datagram for a bad
- * checksum. The program recognises such a datagram by its checksum field, which holds only the
- * pseudo-header sum, and leaves it on its CPU. Generic XDP passes the skb itself, with the mark.
+ * Native XDP builds a new skb on the other CPU, without the CHECKSUM_PARTIAL state of a datagram
+ * that this host sent through a veth; the stack would then drop the datagram for a bad checksum.
+ * The program recognises such a datagram by its checksum field, which holds only the pseudo-header
+ * sum, and leaves it on its CPU. Generic XDP passes the skb itself, which has that state.
  */
 #include "common/addr.h"
 #include "common/settings.h"
@@ -21,11 +21,14 @@
 #include <sluice/packet.h>
 #include <sluice/steer.h>
 
-/* Constants of this load, besides those of common/settings.h. */
+/* Constants of this load, in addition to those of common/settings.h. */
 const volatile __u32 cpu_count = 1;
 const volatile __u16 cpus[SLUICE_SPREAD_CPUS];
 
-/* Passes packets other than UDP early, by the first protocol number of the IP header. */
+/*
+ * Returns false for packets other than UDP, by the protocol number in the IP header, before the
+ * full parse.
+ */
 static __always_inline bool may_be_udp(const struct packet_cursor *cursor)
 {
 	const struct packet_iphdr *ip4 = packet_at(cursor, cursor->off, sizeof(*ip4));
@@ -47,8 +50,8 @@ static __always_inline __u64 addr_sum(const struct in6_addr *addr)
 }
 
 /*
- * Is the checksum still to be computed? The prefix of each v4-mapped address adds 0xffff to the
- * sum, which is zero in ones' complement.
+ * Returns true if the checksum is not computed yet (CHECKSUM_PARTIAL). The prefix of each v4-mapped
+ * address adds 0xffff to the sum, which is zero in ones' complement.
  */
 static __always_inline bool checksum_is_open(const struct packet_ip *ip,
 					     const struct packet_udp *udp)
@@ -95,7 +98,10 @@ static __always_inline int send(__u32 cpu)
 	return verdict;
 }
 
-/* Is the packet a datagram to a managed port? Counts UDP packets that it cannot parse or assign. */
+/*
+ * Returns true if the packet is a datagram to a managed port. Counts UDP packets that it cannot
+ * parse or assign.
+ */
 static __always_inline bool is_managed_datagram(struct xdp_md *ctx, struct packet_ip *ip,
 						struct packet_udp *udp)
 {
@@ -133,7 +139,7 @@ int sluice_spread(struct xdp_md *ctx)
 	return send(flow_cpu(&ip, &udp));
 }
 
-/* Does the same for generic XDP. */
+/* For generic XDP, which keeps CHECKSUM_PARTIAL and so needs no checksum_is_open(). */
 SEC("xdp")
 int sluice_spread_g(struct xdp_md *ctx)
 {
@@ -143,7 +149,10 @@ int sluice_spread_g(struct xdp_md *ctx)
 	return is_managed_datagram(ctx, &ip, &udp) ? send(flow_cpu(&ip, &udp)) : XDP_PASS;
 }
 
-/* Arguments: the id of the map, datagrams queued, datagrams dropped, the CPU. */
+/*
+ * Counts datagrams dropped by the cpumap. The arguments are: map id, datagrams queued, datagrams
+ * dropped, CPU.
+ */
 SEC("raw_tp/xdp_cpumap_enqueue")
 int sluice_lost(struct bpf_raw_tracepoint_args *ctx)
 {

@@ -2,13 +2,13 @@
 /*
  * sluice_steer selects the socket of a reuseport group for a datagram.
  *
- * A recorded flow stays with its worker. A new flow starts from the kernel's own choice (its hash,
- * scaled to the sockets in its own order): loading the program moves no flow, and a flow without
- * room in the table keeps its worker as long as the group does not change.
+ * A recorded flow stays with its worker. The selection for a new flow starts with the kernel's own
+ * choice (the kernel's hash, scaled to its list of sockets). So loading the program moves no flow,
+ * and a flow without room in the table keeps its worker as long as the group does not change.
  *
  * The program never drops: if it cannot select a socket, it returns without a selection, and the
  * kernel chooses (net/core/sock_reuseport.c, reuseport_select_sock()). The kernel removes a closed
- * socket from sluice_sockets, so the flows of a dead worker move without user space.
+ * socket from sluice_sockets, so the flows of a dead worker move without help from user space.
  */
 #include "common/kernel.h"
 
@@ -22,7 +22,10 @@
 #include <linux/udp.h>
 #include <sluice/steer.h>
 
-/* The context's data starts at the UDP header. */
+/*
+ * Computes the print and the hash of the datagram's flow. The context's data starts at the UDP
+ * header.
+ */
 static __always_inline bool print_read(struct datagram *of)
 {
 	const struct udphdr *udp = of->ctx->data;
@@ -55,7 +58,7 @@ static __always_inline bool print_read(struct datagram *of)
 	return true;
 }
 
-/* --- policy cpu: keeps no flows, since the NIC chooses the CPU that a flow arrives on */
+/* --- policy cpu: records no flows, since the NIC chooses the CPU on which a flow arrives */
 
 static __always_inline int steer_by_cpu(const struct datagram *of)
 {

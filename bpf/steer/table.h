@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The flow table: the way of a flow, and the way that a new flow gets. */
+/* The flow table: lookup of a flow's way, and choice of a way for a new flow. */
 #ifndef SLUICE_BPF_STEER_TABLE_H
 #define SLUICE_BPF_STEER_TABLE_H
 
@@ -7,7 +7,7 @@
 
 /* --- ways */
 
-/* Return the two words of a way. The masks give the verifier the bounds. */
+/* Return the addresses of a way's two words. The masks bound the offset for the verifier. */
 static __always_inline volatile __u64 *way_print(struct sluice_steer_set *set, __u32 way)
 {
 	return (void *)set + ((way & 4) << 4) + ((way & 3) << 3);
@@ -18,7 +18,10 @@ static __always_inline volatile __u64 *way_owner(struct sluice_steer_set *set, _
 	return way_print(set, way) + 4;
 }
 
-/* Returns 1 or 0 without a branch, which would double the verifier's paths. */
+/*
+ * Returns a < b as 1 or 0, without a branch, which would double the verifier's paths. The
+ * difference must be below 2^63.
+ */
 static __always_inline __u64 is_less(__u64 a, __u64 b)
 {
 	return (a - b) >> 63;
@@ -50,13 +53,13 @@ static __always_inline __u32 flow_find(struct sluice_steer_set *set, const struc
 	return SLUICE_STEER_WAYS;
 }
 
-/* Returns 1 or 0: has the flow been idle for longer than --idle? */
+/* Returns 1 if the flow has been idle for longer than --idle, and 0 otherwise. */
 static __always_inline __u64 flow_is_expired(__u64 owner, __u32 now)
 {
 	return is_less(idle_limit, sluice_steer_owner_idle(owner, now));
 }
 
-/* Returns 1 or 0: may a new flow take the way of this one if it finds no better way? */
+/* Returns 1 if a new flow may replace this flow when it finds no better way, and 0 otherwise. */
 static __always_inline __u64 flow_is_lapsed(__u64 owner, __u32 now)
 {
 	__u32 received = sluice_steer_owner_received(owner);
@@ -67,11 +70,11 @@ static __always_inline __u64 flow_is_lapsed(__u64 owner, __u32 now)
 
 /*
  * Returns a way for a new flow, or SLUICE_STEER_WAYS if all are live. Prefers a free way, then an
- * expired one, then one that is no longer protected: of these the one with the fewest datagrams
- * and, if several have as few, the one that has been idle longest.
+ * expired flow, then a flow that is no longer protected. Among several flows, prefers the flow with
+ * the fewest datagrams, then the flow that has been idle longest.
  *
  * In a random half of the ticks, a flow of one datagram keeps its way: two new flows in a full set
- * would otherwise take the way from each other with each of their datagrams.
+ * would otherwise evict each other with each of their datagrams.
  */
 static __always_inline __u32 set_place(struct sluice_steer_set *set, const struct datagram *of)
 {
@@ -98,7 +101,7 @@ static __always_inline __u32 set_place(struct sluice_steer_set *set, const struc
 	return (most & 15) | stays * SLUICE_STEER_WAYS;
 }
 
-/* Records the owner of a new flow, or of one that moves from another slot. */
+/* Records the owner of a new flow, or of a flow that moves from another slot. */
 static __always_inline void flow_record(const struct datagram *of, struct sluice_steer_set *set,
 					__u32 way, __u32 index, __u16 incarnation)
 {

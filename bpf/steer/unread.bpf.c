@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * Counts the datagrams that a drained socket has not read yet, and those that it leaves unread when
- * it is closed. A descriptor in the drain would allow that too, but it would keep a closed socket
- * alive: a server's epoll would report events of a descriptor that the server has closed.
+ * Counts the datagrams that a drained socket has not yet read, and the datagrams that are still
+ * unread when the socket is closed. The drain could hold a descriptor instead, but a descriptor
+ * would keep a closed socket alive: a server's epoll would report events for a descriptor that the
+ * server has closed.
  *
- * The link of sluice_closing is not pinned, so it ends with the drain.
+ * The link of sluice_closing is not pinned, so it is closed when the drain exits.
  */
 #include "common/kernel.h"
 #include "common/queue.h"
@@ -16,7 +17,10 @@
 
 #define core __attribute__((preserve_access_index))
 
-/* recvmsg() moves the datagrams of the receive queue here (net/ipv4/udp.c, since Linux 4.12). */
+/*
+ * recvmsg() moves datagrams from the receive queue to reader_queue (net/ipv4/udp.c, since Linux
+ * 4.12)
+ */
 struct udp_sock {
 	struct sk_buff_head reader_queue;
 } core;
@@ -33,8 +37,8 @@ struct {
 struct sluice_unread queue;
 
 /*
- * Reads the receive queue first, since a concurrent recvmsg() moves its datagrams to the other
- * queue. Counting them twice is harmless; missing them would report an empty queue.
+ * Reads the receive queue before reader_queue, since a concurrent recvmsg() moves datagrams to
+ * reader_queue. Counting them twice is harmless; missing them would report an empty queue.
  */
 static __always_inline void unread_read(struct sock *sk, struct sluice_unread *to)
 {
@@ -47,8 +51,9 @@ static __always_inline void unread_read(struct sock *sk, struct sluice_unread *t
 }
 
 /*
- * The drain runs this with the address and the cookie of a socket. The kernel may have freed the
- * socket (see steer/sock.h): a read cannot fault, and the cookie detects another socket.
+ * The drain runs this program with the address and the cookie of a socket. The kernel may have
+ * freed the socket (see steer/sock.h), but a read cannot fault, and the cookie detects a different
+ * socket.
  */
 SEC("raw_tp")
 int sluice_queue(struct bpf_raw_tracepoint_args *ctx)

@@ -12,9 +12,9 @@
 #ifndef SLUICE_BPF_WIRE_CHANGE_PLAIN_H
 #define SLUICE_BPF_WIRE_CHANGE_PLAIN_H
 
-#include "wire/fast_path.h"
-#include "wire/kernel_ctx.h"
+#include "wire/kernel_cast.h"
 #include "wire/packet.h"
+#include "wire/parse_plain.h"
 
 #include <bpf/bpf_core_read.h>
 

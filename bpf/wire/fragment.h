@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * The table of fragmented datagrams. Later fragments have no ports, so they follow the decision
- * about the first one. include/sluice/flow.h explains the sets.
+ * about the first one. In IPv4 the protocol is part of a datagram's identity (RFC 791): here it is
+ * always UDP. include/sluice/flow.h explains the sets.
  */
 #ifndef SLUICE_BPF_WIRE_FRAGMENT_H
 #define SLUICE_BPF_WIRE_FRAGMENT_H
@@ -18,7 +19,6 @@ struct fragment_key {
 	struct sluice_addr target;
 	__be32 id_be;
 	__u32 where;
-	__u8 protocol;
 	__u64 hash;
 };
 
@@ -28,7 +28,7 @@ static __always_inline bool fragment_is(const void *slot, const void *named)
 	const struct fragment_key *key = named;
 
 	return fragment->id_be == key->id_be && fragment->where == key->where &&
-	       fragment->protocol == key->protocol && addr_equal(&fragment->source, &key->source) &&
+	       addr_equal(&fragment->source, &key->source) &&
 	       addr_equal(&fragment->target, &key->target);
 }
 
@@ -39,7 +39,6 @@ static __always_inline void fragment_key(const struct __sk_buff *skb, const stru
 	key->target = pkt->outer.target;
 	key->id_be = pkt->fragment_id_be;
 	key->where = skb->ifindex | (out ? SLUICE_FRAGMENT_OUT : 0);
-	key->protocol = pkt->fragment_protocol;
 }
 
 static __always_inline struct sluice_fragment_set *fragment_set(struct fragment_key *key)
@@ -89,7 +88,6 @@ static __noinline void fragment_store(struct __sk_buff *skb, const struct parsed
 	fragment->becomes = change->to;
 	fragment->id_be = key.id_be;
 	fragment->where = key.where;
-	fragment->protocol = key.protocol;
 	fragment->end = change->end;
 	set->tag[way] = sluice_flow_tag(key.hash);
 	set->seen[way] = now;

@@ -29,7 +29,8 @@ static __always_inline void gateway_request(struct __sk_buff *skb, const struct 
 	set = request_set(skb, ends, true, key);
 	if (!set)
 		return;
-	change->outcome = request_is_clear(set, key, &ends->target, false, true, tick_clock());
+	change->outcome = request_is_clear(set, key, &ends->target, false, true, tick_clock(),
+					   false);
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
 	change->outcome = record_request(set, key, &ends->target, false, view);

@@ -12,7 +12,10 @@
 #include "common/ticks.h"
 #include "wire/bridge.h"
 #include "wire/conntrack.h"
+#include "wire/host_addr.h"
 #include "wire/record.h"
+#include "wire/search.h"
+#include "wire/sender.h"
 #include "wire/socket.h"
 
 /* include/uapi/linux/if_packet.h, by Ethernet address */
@@ -42,8 +45,10 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 				     struct wire_view *view)
 {
 	__u32 genid = host_genid(skb, &view->requested), before = view->genid;
+	__u64 found, known = view->socket;
 
 	view->genid = genid;
+	view->socket = 0;
 	view->elsewhere = view->flags & SLUICE_WIRE_ELSEWHERE && before == genid;
 	if (view->elsewhere || view->flags & SLUICE_WIRE_DEVICE) {
 		view->reached = true;
@@ -57,9 +62,12 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 		view->reached = true;
 		return;
 	}
-	view->reached = socket_at(skb, key, &view->requested) != SOCKET_NONE;
-	if (view->reached)
+	found = socket_at(skb, key, &view->requested);
+	view->reached = found != SOCKET_NONE;
+	if (view->reached) {
+		view->socket = found > SOCKET_CONNECTED ? found : 0;
 		return;
+	}
 	if (addr_is_set(&view->server)) {
 		view->redirect = socket_at(skb, key, &view->server) == SOCKET_CONNECTED;
 		return;
@@ -72,12 +80,7 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 		view->reached = view->elsewhere = true;
 		return;
 	}
-	/*
-	 * the server may not have answered yet; with two requested addresses, a search would be a
-	 * guess
-	 */
-	if (view->flags & SLUICE_WIRE_SECOND ||
-	    sluice_flow_idle(tick_clock(), view->searched) < SLUICE_WIRE_SEARCH)
+	if (!search_is_due(view, known))
 		return;
 	count(SLUICE_WIRE_address_search);
 	view->has_searched = true;
@@ -100,8 +103,8 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	if (!set)
 		return;
 	/* a group's address is in no record that may be changed */
-	change->outcome = request_is_clear(set, key, &ends->target, is_group_frame(skb), false,
-					   now);
+	change->outcome = request_is_clear(set, key, &ends->target, is_group_frame(skb), false, now,
+					   conntrack);
 	if (likely(change->outcome != SLUICE_WIRE_COUNTERS_MAX))
 		return;
 	change->outcome = record_request(set, key, &ends->target, is_group(skb, &ends->target),
@@ -109,11 +112,7 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
 	change->outcome = SLUICE_WIRE_request_passed;
-	/*
-	 * An outdated lookup may let this host refuse a request, as without sluice, but redirects
-	 * none.
-	 */
-	if (sluice_flow_idle(now, view->routed) <= SLUICE_WIRE_RECHECK)
+	if (route_is_valid(view->flags, view->routed, view->socket, key->port_be, now, conntrack))
 		return;
 	request_route(skb, key, view);
 	if (view->unknown) {
@@ -169,13 +168,14 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 		goto rewrite;
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
+	view->socket = 0;
 	if (!view->redirect) {
-		sender = sender_of(skb, addr_is_ip4(&ends->source), ends->source_port_be);
+		sender = sender_of(skb, addr_is_ip4(&ends->source), ends->source_port_be,
+				   &view->socket);
 		change->outcome = sender == SENDER_OTHER ? SLUICE_WIRE_reply_other_sender
 							 : SLUICE_WIRE_reply_source_set;
 		if (sender == SENDER_OTHER || sender == SENDER_CHOSEN)
 			return;
-		view->reached = sender != SENDER_CONNECTED;
 		view->device = sender == SENDER_DEVICE;
 	}
 	change->outcome = SLUICE_WIRE_reply_address_gone;

@@ -69,7 +69,6 @@ struct parsed {
 	 * 0 separately.
 	 */
 	bool unfragmented;
-	__u8 fragment_protocol;
 };
 
 static __always_inline void ends_of(struct ends *ends, const struct packet_ip *ip)
@@ -182,7 +181,6 @@ static __noinline int parse(struct __sk_buff *skb, struct parsed *pkt)
 	pkt->version = ip.version;
 	pkt->unfragmented = packet_equal(ip.fragment, PACKET_UNFRAGMENTED);
 	pkt->fragment_id_be = ip.fragment_id_be;
-	pkt->fragment_protocol = ip.version == 4 ? ip.protocol : 0;
 	cursor_renew(&cursor, skb);
 	if (ip.protocol == (ip.version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		verdict = parse_error(&cursor, &ip, pkt);

@@ -15,6 +15,7 @@
 
 #include "common/addr.h"
 #include "common/ticks.h"
+#include "wire/kernel_cast.h"
 #include "wire/maps.h"
 #include "wire/table.h"
 
@@ -28,7 +29,7 @@ struct wire_view {
 	__u32 flags;		      /* enum sluice_wire_flag */
 	__u32 genid;		      /* of the host's addresses when `server` was checked */
 	__u32 routed;
-	__u32 searched;
+	__u64 socket; /* the record's; after a lookup, the unconnected socket found, or 0 */
 	/* Results of the lookups. */
 	bool reached;	   /* a socket receives requests to `requested` */
 	bool redirect;	   /* a connected-back socket does at `server`, or sends from there */
@@ -189,7 +190,7 @@ static __always_inline void record_view(const struct sluice_wire_flow *flow, __u
 	view->flags = flow->flags;
 	view->genid = flow->genid;
 	view->routed = flow->routed;
-	view->searched = flow->searched;
+	view->socket = flow->socket;
 	view->reached = view->redirect = view->has_searched = false;
 	view->unknown = view->elsewhere = view->device = false;
 }
@@ -269,9 +270,8 @@ static __noinline void record_route(struct sluice_wire_set *set, const struct wi
 	flow->flags &= ~(SLUICE_WIRE_REDIRECT | SLUICE_WIRE_ELSEWHERE);
 	if (found->redirect)
 		flow->flags |= SLUICE_WIRE_REDIRECT | SLUICE_WIRE_DST;
-	if (found->has_searched)
-		flow->searched = now;
-	if (found->reached)
+	flow->socket = found->socket;
+	if (found->reached || found->has_searched)
 		flow->routed = now;
 	/* a request that is refused, or forwarded, gets no answer from this host */
 	if (found->elsewhere || !(found->reached || found->redirect))
@@ -361,9 +361,10 @@ static __noinline bool record_prove(struct sluice_wire_set *set, const struct wi
 	flow->flags &= ~(SLUICE_WIRE_WITHHELD | SLUICE_WIRE_DEVICE);
 	if (view->device)
 		flow->flags |= SLUICE_WIRE_DEVICE;
-	/* a connected socket may have replaced the one that received requests */
-	if (index == !!(flow->flags & SLUICE_WIRE_LAST))
-		flow->routed = view->reached ? now : 0;
+	if (index == !!(flow->flags & SLUICE_WIRE_LAST)) {
+		flow->routed = now;
+		flow->socket = view->socket;
+	}
 	set->seen[way] = now;
 unlock:
 	bpf_spin_unlock(&set->lock);
@@ -452,15 +453,26 @@ static __always_inline void record_seen(struct sluice_wire_set *set, __u32 way, 
 }
 
 /*
+ * Do requests still reach a socket, or another host, as a recent lookup has found? The server may
+ * have closed or connected the socket meanwhile.
+ */
+static __always_inline bool route_is_valid(__u32 flags, __u32 routed, __u64 socket, __be16 port_be,
+					   __u32 now, bool kfuncs)
+{
+	return sluice_flow_idle(now, routed) <= SLUICE_WIRE_RECHECK &&
+	       (flags & SLUICE_WIRE_ELSEWHERE || socket_is_unconnected(socket, port_be, kfuncs));
+}
+
+/*
  * Records a request if its outcome is clear: the record is UNTOUCHED, or the peer sends to a single
- * address, where requests have lately been seen to reach a socket. Returns the counter, or
- * SLUICE_WIRE_COUNTERS_MAX.
+ * address, where requests have lately been seen to reach a socket, or another host. On a gateway,
+ * no socket is known. Returns the counter, or SLUICE_WIRE_COUNTERS_MAX.
  */
 static __always_inline enum sluice_wire_counter request_is_clear(struct sluice_wire_set *set,
 								 const struct wire_key *key,
 								 const struct sluice_addr *target,
 								 bool group, bool gateway,
-								 __u32 now)
+								 __u32 now, bool kfuncs)
 {
 	__u32 way, flags, blocks = SLUICE_WIRE_SECOND | (gateway ? SLUICE_WIRE_REDIRECT : 0);
 	struct sluice_wire_flow *flow = record_peek(set, key, now, &way);
@@ -475,8 +487,9 @@ static __always_inline enum sluice_wire_counter request_is_clear(struct sluice_w
 	}
 	/* the first request after the proof makes the record a proven one */
 	if (group || flags & blocks || (flow->seal && !(flags & SLUICE_WIRE_PROVEN)) ||
-	    (!gateway && sluice_flow_idle(now, flow->routed) > SLUICE_WIRE_RECHECK) ||
-	    !addr_equal(&flow->requested[0], target))
+	    !addr_equal(&flow->requested[0], target) ||
+	    (!gateway &&
+	     !route_is_valid(flags, flow->routed, flow->socket, key->port_be, now, kfuncs)))
 		return SLUICE_WIRE_COUNTERS_MAX;
 	if (!(flags & SLUICE_WIRE_ELSEWHERE) && !flow_pending(flow, 0, now))
 		flow_pend(flow, 0, now);

@@ -13,8 +13,9 @@
  * The programs predict nothing, and never touch the datagrams of a server that is right. They
  * change the source of an answer only after they have seen the fault, and the destination of a
  * request only if it would be refused. The findings that a request reaches a socket, and that a
- * socket's answers are wrong, stay valid for a quarter of a second; meanwhile a datagram costs a
- * parse and a lookup in the table of records. The programs look up a refusal each time.
+ * socket's answers are wrong, stay valid for a quarter of a second, unless the server closes or
+ * connects the socket; meanwhile a datagram costs a parse and a lookup in the table of records. The
+ * programs look up a refusal each time.
  *
  * Rejected: a route lookup for the source that the kernel would choose. That source depends on
  * ports, marks, rules and multipath hashes, on addresses that change, and on what the server asks
@@ -30,12 +31,12 @@
 #include "common/settings.h"
 #include "wire/change_plain.h"
 #include "wire/error.h"
-#include "wire/fast_path.h"
 #include "wire/fragment.h"
 #include "wire/gateway.h"
 #include "wire/host.h"
 #include "wire/maps.h"
 #include "wire/packet.h"
+#include "wire/parse_plain.h"
 
 #include <linux/pkt_cls.h>
 

@@ -3,14 +3,14 @@
  * Incremental update of Internet checksums after an address change (RFC 1624), for user space and
  * BPF.
  *
- * The change is one number, the difference. It is computed once and applied to each checksum that
- * covers the address: the IPv4 header's, UDP's with its pseudo-header, and those of a packet quoted
- * by ICMP. IPv4 addresses are v4-mapped, as packet_parse_ip() returns them: the constant prefix
- * cancels out, so one function serves both families.
+ * An address change is expressed as one difference. It is computed once and applied to each
+ * checksum that covers the address: those of the IPv4 header, of UDP (which covers the
+ * pseudo-header) and of a packet quoted by ICMP. IPv4 addresses are v4-mapped, as packet_parse_ip()
+ * returns them: the constant prefix cancels out, so one function serves both families.
  *
  * In tc, pass the difference to bpf_l3_csum_replace() and bpf_l4_csum_replace() with from 0 and
  * size 0: they handle CHECKSUM_PARTIAL, where the field is only a partial sum, and
- * CHECKSUM_COMPLETE. checksum_replace() is for XDP and tests, which have the plain packet.
+ * CHECKSUM_COMPLETE. checksum_replace() is for XDP and tests, which access the packet directly.
  *
  * Sums are over 16-bit words in memory order. Ones' complement sums do not depend on the byte order
  * (RFC 1071, 2.B), so the code is the same on either endianness.
@@ -23,7 +23,7 @@
 
 #define CHECKSUM_INLINE static inline __attribute__((always_inline))
 
-/* Folds a 64-bit sum to 16 bits; the last line adds the carry that the previous one may leave. */
+/* Folds a 64-bit sum to 16 bits; the last line adds a carry from the line before it. */
 CHECKSUM_INLINE __u16 checksum_fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
@@ -47,8 +47,8 @@ CHECKSUM_INLINE __wsum checksum_difference(const struct in6_addr *from, const st
 }
 
 /*
- * Returns the same for an IPv4 address. The caller need not fold the result to 16 bits: the
- * function that applies it to a checksum does.
+ * Returns the difference for an IPv4 address. It may exceed 16 bits: the functions that apply it to
+ * a checksum fold it.
  */
 CHECKSUM_INLINE __wsum checksum_difference32(__be32 from, __be32 to)
 {
@@ -57,7 +57,7 @@ CHECKSUM_INLINE __wsum checksum_difference32(__be32 from, __be32 to)
 	return (__u32)sum + (__u32)(sum >> 32);
 }
 
-/* Returns the same for a 16-bit word: a port, or a checksum that another checksum covers. */
+/* Returns the difference for a 16-bit word: a port, or a checksum covered by another checksum. */
 CHECKSUM_INLINE __wsum checksum_difference16(__be16 from, __be16 to)
 {
 	return checksum_fold((__u64)(__u16)~from + to);
@@ -71,7 +71,7 @@ CHECKSUM_INLINE __sum16 checksum_replace(__sum16 check, __wsum difference)
 
 /*
  * Applies the difference to a UDP checksum. 0 means "no checksum" and stays 0 (RFC 768; RFC 6935
- * for IPv6). A computed 0 becomes 0xffff, the same number in ones' complement.
+ * for IPv6). A computed 0 is stored as 0xffff, which is also zero in ones' complement.
  */
 CHECKSUM_INLINE __sum16 checksum_replace_udp(__sum16 check, __wsum difference)
 {

@@ -15,7 +15,8 @@
 	X(ended, "flows ended: the peer then sent to an address that cannot be a source")      \
 	X(evicted, "live flows evicted because their set of the table was full")               \
 	X(fixed, "replies sent from the requested address")                                    \
-	X(fixed_other_port, "the same, to another port of the peer (--any-peer-port)")         \
+	X(fixed_other_port,                                                                    \
+	  "replies fixed that went to another port of the peer (--any-peer-port)")             \
 	X(left_source_set, "replies left alone: the application set the source")               \
 	X(left_no_flow, "sends left alone: no flow for this peer in the table")                \
 	X(left_expired, "sends left alone: the peer's flow has expired")                       \
@@ -24,13 +25,13 @@
 	X(skipped_not_own,                                                                     \
 	  "datagrams not learned: destination on no interface (multicast, AnyIP)")             \
 	X(skipped_loopback,                                                                    \
-	  "datagrams not learned: to 127.0.0.0/8, which a reply may not leave from")           \
+	  "datagrams not learned: to 127.0.0.0/8, which cannot be a reply's source")           \
 	X(skipped_header, "datagrams not learned: malformed headers")                          \
 	X(skipped_client, "sockets not managed: with --port any, the kernel chose their port") \
 	X(skipped_memory, "datagrams not learned: no memory for socket storage")               \
 	X(audit_right, "audit: replies that left from the requested address")                  \
 	X(audit_wrong, "audit: replies that left from another address")                        \
-	X(audit_other_port, "audit: the same, to another port of a peer")                      \
+	X(audit_other_port, "audit: datagrams from another address to another port of a peer") \
 	X(audit_connect,                                                                       \
 	  "sockets connected to a peer after its request: mode socket does not fix them")
 
@@ -55,13 +56,13 @@ struct sluice_reply_counters {
 	X(moved_gone, "flows moved: their worker's socket was closed")                    \
 	X(moved_drained, "flows moved: their worker was drained")                         \
 	X(moved_idle, "flows moved from a retired worker after the idle timeout")         \
-	X(stale_slot, "choices repeated: the socket was closed or connected meanwhile")   \
+	X(stale_slot, "choices repeated: the socket had been closed or connected")        \
 	X(passed_full, "new flows that skipped a worker with a full queue")               \
 	X(all_full, "new flows assigned to a full queue, since all queues were full")     \
 	X(cpu_other, "policy cpu: datagrams on a CPU without a worker, assigned by hash") \
 	X(kernel_no_worker, "left to the kernel: no worker accepts new flows")            \
 	X(kernel_header, "left to the kernel: the header could not be read")              \
-	X(kernel_refused, "left to the kernel: it refused the chosen sockets")
+	X(kernel_refused, "left to the kernel: the kernel refused the chosen sockets")
 
 enum sluice_steer_counter {
 #define X(name, help) SLUICE_STEER_##name,

@@ -5,15 +5,16 @@
  * It is a set-associative cache in a BPF array: a hash of the server and the peer picks a set of
  * SLUICE_FLOW_WAYS slots. The usual choice, BPF_MAP_TYPE_LRU_HASH, was rejected: it recycles
  * elements that another CPU is still reading, so that a send could get another flow's address; it
- * does not count evictions of live entries; and an insertion costs several times as much. Here a
- * full set evicts its oldest slot, and a counter records it. A flow matters only between a request
- * and its reply, so a reply is missed only if SLUICE_FLOW_WAYS newer requests hit the same set in
+ * does not count evictions of live entries; and an insertion is several times as expensive. Here a
+ * full set evicts its oldest flow and counts the eviction. A flow matters only between a request
+ * and its reply, so a reply is missed only if SLUICE_FLOW_WAYS newer requests hash to its set in
  * between.
  *
- * The set's spin lock protects changes of a slot. Taking the lock costs as much as the rest of a
- * lookup, so the two common cases avoid it. A request that changes only the time stores just the
- * time. A reply copies the slot and checks the copy against its seal. The seal reveals a concurrent
- * change on any CPU, however weakly ordered; the reply then reads the slot again under the lock.
+ * The set's spin lock protects writes to a slot. Acquiring the lock costs as much as the rest of a
+ * lookup, so the two common cases avoid it. A request that changes only the timestamp stores it
+ * without the lock. A reply copies the slot and checks the copy against its seal. The seal reveals
+ * a concurrent write, even on a weakly ordered CPU; the reply then reads the slot again under the
+ * lock.
  */
 #ifndef SLUICE_FLOW_H
 #define SLUICE_FLOW_H
@@ -34,25 +35,25 @@ struct sluice_addr {
 _Static_assert(sizeof(struct sluice_addr) == 16, "struct sluice_addr");
 
 struct sluice_flow {
-	__u64 cookie; /* of the socket */
+	__u64 cookie; /* socket cookie */
 	struct sluice_addr peer;
 	struct sluice_addr local; /* the destination of the peer's last datagram */
 	__u64 seal;		  /* sluice_flow_seal() */
 	__be16 peer_port_be;	  /* 0: any port of the peer */
-	__u16 port;		  /* of the socket */
-	__u32 ifindex;		  /* on which the stored datagram arrived */
-	__u32 generation;	  /* of the namespace's addresses when local was last checked */
+	__u16 port;		  /* port of the socket */
+	__u32 ifindex;		  /* interface on which the peer's last datagram arrived */
+	__u32 generation;	  /* address generation when `local` was last checked */
 	__u32 netns;		  /* inode number of the socket's network namespace */
 };
 _Static_assert(sizeof(struct sluice_flow) == 64, "struct sluice_flow");
 
 /*
- * A search reads one cache line with the tags of all slots, and then only the matching slot, which
- * has a line of its own.
+ * A lookup reads the cache line that holds the tags of all slots, and then the line of the matching
+ * slot.
  */
 struct sluice_flow_set {
 	struct bpf_spin_lock lock;
-	__u32 turn; /* the next slot to evict among slots of the same age */
+	__u32 turn; /* the next slot to evict if several have the same age */
 	__u32 reserved[2];
 	__u16 tag[SLUICE_FLOW_WAYS];  /* sluice_flow_tag() of each slot; 0: free */
 	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of each peer's last datagram */
@@ -62,7 +63,9 @@ _Static_assert(sizeof(struct sluice_flow_set) == 64 * (1 + SLUICE_FLOW_WAYS), "f
 
 #define SLUICE_FLOW_INLINE static inline __attribute__((always_inline))
 
-/* Folds, then multiplies by an odd constant, as MurmurHash's finalizer does. */
+/*
+ * Mixes @word into @hash: folds, then multiplies by an odd constant, like MurmurHash's finalizer.
+ */
 SLUICE_FLOW_INLINE __u64 sluice_flow_mix(__u64 hash, __u64 word)
 {
 	return ((hash ^ (hash >> 32)) ^ word) * 0xff51afd7ed558ccdULL;
@@ -71,8 +74,8 @@ SLUICE_FLOW_INLINE __u64 sluice_flow_mix(__u64 hash, __u64 word)
 /*
  * Hashes the key of a flow. The seed is random for each load, so that a peer cannot choose a port
  * that hits another peer's set. The hash covers the socket's namespace and port, not its cookie, so
- * that another socket of the same server finds the flow. @scope is the ifindex of a link-local
- * peer's link, or 0.
+ * that another socket of the server finds the flow. @scope is the ifindex of a link-local peer's
+ * link, or 0.
  */
 SLUICE_FLOW_INLINE __u64 sluice_flow_hash(__u64 seed, __u32 netns, __u16 port,
 					  const struct sluice_addr *peer, __be16 peer_port_be,
@@ -113,7 +116,7 @@ SLUICE_FLOW_INLINE __u64 sluice_flow_seal(__u64 hash, __u64 cookie, const struct
 
 /*
  * The table's clock: units of 2^20 ns of the tick counter, about a millisecond. It wraps after 52
- * days: a flow still in its slot after 52 days counts as live again until it expires.
+ * days: a flow that is still in its slot then counts as live again until it expires.
  */
 #define SLUICE_FLOW_CLOCK_SHIFT 20
 
@@ -125,8 +128,8 @@ SLUICE_FLOW_INLINE __u32 sluice_flow_clock(__u64 ns)
 #define SLUICE_FLOW_CLOCK_SKEW 1024 /* about a second */
 
 /*
- * Returns the time since a slot's peer was last seen. If another CPU has seen it after this one
- * read the clock, the time is 0, not 52 days.
+ * Returns the time since a slot's peer was last seen. Returns 0, not 52 days, if another CPU stored
+ * @seen after this CPU had read @now.
  */
 SLUICE_FLOW_INLINE __u32 sluice_flow_idle(__u32 now, __u32 seen)
 {

@@ -2,17 +2,17 @@
 /*
  * The maps that the hold programs share with user space.
  *
- * A flow is what a NAT keeps a mapping for: the addresses and ports of a UDP socket and its peer,
+ * A flow corresponds to a mapping of a NAT: the addresses and ports of a UDP socket and its peer,
  * in one network namespace. The programs record when datagrams of a flow pass; the daemon sends the
  * keepalives.
  *
  * The flows are in an array that user space maps (BPF_F_MMAPABLE); a hash map finds the slot of a
  * flow. The daemon can therefore follow a million flows without a system call for each, and stores
  * only a slot number per flow. BPF_MAP_TYPE_LRU_HASH was rejected: it evicts the flow that has been
- * silent longest, which needs a keepalive most. Here a new flow replaces only one that needs no
- * keepalive: its socket is closed, its peer has not answered, or it has been silent for longer than
- * --max. If one namespace has more than half of the table, other namespaces may also replace its
- * flows.
+ * silent longest, which is the one that most needs a keepalive. Here a new flow replaces only a
+ * flow that needs no keepalive: its socket is closed, its peer has not answered, or it has been
+ * silent for longer than --max. If one namespace has more than half of the table, other namespaces
+ * may also replace its flows.
  */
 #ifndef SLUICE_HOLD_H
 #define SLUICE_HOLD_H
@@ -26,14 +26,14 @@
 
 /*
  * The record of a load, for user space only; the programs have the same values in rodata. The first
- * two words are the same in every version.
+ * two words are stable across versions.
  */
 struct sluice_hold_meta {
 	__u32 magic;
 	__u32 abi;
 	__u32 state; /* enum sluice_load_state */
 	__u32 netns; /* inode number; 0: all */
-	__u64 seed;  /* of sluice_hold_id() */
+	__u64 seed;  /* seed of sluice_hold_id() */
 	__u64 max_ns;
 	__u64 loaded_ns; /* CLOCK_BOOTTIME */
 	__u64 cgroup_id;
@@ -54,25 +54,25 @@ struct sluice_hold_key {
 _Static_assert(sizeof(struct sluice_hold_key) == 40, "struct sluice_hold_key");
 
 /*
- * A slot of the array, except slot 0. Times are CLOCK_BOOTTIME, which includes suspend, since
- * mappings expire in that time too; 0 means never. The daemon polls only the first cache line.
+ * A slot of the array, except slot 0. Times are CLOCK_BOOTTIME, since mappings also expire during
+ * suspend; 0 means never. The daemon polls only the first cache line.
  */
 struct sluice_hold_flow {
-	__u32 serial;  /* counts the uses of the slot; odd while its flow changes */
-	__u32 ifindex; /* on which the last datagram left */
-	__u64 cookie;  /* of the socket that sent last; 0: the slot is free */
+	__u32 serial;  /* incremented twice per flow of the slot; odd while the flow changes */
+	__u32 ifindex; /* interface by which the last datagram left */
+	__u64 cookie;  /* cookie of the socket that sent last; 0: the slot is free */
 	struct sluice_hold_key key;
-	__u64 out_ns;	      /* the last datagram that left; up to a tick too early */
-	__u64 in_ns;	      /* the last datagram that arrived; up to a tick too early */
-	__u64 answered_ns;    /* the first datagram that arrived */
-	__u64 unreachable_ns; /* the peer's port unreachable; 0: none since its last datagram */
-	__u64 out;	      /* datagrams */
+	__u64 out_ns;	      /* when the last datagram left; up to a tick too early */
+	__u64 in_ns;	      /* when the last datagram arrived; up to a tick too early */
+	__u64 answered_ns;    /* when the first datagram arrived */
+	__u64 unreachable_ns; /* when the peer sent port unreachable; 0 after a later datagram */
+	__u64 out;	      /* datagrams that left */
 	__u64 in;
 	__u32 mark;	/* SO_MARK of the socket */
 	__u32 bound_if; /* SO_BINDTODEVICE, or 0 */
 	__u32 out_tick; /* the programs' tick when out_ns was stored */
 	__u32 in_tick;
-	__u8 in_ttl; /* of the last datagram that arrived */
+	__u8 in_ttl; /* TTL of the last datagram that arrived */
 	__u8 reserved[7];
 };
 _Static_assert(sizeof(struct sluice_hold_flow) == 128, "struct sluice_hold_flow");
@@ -99,7 +99,7 @@ struct sluice_hold_lock {
 /* An open socket, by its cookie. */
 struct sluice_hold_socket {
 	__u32 netns;	/* inode number */
-	__be16 port_be; /* of its last datagram; an unbound socket may change it */
+	__be16 port_be; /* source port of its last datagram; may change if not bound */
 	__u16 reserved;
 };
 _Static_assert(sizeof(struct sluice_hold_socket) == 8, "struct sluice_hold_socket");
@@ -112,8 +112,8 @@ struct sluice_hold_netns {
 
 /*
  * The number of close counters. A socket that is closed or changes its port increments the counter
- * at its cookie modulo this number. While the counter stays the same, the socket is open, and the
- * daemon need not look it up.
+ * at its cookie modulo this number. As long as the counter is unchanged, the socket is open, and
+ * the daemon need not look it up.
  */
 #define SLUICE_HOLD_CLOSES 65536
 
@@ -122,10 +122,10 @@ enum sluice_hold_state {
 	SLUICE_HOLD_NEW,	 /* the daemon has not seen the flow, or no daemon runs */
 	SLUICE_HOLD_UNANSWERED,	 /* the peer has not answered: no keepalive */
 	SLUICE_HOLD_ACTIVE,	 /* the application sends often enough */
-	SLUICE_HOLD_KEPT,	 /* by keepalive datagrams */
-	SLUICE_HOLD_RENEWED,	 /* by renewing the conntrack entry of this host's NAT */
+	SLUICE_HOLD_KEPT,	 /* kept alive by keepalive datagrams */
+	SLUICE_HOLD_RENEWED,	 /* kept alive by renewing the conntrack entry of this host's NAT */
 	SLUICE_HOLD_UNREACHABLE, /* the peer's host has sent port unreachable */
-	SLUICE_HOLD_REMAPPED,	 /* the NAT of this host has given it another port */
+	SLUICE_HOLD_REMAPPED,	 /* this host's NAT has assigned another port */
 	SLUICE_HOLD_NEAR,	 /* the peer is on the link: a keepalive would reach it */
 	SLUICE_HOLD_FAILED,	 /* the kernel refused to send */
 	SLUICE_HOLD_ENDED,	 /* silent for longer than --max */
@@ -134,11 +134,11 @@ enum sluice_hold_state {
 };
 
 struct sluice_hold_kept {
-	__u32 serial; /* equals the slot's serial while this is about the slot's flow */
+	__u32 serial; /* the slot's serial; differs if the entry belongs to an earlier flow */
 	__u8 state;   /* enum sluice_hold_state */
 	__u8 reserved[3];
-	__u64 kept_ns; /* the last keepalive or renewal */
-	__u64 due_ns;  /* when the next keepalive or check is due */
+	__u64 kept_ns; /* time of the last keepalive or renewal */
+	__u64 due_ns;  /* time of the next keepalive or check */
 	__u32 sent;    /* keepalives and renewals */
 	__u32 mapping; /* digest of the mapping at this host's NAT; 0: unknown */
 };
@@ -147,31 +147,31 @@ _Static_assert(sizeof(struct sluice_hold_kept) == 32, "struct sluice_hold_kept")
 /* The source of the interval. */
 enum sluice_hold_source {
 	SLUICE_HOLD_DEFAULT,
-	SLUICE_HOLD_FIXED,  /* by the configuration file */
-	SLUICE_HOLD_PROBED, /* by --probe */
+	SLUICE_HOLD_FIXED,  /* set in the configuration file */
+	SLUICE_HOLD_PROBED, /* found by --probe */
 };
 
-/* The status of the sending daemon, which alone writes it. */
+/* The status of the sending daemon; only the daemon writes it. */
 struct sluice_hold_status {
-	__u64 alive_ns;	   /* when the daemon last ran, CLOCK_BOOTTIME; 0: no daemon */
+	__u64 alive_ns;	   /* CLOCK_BOOTTIME of the daemon's last iteration; 0: no daemon */
 	__u64 interval_ns; /* the longest time between two datagrams of a kept flow */
-	__u64 proven_ns;   /* the longest lifetime of a mapping that a probe has shown; 0: none */
-	__u64 probed_ns;   /* time of the last result of a probe */
-	__s64 saved_ended; /* keepalives saved by flows that have ended */
+	__u64 proven_ns;   /* the longest mapping lifetime that a probe has confirmed; 0: none */
+	__u64 probed_ns;   /* time of the last probe result */
+	__s64 saved_ended; /* keepalives saved on flows that have ended */
 	__u32 pid;
 	__u32 source;	 /* enum sluice_hold_source */
-	__u32 outermost; /* this host is the outermost NAT, as configured or as a probe has found */
-	__u32 ttl;	 /* of keepalives; 0: not limited */
+	__u32 outermost; /* 1: this host is the outermost NAT, by configuration or probe */
+	__u32 ttl;	 /* TTL of keepalives; 0: not limited */
 	__u32 payload;
 	__u32 rate;
 	struct sluice_hold_send_counters counters;
 };
 
 /*
- * Returns the mark of a keepalive, by which the programs recognise an ICMP error that quotes one.
- * It goes into the IPv4 identification, which is meaningless in a datagram that cannot be
- * fragmented (RFC 6864), or into the IPv6 flow label. It depends only on the peer, since NAT may
- * change the source.
+ * Returns the mark of a keepalive, which lets the programs recognise an ICMP error that quotes a
+ * keepalive. The mark goes into the IPv4 identification, which is meaningless in a datagram that
+ * cannot be fragmented (RFC 6864), or into the IPv6 flow label. It depends only on the peer, since
+ * NAT may change the source.
  */
 SLUICE_FLOW_INLINE __u32 sluice_hold_id(__u64 seed, const struct sluice_addr *peer,
 					__be16 peer_port_be)

@@ -16,7 +16,7 @@
 	X(table_full, "flows not tracked: all flows in the table need a keepalive")              \
 	X(no_socket, "flows not tracked: no room for the socket or the namespace")               \
 	X(skipped_header, "datagrams not tracked: malformed headers")                            \
-	X(suppressed, "ICMP errors about keepalives, dropped")                                   \
+	X(suppressed, "ICMP errors about keepalives that were dropped")                          \
 	X(unreachable, "port unreachable messages of peers")                                     \
 	X(unreachable_ignored, "port unreachable messages ignored: no recent datagram")
 

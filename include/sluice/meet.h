@@ -9,13 +9,13 @@
 
 #define SLUICE_MEET_LISTEN_MAX 64 /* addresses */
 
-/* What the program answers at an address. */
+/* The requests that the program answers at an address. */
 enum sluice_meet_service {
 	SLUICE_MEET_REFRESH = 1,
-	SLUICE_MEET_BINDING = 2, /* an address without another one, which the answer had to name */
+	SLUICE_MEET_BINDING = 2, /* not if answers must name an alternate address */
 };
 
-/* An address and a port of the server; the value has bits of enum sluice_meet_service. */
+/* Map key: an address and a port of the server. The value has bits of enum sluice_meet_service. */
 struct sluice_meet_listen {
 	struct sluice_addr addr;
 	__be16 port_be;
@@ -24,30 +24,32 @@ struct sluice_meet_listen {
 _Static_assert(sizeof(struct sluice_meet_listen) == 24, "struct sluice_meet_listen");
 
 /*
- * A registration by UDP, at its slot (<sluice/rendezvous.h>). User space writes it, the epoch last;
- * the program stores the time of a refresh, which user space reads before a registration expires.
+ * A registration over UDP, at its slot (<sluice/rendezvous.h>). User space writes the epoch last.
+ * The program stores the time of a refresh; user space reads it before it lets a registration
+ * expire.
  */
 struct sluice_meet_peer {
-	struct sluice_siphash_key key; /* of the refresh */
+	struct sluice_siphash_key key; /* key for the MACs of the refresh and its answer */
 	struct sluice_addr addr;
 	__be16 port_be;
 	__u16 zero;
-	__u32 epoch;   /* 0: none is here */
+	__u32 epoch;   /* 0: the slot is free */
 	__u64 seen_ns; /* CLOCK_MONOTONIC */
 };
 _Static_assert(sizeof(struct sluice_meet_peer) == 48, "struct sluice_meet_peer");
 
 /*
- * Budgets: answers to sources that have proved nothing, by prefix, a /24 of IPv4 and a /56 of IPv6.
- * An entry is the time at which its budget is full again (the generic cell rate algorithm), so that
- * it needs one number. The table has a fixed size: a flood of forged sources makes no state.
+ * Budgets limit the answers to sources that have not proved their address, per prefix: a /24 of
+ * IPv4 or a /56 of IPv6. An entry is one number, the time at which its budget is full again
+ * (generic cell rate algorithm). The table has a fixed size, so a flood of forged sources creates
+ * no state.
  */
 #define SLUICE_MEET_BUDGETS_SHIFT 16
 #define SLUICE_MEET_BUDGETS	  (1U << SLUICE_MEET_BUDGETS_SHIFT)
 
 SLUICE_FLOW_INLINE __u32 sluice_meet_budget_index(__u64 seed, const struct sluice_addr *source)
 {
-	/* the high half of the prefix; all of IPv4 has one of 0, as no /56 in use has */
+	/* the high half of the address: 0 for each IPv4 address, and for no IPv6 prefix in use */
 	__u64 prefix = source->half[0];
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -59,24 +61,24 @@ SLUICE_FLOW_INLINE __u32 sluice_meet_budget_index(__u64 seed, const struct sluic
 }
 
 /*
- * A STUN message to a listening address counts under one of these; other packets are not counted,
- * nor those with IP options or extension headers, and fragments, which user space handles.
- * As in sluice/counters.h, the list defines the index, the JSON key and the help text.
+ * The outcomes for STUN messages to a listening address. Other packets are not counted; nor are
+ * fragments and packets with IP options or extension headers, which user space handles. As in
+ * sluice/counters.h, the list defines the index, the JSON key and the help text.
  */
-#define SLUICE_MEET_COUNTERS(X)                                                                \
-	X(bindings, "Binding requests answered")                                               \
-	X(refreshes, "short refreshes of registrations answered")                              \
-	X(passed_refresh, "refreshes passed: of no registration here, or from another source") \
-	X(passed_message, "messages passed to user space, which understands all of STUN")      \
-	X(passed_source, "datagrams passed: the source cannot get an answer")                  \
-	X(passed_checksum, "messages passed: a wrong checksum, or none yet as from a local "   \
-			   "container")                                                        \
-	X(passed_lease, "messages passed: user space has not renewed the lease")               \
-	X(passed_headroom, "messages passed: the frame cannot grow")                           \
-	X(dropped_budget, "requests dropped: the budget of their prefix is spent")             \
-	X(aborted, "frames lost in the middle of a change")                                    \
-	X(in_bytes, "bytes of answered Binding requests, UDP payload")                         \
-	X(out_bytes, "bytes of the answers to them")
+#define SLUICE_MEET_COUNTERS(X)                                                                  \
+	X(bindings, "Binding requests answered")                                                 \
+	X(refreshes, "short refreshes of registrations answered")                                \
+	X(passed_refresh, "refreshes passed: unknown registration, or not from its source")      \
+	X(passed_message, "messages passed to user space, which implements all of STUN")         \
+	X(passed_source, "datagrams passed: the source cannot receive an answer")                \
+	X(passed_checksum, "messages passed: checksum wrong, or not filled in, as from a local " \
+			   "container")                                                          \
+	X(passed_lease, "messages passed: user space has not renewed the lease")                 \
+	X(passed_headroom, "messages passed: the frame cannot grow")                             \
+	X(dropped_budget, "requests dropped: the budget of their prefix is spent")               \
+	X(aborted, "frames lost: the program failed after it had changed them")                  \
+	X(in_bytes, "bytes of answered Binding requests, UDP payload")                           \
+	X(out_bytes, "bytes of the answers to Binding requests, UDP payload")
 
 enum sluice_meet_counter {
 #define X(name, help) SLUICE_MEET_##name,
@@ -85,7 +87,7 @@ enum sluice_meet_counter {
 	SLUICE_MEET_COUNTERS_MAX
 };
 
-/* An entry for each CPU: an array that the loader maps, to read it without privileges. */
+/* The counters of one CPU. The loader maps the array of all CPUs, to read it without privileges. */
 struct sluice_meet_counters {
 	__u64 value[SLUICE_MEET_COUNTERS_MAX];
 } __attribute__((aligned(64)));

@@ -8,12 +8,12 @@
 #define SLUICE_MAGIC 0x65636975 /* "uice" */
 
 enum sluice_load_state {
-	/* A loader is running, or died during a load. The upper 24 bits are random in each load. */
+	/* A load is in progress, or its loader has died. The upper 24 bits are random per load. */
 	SLUICE_LOADING = 1,
 	SLUICE_LOADED = 2,
 };
 
-/* The ABI version of an object. A test builds sluice as if all of them had been raised. */
+/* The ABI version of an object. A test raises all versions with SLUICE_ABI_RAISE. */
 #ifndef SLUICE_ABI_RAISE
 #define SLUICE_ABI_RAISE 0
 #endif

@@ -8,19 +8,19 @@
  *	                                    -> packet_parse_icmp_error
  *	packet_parse_icmp_error -> packet_parse_ip (PACKET_QUOTED) -> packet_parse_udp
  *
- * THE RETURN CONTRACT, the same for each packet_parse_*: PACKET_OK means that the header at
- * cursor->off was complete and consistent, *out is set, and the cursor is after that header. Any
- * other verdict names the reason and leaves the cursor and *out unchanged. No byte outside
- * [data, data_end) is ever read.
+ * RETURN CONTRACT of all packet_parse_* functions: PACKET_OK means that the header at cursor->off
+ * was complete and consistent, *out is set, and the cursor is after that header. Any other verdict
+ * names the reason and leaves the cursor and *out unchanged. No byte outside [data, data_end) is
+ * ever read.
  *
- * Length fields are checked against cursor->len, the length of the packet, not against data_end,
- * which is only the end of an skb's linear part. So PACKET_TRUNCATED may mean that a header is
- * present but not linear: if skb->len exceeds data_end - data, a tc program can call
- * bpf_skb_pull_data() and parse again from a fresh cursor.
+ * Length fields are checked against cursor->len, the length of the packet. data_end is only the end
+ * of an skb's linear part, so PACKET_TRUNCATED may mean that a header is present but not linear. If
+ * skb->len exceeds data_end - data, a tc program can call bpf_skb_pull_data() and parse again with
+ * a new cursor.
  *
  * The code must pass the verifier of 5.10, which loses the bounds of a scalar that the compiler
  * spills to the stack. Therefore packet_at() bounds the offset at each access, and hides the offset
- * from the compiler, which would otherwise drop a comparison that it can prove. Rejected:
+ * from the compiler, which would otherwise drop a comparison whose result it can prove. Rejected:
  * bpf_skb_load_bytes (a call and a copy for each header, and not available for XDP), and struct
  * iphdr pointers returned to the caller (their range is lost at the first helper that may change
  * the packet).
@@ -41,7 +41,9 @@
 
 #define PACKET_INLINE static inline __attribute__((always_inline))
 
-/* Converts in both directions. <asm/byteorder.h> would use x86 assembly, even for BPF. */
+/*
+ * Convert between host and network order. <asm/byteorder.h> would use x86 assembly, even for BPF.
+ */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define PACKET_BE16(value) ((__u16)__builtin_bswap16((__u16)(value)))
 #define PACKET_BE32(value) ((__u32)__builtin_bswap32((__u32)(value)))
@@ -50,8 +52,9 @@
 #define PACKET_BE32(value) ((__u32)(value))
 #endif
 
-/* Network headers may be unaligned. BPF loads may be unaligned wherever the CPU supports it, and
- * the attribute would split them into byte loads. The user-space compiler needs the attribute.
+/* Network headers may be unaligned. The user-space compiler needs the attribute. For BPF, the
+ * attribute would split a load into byte loads, although the kernel allows unaligned loads wherever
+ * the CPU supports them.
  */
 #ifdef __bpf__
 #define PACKET_UNALIGNED
@@ -72,11 +75,11 @@
 /* RFC 791 and RFC 8200, 4.5: the largest payload of a reassembled packet. */
 #define PACKET_PAYLOAD_MAX 0xffffU
 
-/* The ICMP errors of RFC 792, except redirect and source quench (RFC 6633). <linux/icmp.h> cannot
- * be included: it includes <sys/socket.h>.
+/* The ICMP errors of RFC 792, except redirect and source quench (RFC 6633). These are defined here,
+ * since <linux/icmp.h> includes <sys/socket.h>.
  */
 #define PACKET_ICMP_DEST_UNREACH  3
-#define PACKET_ICMP_PORT_UNREACH  3 /* its code */
+#define PACKET_ICMP_PORT_UNREACH  3 /* a code of DEST_UNREACH */
 #define PACKET_ICMP_TIME_EXCEEDED 11
 #define PACKET_ICMP_PARAMETERPROB 12
 
@@ -121,18 +124,18 @@ enum packet_mode {
 };
 
 enum packet_fragment {
-	/* also an IPv6 atomic fragment, RFC 6946 */
+	/* or an IPv6 atomic fragment, RFC 6946 */
 	PACKET_UNFRAGMENTED,
 	/* has the L4 header */
 	PACKET_FIRST_FRAGMENT,
-	/* has none */
+	/* has no L4 header */
 	PACKET_LATER_FRAGMENT,
 };
 
 /* The position in a packet. Offsets and lengths are bytes from data. */
 struct packet_cursor {
 	void *data;
-	void *data_end;	 /* end of the directly readable bytes */
+	void *data_end;	 /* end of the bytes that can be read directly */
 	__u32 off;	 /* the next header; at most len */
 	__u32 len;	 /* end of the packet; packet_parse_ip() cuts bytes after the IP packet */
 	__be16 proto_be; /* EtherType of the next header; 0: unknown, the IP version decides */
@@ -140,12 +143,12 @@ struct packet_cursor {
 
 struct packet_ip {
 	struct in6_addr saddr; /* IPv4 as ::ffff:a.b.c.d */
-	struct in6_addr daddr; /* the header's, even if a routing header has segments left */
-	__be32 fragment_id_be; /* 0 without a fragment header; for IPv4 the 16 bits of the header */
-	__u32 total_len;       /* of the packet, according to the IP header */
-	__u32 l3_off;	       /* of the IP header */
-	__u32 l4_off;	       /* after the last extension header; may be after data_end */
-	__u16 fragment_off;    /* bytes into the fragmentable part */
+	struct in6_addr daddr; /* in the IP header, even if a routing header has segments left */
+	__be32 fragment_id_be; /* 0 without a fragment header; in IPv4, the 16-bit identification */
+	__u32 total_len;       /* length of the packet, according to the IP header */
+	__u32 l3_off;	       /* offset of the IP header */
+	__u32 l4_off;	       /* offset after the last extension header; may be beyond data_end */
+	__u16 fragment_off;    /* offset in the fragmentable part, in bytes */
 	__u8 version;	       /* 4 or 6 */
 	__u8 protocol;	     /* IPPROTO_*; of a later IPv6 fragment, the next header of its fragment
 				header */
@@ -159,17 +162,17 @@ struct packet_udp {
 	__be16 source_be;
 	__be16 dest_be;
 	__be16 check_be;
-	__u16 len; /* header and payload; in a first fragment, those of the whole datagram */
+	__u16 len; /* header and payload; in a first fragment, of the whole datagram */
 };
 
 struct packet_icmp_error {
-	__u32 inner_off; /* of the quoted IP header */
+	__u32 inner_off; /* offset of the quoted IP header */
 	__u8 type;
 	__u8 code;
 	__u16 pad;
 };
 
-/* Not struct ethhdr, whose packed attribute makes clang load the EtherType in two bytes. */
+/* Replaces struct ethhdr, whose packed attribute makes clang load the EtherType in two bytes. */
 struct packet_ethhdr {
 	__u8 addrs[2 * ETH_ALEN];
 	__be16 proto_be;
@@ -200,13 +203,13 @@ struct packet_extension {
 	__be32 fragment_id_be; /* fragment header */
 } PACKET_UNALIGNED;
 
-/* The state of the walk over extension headers. It has no boolean flags: the verifier would follow
- * two paths for each.
+/* The state of the walk over extension headers. It has no boolean flags, since the verifier would
+ * follow two paths for each of them.
  */
 struct packet_chain {
 	__u64 allowed; /* bit n: protocol n may follow and is an extension header */
 	__u32 off;
-	__u32 end;	    /* of the packet, according to the IP header */
+	__u32 end;	    /* end of the packet, according to the IP header */
 	__u32 fragment_len; /* length of the data after the fragment header */
 	__be32 fragment_id_be;
 	__u32 fragment_bits; /* offset and more-fragments, host order */
@@ -215,9 +218,10 @@ struct packet_chain {
 };
 
 /*
- * Returns a cursor at the first byte of [data, data_end). len is the packet's length from data on,
- * at least data_end - data: skb->len if there is an skb. proto_be is skb->protocol if data starts
- * at the network header, and 0 if data starts at the Ethernet header or the protocol is unknown.
+ * Returns a cursor at the first byte of [data, data_end). @len is the packet's length from @data
+ * on, at least data_end - data: skb->len if there is an skb. @proto_be is skb->protocol if @data
+ * starts at the network header, and 0 if @data starts at the Ethernet header or the protocol is
+ * unknown.
  */
 PACKET_INLINE struct packet_cursor packet_begin(void *data, void *data_end, __u32 len,
 						__be16 proto_be)
@@ -232,7 +236,7 @@ PACKET_INLINE struct packet_cursor packet_begin(void *data, void *data_end, __u3
 	return cursor;
 }
 
-/* Returns the size bytes at off, or NULL if they exceed data_end or off exceeds the limit. */
+/* Returns a pointer to @size bytes at @off, or NULL if they exceed data_end or PACKET_OFF_MAX. */
 PACKET_INLINE void *packet_at(const struct packet_cursor *cursor, __u32 off, __u32 size)
 {
 	unsigned long bounded = off;
@@ -255,7 +259,7 @@ PACKET_INLINE void *packet_at(const struct packet_cursor *cursor, __u32 off, __u
 }
 
 /*
- * Returns a == b as 0 or 1 without a branch, which clang would emit for BPF: two branches in a loop
+ * Returns a == b as 0 or 1 without the branch that clang would emit for BPF: a branch in a loop can
  * double the verifier's paths with each iteration.
  */
 PACKET_INLINE __u32 packet_equal(__u8 a, __u8 b)
@@ -267,9 +271,9 @@ PACKET_INLINE __u32 packet_equal(__u8 a, __u8 b)
 }
 
 /*
- * Returns off and makes the verifier forget its bounds: two identical XORs change nothing, but
- * afterwards all paths to this point have the same state, so the verifier checks the rest once, not
- * once for each sum of header lengths. packet_at() bounds the offset again.
+ * Returns @off and makes the verifier forget its bounds. Two identical XORs leave the value
+ * unchanged, but all paths to this point then have the same state, so the verifier checks the rest
+ * once, not once for each sum of header lengths. packet_at() bounds the offset again.
  */
 PACKET_INLINE __u32 packet_forget(const struct packet_cursor *cursor, __u32 off)
 {
@@ -286,9 +290,9 @@ PACKET_INLINE int packet_is_vlan(__be16 proto_be)
 }
 
 /*
- * Parses Ethernet II with up to two VLAN tags in the frame (accelerated tags are not in it). Leaves
- * the cursor at the IP header and its EtherType in cursor->proto_be. Returns PACKET_OK,
- * PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_TOO_DEEP.
+ * Parses Ethernet II with up to two VLAN tags in the frame (accelerated VLAN tags are not in the
+ * frame). Leaves the cursor at the IP header and its EtherType in cursor->proto_be. Returns
+ * PACKET_OK, PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_TOO_DEEP.
  */
 PACKET_INLINE enum packet_verdict packet_parse_eth(struct packet_cursor *cursor)
 {
@@ -388,7 +392,7 @@ PACKET_INLINE __u32 packet_extension_size(__u8 protocol, __u8 size)
 
 /*
  * Adds the header of type chain->protocol at chain->off to the chain. Only one fragment header is
- * allowed; that of a later fragment is followed by data only.
+ * allowed, and only data follows the fragment header of a later fragment.
  */
 PACKET_INLINE void packet_note_extension(struct packet_chain *chain,
 					 const struct packet_extension *header)
@@ -405,7 +409,7 @@ PACKET_INLINE void packet_note_extension(struct packet_chain *chain,
 	chain->allowed &= ~((__u64)fragment << IPPROTO_FRAGMENT);
 }
 
-/* Is the next header an extension header that is allowed at this position? */
+/* Returns true if the next header is an extension header that is allowed at this position. */
 PACKET_INLINE int packet_is_extension(const struct packet_chain *chain)
 {
 	return chain->protocol < 64 && (chain->allowed >> chain->protocol & 1) &&
@@ -461,8 +465,8 @@ PACKET_INLINE enum packet_verdict packet_walk_extensions(const struct packet_cur
 	chain->allowed = 1ULL << IPPROTO_HOPOPTS | 1ULL << IPPROTO_ROUTING |
 			 1ULL << IPPROTO_FRAGMENT | 1ULL << IPPROTO_AH | 1ULL << IPPROTO_DSTOPTS;
 	for (nth = 0; nth < PACKET_EXTENSIONS_MAX && packet_is_extension(chain); nth++) {
-		/* Keeps the counter 64 bits wide: kernel 5.10 loses the bounds of a narrower one
-		 * when it is spilled, and then reports an infinite loop.
+		/* Keeps the counter 64 bits wide: kernel 5.10 loses the bounds of a narrower
+		 * counter when it is spilled, and then reports an infinite loop.
 		 */
 		asm volatile("" : "+r"(nth));
 		verdict = packet_parse_extension(cursor, chain);
@@ -528,7 +532,7 @@ PACKET_INLINE enum packet_verdict packet_parse_ip(struct packet_cursor *cursor,
 
 	if (proto_be && proto_be != PACKET_BE16(ETH_P_IP) && proto_be != PACKET_BE16(ETH_P_IPV6))
 		return PACKET_NOT_IP;
-	/* no IP header is shorter than IPv4's */
+	/* an IPv4 header without options is the shortest IP header */
 	header = packet_at(cursor, cursor->off, sizeof(*header));
 	if (!header)
 		return PACKET_TRUNCATED;
@@ -544,10 +548,9 @@ PACKET_INLINE enum packet_verdict packet_parse_ip(struct packet_cursor *cursor,
 }
 
 /*
- * Parses the UDP header (RFC 768) after ip, the result of packet_parse_ip() for this cursor, in any
- * mode. Leaves the cursor at the payload.
- * Returns PACKET_OK, PACKET_NOT_UDP, PACKET_NO_L4, PACKET_TRUNCATED, PACKET_LYING_UDP,
- * PACKET_JUMBO.
+ * Parses the UDP header (RFC 768) after @ip, the result of packet_parse_ip() in any mode for this
+ * cursor. Leaves the cursor at the payload. Returns PACKET_OK, PACKET_NOT_UDP, PACKET_NO_L4,
+ * PACKET_TRUNCATED, PACKET_LYING_UDP, PACKET_JUMBO.
  */
 PACKET_INLINE enum packet_verdict packet_parse_udp(struct packet_cursor *cursor,
 						   const struct packet_ip *ip,
@@ -588,18 +591,18 @@ PACKET_INLINE int packet_is_icmp_error(const struct packet_ip *ip, __u8 type)
 }
 
 /*
- * Parses the ICMP or ICMPv6 error (RFC 792, RFC 4443) after ip, the result of packet_parse_ip() for
- * this cursor: destination unreachable (including fragmentation needed), time exceeded, parameter
- * problem or packet too big. Leaves the cursor at the quoted IP header, for packet_parse_ip() with
- * PACKET_QUOTED, and cursor->len at or before the end of the quote. Ignores extensions (RFC 4884).
- * Returns PACKET_OK, PACKET_NOT_ICMP_ERROR, PACKET_NO_L4, PACKET_TRUNCATED.
+ * Parses the ICMP or ICMPv6 error (RFC 792, RFC 4443) after @ip, the result of packet_parse_ip()
+ * for this cursor: destination unreachable (including fragmentation needed), time exceeded,
+ * parameter problem or packet too big. Leaves the cursor at the quoted IP header, for
+ * packet_parse_ip() with PACKET_QUOTED, and cursor->len at or before the end of the quote. Ignores
+ * extensions (RFC 4884). Returns PACKET_OK, PACKET_NOT_ICMP_ERROR, PACKET_NO_L4, PACKET_TRUNCATED.
  */
 PACKET_INLINE enum packet_verdict packet_parse_icmp_error(struct packet_cursor *cursor,
 							  const struct packet_ip *ip,
 							  struct packet_icmp_error *error)
 {
 	const __u8 protocol = ip->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	const __u32 size = 8; /* of the ICMP header in both versions */
+	const __u32 size = 8; /* size of the ICMP header in both versions */
 	const __u8 *header;
 
 	if (ip->fragment == PACKET_LATER_FRAGMENT)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * The rendezvous protocol, sluice-protocol(7): STUN messages (RFC 8489) with methods and attributes
- * from ranges that IANA has not assigned. The short refresh is defined here as a whole, since an
- * XDP program can answer it.
+ * from ranges that IANA has not assigned. The whole short refresh is defined here, since an XDP
+ * program can answer it.
  */
 #ifndef SLUICE_RENDEZVOUS_H
 #define SLUICE_RENDEZVOUS_H
@@ -11,7 +11,9 @@
 #include <sluice/siphash.h>
 #include <sluice/stun.h>
 
-/* 0x080 to 0x0ff: by Expert Review; the first byte of such a message is 2 or 3 (RFC 7983) */
+/*
+ * IANA assigns 0x080 to 0x0ff by Expert Review; the first byte of the message is 2 or 3 (RFC 7983)
+ */
 enum sluice_rendezvous_method {
 	SLUICE_RENDEZVOUS_REGISTER = 0x0a0,
 	SLUICE_RENDEZVOUS_REFRESH = 0x0a1,
@@ -19,7 +21,7 @@ enum sluice_rendezvous_method {
 	SLUICE_RENDEZVOUS_CONNECT = 0x0a3,
 	SLUICE_RENDEZVOUS_INTRODUCE = 0x0a4, /* from the server to a peer */
 	SLUICE_RENDEZVOUS_REPORT = 0x0a5,
-	SLUICE_RENDEZVOUS_BIND = 0x0a6, /* a channel of the relay */
+	SLUICE_RENDEZVOUS_BIND = 0x0a6, /* binds a channel of the relay */
 };
 
 enum sluice_rendezvous_attr {
@@ -36,7 +38,7 @@ enum sluice_rendezvous_attr {
 	SLUICE_RENDEZVOUS_REFRESH_PROOF = 0x4a58,
 	SLUICE_RENDEZVOUS_OUTCOME = 0x4a59,
 	SLUICE_RENDEZVOUS_CHECK_NUMBER = 0x4a5a, /* between peers */
-	SLUICE_RENDEZVOUS_BEHIND_NAT = 0xca50,	 /* 1, or 0 */
+	SLUICE_RENDEZVOUS_BEHIND_NAT = 0xca50,	 /* 0 or 1 */
 };
 
 #define SLUICE_RENDEZVOUS_SESSION_ID_SIZE 16
@@ -54,7 +56,10 @@ enum sluice_rendezvous_outcome {
 	SLUICE_RENDEZVOUS_FAILED = 4,
 };
 
-/* A registration: its place in the server's table, and which of those that had this place. */
+/*
+ * A registration: its slot in the server's table, and the epoch, which differs for each user of the
+ * slot.
+ */
 struct sluice_rendezvous_id {
 	__be32 slot_be;
 	__be32 epoch_be;
@@ -77,9 +82,9 @@ struct sluice_rendezvous_token {
 #endif
 
 /*
- * Returns the MAC of a refresh from this address, IPv4 as ::ffff:a.b.c.d: of registration, address,
- * port and six zero bytes. So a refresh from another address, as after a NAT has forgotten its
- * mapping, is not taken for one from the registered address.
+ * Returns the MAC of a refresh, over the registration, the source address (IPv4 as ::ffff:a.b.c.d),
+ * the source port and six zero bytes. The MAC therefore does not match if the source has changed,
+ * for example after a NAT has lost its mapping.
  */
 static inline __attribute__((always_inline)) __u64 sluice_rendezvous_token_mac(
 	const struct sluice_siphash_key *key, const struct sluice_rendezvous_id *id,
@@ -104,7 +109,7 @@ static inline __attribute__((always_inline)) __u64 sluice_rendezvous_token_mac(
 	return sluice_siphash(key, word, 4);
 }
 
-/* Returns the MAC of the answer: of registration, transaction id and four zero bytes. */
+/* Returns the MAC of the answer, over the registration, the transaction id and four zero bytes. */
 static inline __attribute__((always_inline)) __u64 sluice_rendezvous_proof_mac(
 	const struct sluice_siphash_key *key, const struct sluice_rendezvous_id *id,
 	const __be32 transaction_be[3])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * SipHash-2-4 (Aumasson and Bernstein, 2012) of whole 64-bit words, for BPF and user space: a MAC
- * of short messages, and a hash whose collisions only a holder of the key can find.
+ * for short messages, and a hash whose collisions cannot be found without the key.
  */
 #ifndef SLUICE_SIPHASH_H
 #define SLUICE_SIPHASH_H
@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 struct sluice_siphash_key {
-	__u64 word[2]; /* of a key of 16 bytes, in little-endian order */
+	__u64 word[2]; /* 16 bytes of the key, read in little-endian order */
 };
 
 #define SLUICE_SIPHASH_ROTATE(x, by) ((x) << (by) | (x) >> (64 - (by)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * Events from the programs that watch the sockets of reuseport groups. An event only triggers a
- * sweep, which finds out what has changed, so a lost event is no worse than a late one.
+ * sweep, which finds out what has changed, so a lost event only delays the detection.
  */
 #ifndef SLUICE_SOCKET_EVENTS_H
 #define SLUICE_SOCKET_EVENTS_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The output of the socket iterator, in items of one size: a record for each pair of a UDP socket
- * and a process that holds it, and the members of each reuseport group, in as many items as they
- * need.
+ * The output of the socket iterator, in items of equal size: one record for each pair of a UDP
+ * socket and a process that holds it, and the members of each reuseport group in one or more items.
  */
 #ifndef SLUICE_SOCKETS_H
 #define SLUICE_SOCKETS_H
@@ -21,10 +20,10 @@ struct sluice_socket_record {
 	__u64 cookie; /* 0: not assigned yet */
 	__u64 group;  /* 1 + the group's reuseport_id; 0: not bound with SO_REUSEPORT */
 	struct sluice_addr local;
-	struct sluice_addr peer; /* of a connected socket */
+	struct sluice_addr peer; /* peer of a connected socket */
 	__u32 netns;		 /* inode number of the network namespace */
 	__u32 pid;		 /* thread group */
-	__u32 tid; /* a thread that has the descriptor: the leader, if it still runs */
+	__u32 tid; /* a thread that has the descriptor: the group leader, if it still runs */
 	__u32 uid; /* the user of the process, or the creator of its outermost user namespace */
 	__u32 fd;
 	__u32 group_index;     /* index in the kernel's group, or SLUICE_NO_INDEX */
@@ -33,8 +32,8 @@ struct sluice_socket_record {
 	__u32 queue_used;      /* memory of the receive queue, in bytes */
 	__u32 queue_room;      /* the queue's limit */
 	__u32 queue_read;      /* bytes read, but still charged to the queue */
-	__u32 drops;	       /* datagrams, since the socket was created; wraps */
-	__u32 ifindex;	       /* of SO_BINDTODEVICE, or 0 */
+	__u32 drops;	       /* datagrams dropped since the socket was created; wraps */
+	__u32 ifindex;	       /* ifindex of SO_BINDTODEVICE, or 0 */
 	__u8 group_filters;    /* the group has a program; a classic BPF filter has no id */
 	__u8 connected;
 	__u16 family;
@@ -45,12 +44,12 @@ struct sluice_socket_record {
 };
 _Static_assert(sizeof(struct sluice_socket_record) == 136, "struct sluice_socket_record");
 
-/* The members of a group, in the kernel's order. Only the items that contain them are written. */
+/* The members of a group, in the kernel's order. Only items that contain members are written. */
 struct sluice_socket_members {
 	__u64 none;  /* 0, unlike the first word of a record */
-	__u64 group; /* as in the record */
+	__u64 group; /* as in struct sluice_socket_record */
 	__u64 count;
-	__u64 sock[SLUICE_GROUP_MAX + 10]; /* fills the last item */
+	__u64 sock[SLUICE_GROUP_MAX + 10]; /* pads the last item */
 };
 _Static_assert(sizeof(struct sluice_socket_members) % sizeof(struct sluice_socket_record) == 0,
 	       "struct sluice_socket_members");

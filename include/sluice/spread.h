@@ -12,11 +12,11 @@
 #define SLUICE_SPREAD_CPUS  1024
 #define SLUICE_SPREAD_LINKS 16
 
-/* Queue length per CPU; datagrams above it are dropped and counted. */
+/* Queue length per CPU in datagrams; further datagrams are dropped and counted. */
 #define SLUICE_SPREAD_QUEUE 2048
 
 enum sluice_spread_mode {
-	SLUICE_SPREAD_NATIVE = 1, /* in the driver, before there is an skb */
+	SLUICE_SPREAD_NATIVE = 1, /* in the driver, before the kernel allocates an skb */
 	SLUICE_SPREAD_GENERIC,
 };
 
@@ -38,14 +38,14 @@ struct sluice_spread_meta {
 	__u32 cpu_count;
 	__u16 cpus[SLUICE_SPREAD_CPUS];
 	__u32 link_count;
-	__u32 map_id; /* of the cpumap */
-	__u64 seed;   /* of the flow hash; a reload keeps it, so that no flow moves */
+	__u32 map_id; /* id of the cpumap */
+	__u64 seed;   /* seed of the flow hash; a reload keeps it, so that no flow moves */
 	struct sluice_spread_link links[SLUICE_SPREAD_LINKS];
 };
 _Static_assert(sizeof(struct sluice_spread_meta) == 32 + 2048 + 192 * SLUICE_SPREAD_LINKS, "meta");
 
-/* The outcomes of the spread programs, as in counters.h. Of packets to unmanaged ports, only
- * fragments and malformed UDP are counted. A lost datagram was also counted as spread.
+/* The outcomes of the spread programs, as in counters.h. Packets to unmanaged ports are not
+ * counted, except fragments and malformed UDP. A lost datagram is also counted as spread.
  */
 #define SLUICE_SPREAD_COUNTERS(X)                                                       \
 	X(spread, "datagrams sent to another CPU of the list")                          \
@@ -54,7 +54,7 @@ _Static_assert(sizeof(struct sluice_spread_meta) == 32 + 2048 + 192 * SLUICE_SPR
 	X(left_checksum,                                                                \
 	  "left where they arrived: checksum not filled in, as from a local container") \
 	X(left_header, "left where they arrived: the parser rejected their headers")    \
-	X(left_no_queue, "left where they arrived: their CPU has no queue")             \
+	X(left_no_queue, "left where they arrived: the chosen CPU has no queue")        \
 	X(lost, "datagrams lost: the queue of their CPU was full")
 
 enum sluice_spread_counter {

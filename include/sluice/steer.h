@@ -4,7 +4,7 @@
  *
  * A group is a reuseport group of the kernel: the UDP sockets that share an address and a port
  * through SO_REUSEPORT, in one network namespace. Each group has a program and maps of its own, so
- * that the flow key needs neither namespace nor port, and the table is sized for the group.
+ * the flow key needs neither namespace nor port, and the table is sized for the group.
  */
 #ifndef SLUICE_STEER_H
 #define SLUICE_STEER_H
@@ -27,8 +27,8 @@ enum sluice_steer_policy {
 enum sluice_steer_state {
 	SLUICE_STEER_FREE = 0,
 	SLUICE_STEER_ACTIVE,   /* gets new flows */
-	SLUICE_STEER_RETIRED,  /* of an older generation; keeps its flows */
-	SLUICE_STEER_DRAINING, /* by command; keeps its flows until they are idle */
+	SLUICE_STEER_RETIRED,  /* belongs to an older generation; keeps its existing flows */
+	SLUICE_STEER_DRAINING, /* drained by command; keeps its flows until they are idle */
 	SLUICE_STEER_DRAINED,  /* gets no datagrams, and its queue is empty */
 };
 
@@ -37,12 +37,12 @@ struct sluice_steer_slot {
 	__u64 cookie;
 	__u64 sock;	    /* kernel address of the struct sock; 0: not known */
 	__u64 joined_ns;    /* CLOCK_BOOTTIME */
-	__u64 instance;	    /* of the server; see user/steer/group/instance.h */
-	__u32 pid;	    /* of the process that held it when it joined */
+	__u64 instance;	    /* instance of the server; see user/steer/group/instance.h */
+	__u32 pid;	    /* pid of the socket's owner; see user/steer/group/owner.h */
 	__u32 generation;   /* starts at 1 */
-	__u16 incarnation;  /* a flow with another value is of an earlier socket; never 0 */
+	__u16 incarnation;  /* never 0; a flow with another value belonged to an earlier socket */
 	__u16 state;	    /* enum sluice_steer_state */
-	__u32 drops_before; /* drops of the socket when it joined */
+	__u32 drops_before; /* the socket's drop count when it joined */
 	char comm[16];
 };
 _Static_assert(sizeof(struct sluice_steer_slot) == 64, "struct sluice_steer_slot");
@@ -65,13 +65,13 @@ _Static_assert(sizeof(struct sluice_steer_cpu) == 16, "struct sluice_steer_cpu")
 
 enum sluice_steer_consumer_cpu {
 	SLUICE_STEER_CPU_UNKNOWN = 0,
-	SLUICE_STEER_CPU_SEEN,	 /* it last received there, and may migrate */
+	SLUICE_STEER_CPU_SEEN,	 /* the thread last received on this CPU, but may migrate */
 	SLUICE_STEER_CPU_PINNED, /* its affinity mask has only this CPU */
 };
 
 /* Policy cpu: the thread that reads a slot's socket, and its CPU. */
 struct sluice_steer_consumer {
-	__u64 cookie; /* of the socket; an entry for another socket is void */
+	__u64 cookie; /* socket cookie; the entry is void if the slot has another cookie */
 	__u32 tid;    /* 0: any thread of the process; all of them run on this CPU */
 	__u16 cpu;
 	__u16 known; /* enum sluice_steer_consumer_cpu */
@@ -81,15 +81,15 @@ _Static_assert(sizeof(struct sluice_steer_consumer) == 16, "struct sluice_steer_
 /* Statistics of a slot, per CPU. */
 struct sluice_steer_stats {
 	__u64 datagrams;
-	__u64 bytes; /* of UDP headers and payloads */
+	__u64 bytes; /* UDP headers and payloads */
 	__u64 flows; /* new flows */
 	__u64 moved; /* flows moved here from another slot */
 };
 _Static_assert(sizeof(struct sluice_steer_stats) == 32, "struct sluice_steer_stats");
 
 /*
- * Policy load: the recent datagrams of all CPUs, in two windows, so that a new window does not
- * start from zero.
+ * Policy load: the number of recent datagrams on all CPUs. Two windows are kept, so that the count
+ * does not restart from zero with each window.
  */
 struct sluice_steer_recent {
 	__u32 window; /* number of the window that `now` counts */
@@ -115,16 +115,16 @@ struct sluice_steer_meta {
 };
 _Static_assert(sizeof(struct sluice_steer_meta) == 48 + 8192, "struct sluice_steer_meta");
 
-/* The rule that tells one instance of a server from the next. */
+/* The rule that distinguishes the instances of a server. */
 enum sluice_steer_generations {
 	SLUICE_STEER_BY_PROCESS = 1,
 	SLUICE_STEER_BY_CGROUP,
-	SLUICE_STEER_BY_NONE, /* all sockets are one instance */
+	SLUICE_STEER_BY_NONE, /* all sockets belong to one instance */
 };
 
 /*
- * UDP counters of a network namespace, over IPv4, IPv6 and all ports: the name in /proc/net/snmp
- * (RFC 4113 and Linux extensions), the JSON key, and the help text.
+ * UDP counters of a network namespace, summed over IPv4, IPv6 and all ports: the name in
+ * /proc/net/snmp (RFC 4113 and Linux extensions), the JSON key, and the help text.
  */
 #define SLUICE_STEER_UDP(X)                                                              \
 	X(IN_DATAGRAMS, "InDatagrams", "in_datagrams", "read by applications")           \
@@ -142,11 +142,11 @@ enum sluice_steer_udp {
 	SLUICE_STEER_UDP_KNOWN = 7, /* not 0: the counters are valid */
 };
 
-/* What earlier sweeps found in the current generation; see user/steer/group/generation.h. */
+/* The findings of earlier sweeps in the current generation; see user/steer/group/generation.h. */
 struct sluice_steer_past {
-	__u32 instances; /* the most at one time, without those that may take over later */
+	__u32 instances; /* maximum at one time, excluding instances that may take over later */
 	__u32 reserved;
-	__u64 fewer_ns; /* CLOCK_BOOTTIME since when there are fewer; 0: there are not */
+	__u64 fewer_ns; /* CLOCK_BOOTTIME when the number fell below `instances`; 0: it has not */
 };
 _Static_assert(sizeof(struct sluice_steer_past) == 16, "struct sluice_steer_past");
 
@@ -161,14 +161,14 @@ struct sluice_steer_group {
 	__u32 sets;
 	__u32 netns;
 	struct sluice_addr local;
-	__u32 ifindex; /* of SO_BINDTODEVICE, or 0 */
+	__u32 ifindex; /* ifindex of SO_BINDTODEVICE, or 0 */
 	__u16 port;
 	__u16 family;
 	__u32 prog_id;
 	__u32 reserved;
 	__u64 udp_before[8]; /* enum sluice_steer_udp: the counters at load time */
 	struct sluice_steer_past past;
-	__u64 drain_unread; /* datagrams that drained processes have left unread */
+	__u64 drain_unread; /* datagrams left unread by drained processes */
 	struct sluice_steer_keys keys;
 };
 _Static_assert(sizeof(struct sluice_steer_group) == 384, "struct sluice_steer_group");

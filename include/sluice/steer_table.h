@@ -3,16 +3,16 @@
  * The flow table of a steered group.
  *
  * It is set-associative for the reasons in flow.h, with two differences. First, a new flow never
- * reuses a live way, since that would move the flow there. If its set is full, the new flow is not
- * recorded; the steering program then hashes its tuple, with the same result as long as the group
- * stays the same. Second, the time for which an idle flow counts as live in a full set grows with
- * the datagrams that it has received (sluice_steer_protected()): a spoofer can easily create flows
- * of a few datagrams, but not flows of many.
+ * replaces a live flow, since the live flow would then move. If its set is full, the new flow is
+ * not recorded; the steering program then hashes its tuple, with the same result as long as the
+ * group is unchanged. Second, the time for which an idle flow counts as live in a full set grows
+ * with the datagrams that it has received (sluice_steer_protected()): a spoofer can easily create
+ * flows of a few datagrams, but not flows of many.
  *
  * A way has two words: the print, which identifies the flow, and the owner. Each is read and
- * written atomically; there is no lock. Two CPUs that write to a way at once may combine the print
- * of one flow with the owner of another. The check in the owner detects that; the flow is then
- * placed again, as if it had not been recorded.
+ * written atomically; there is no lock. Two CPUs that write to a way concurrently may combine the
+ * print of one flow with the owner of another. The check in the owner detects this case, and the
+ * flow is then placed as if it had not been recorded.
  */
 #ifndef SLUICE_STEER_TABLE_H
 #define SLUICE_STEER_TABLE_H
@@ -29,7 +29,9 @@ struct sluice_steer_keys {
 	__u64 ip6[2][10];
 };
 
-/* Four ways fill a cache line, so that finding a flow in its home way costs one line. */
+/*
+ * Four ways fill a cache line, so that a lookup that finds a flow in its home way reads one line.
+ */
 struct sluice_steer_line {
 	__u64 print[4]; /* sluice_steer_print(); 0: free */
 	__u64 owner[4]; /* sluice_steer_owner() */
@@ -43,9 +45,9 @@ _Static_assert(sizeof(struct sluice_steer_set) == 128, "struct sluice_steer_set"
 /* --- prints */
 
 /*
- * Pair-multiply-shift: with random keys, the upper halves of the sums of two different tuples are
- * uniform and independent (Thorup, "High Speed Hashing for Integers and Strings",
- * arXiv:1504.06804).
+ * Computes a pair-multiply-shift sum. With random keys, the upper halves of the sums of two
+ * different tuples are uniform and independent (Thorup, "High Speed Hashing for Integers and
+ * Strings", arXiv:1504.06804).
  */
 SLUICE_FLOW_INLINE __u64 sluice_steer_sum(const volatile __u64 *key, const __u64 *word, int words,
 					  __be16 port_be)
@@ -59,13 +61,13 @@ SLUICE_FLOW_INLINE __u64 sluice_steer_sum(const volatile __u64 *key, const __u64
 }
 
 /*
- * Returns 63 random bits and a set bit. Two flows have the same print with a probability of 2^-63,
- * whatever their addresses; without the keys, a peer can find such a pair only by trial. The two
- * flows would share a way, and thereby a worker. @word holds source and destination as in the
- * header: one word for IPv4, four for IPv6.
+ * Returns 63 random bits and a set bit. Any two flows have the same print with a probability of
+ * 2^-63, and would then share a way and a worker. Without the keys, a peer can find such a pair
+ * only by trial. @word holds source and destination as in the header: one word for IPv4, four for
+ * IPv6.
  *
- * Rejected: SipHash, since its bound is a conjecture and its five to eight dependent rounds cost
- * more; and sluice_flow_mix(), since some pairs of words collide under every seed.
+ * Rejected: SipHash, since its collision bound is a conjecture and its five to eight dependent
+ * rounds cost more; and sluice_flow_mix(), since some pairs of words collide under every seed.
  */
 SLUICE_FLOW_INLINE __u64 sluice_steer_print(const volatile struct sluice_steer_keys *keys,
 					    const __u64 *word, int words, __be16 port_be)
@@ -79,7 +81,8 @@ SLUICE_FLOW_INLINE __u64 sluice_steer_print(const volatile struct sluice_steer_k
 
 /*
  * Selects the set (sluice_flow_set_index()) and the home way. The sums of a print are linear in the
- * port and in each half of an address: without the mix, consecutive clients would share few sets.
+ * port and in each half of an address, so without the mix, consecutive clients would all map to a
+ * few sets.
  */
 SLUICE_FLOW_INLINE __u64 sluice_steer_hash(__u64 print)
 {
@@ -102,14 +105,14 @@ SLUICE_FLOW_INLINE __u32 sluice_steer_home(__u64 hash)
  */
 #define SLUICE_STEER_SEEN_MASK	  0xffffff00U
 #define SLUICE_STEER_RECEIVED_ONE (1U << 26)
-#define SLUICE_STEER_RECEIVED_MAX 63 /* or more */
+#define SLUICE_STEER_RECEIVED_MAX 63 /* 63 or more */
 
 SLUICE_FLOW_INLINE __u8 sluice_steer_check(__u64 print)
 {
 	return print >> 32;
 }
 
-/* Returns the owner of a flow after its first datagram; @incarnation is that of the slot. */
+/* Returns the owner of a flow after its first datagram; @incarnation belongs to the slot. */
 SLUICE_FLOW_INLINE __u64 sluice_steer_owner(__u64 print, __u32 now, __u32 slot, __u16 incarnation)
 {
 	__u32 upper = (now & SLUICE_STEER_SEEN_MASK) | sluice_steer_check(print);
@@ -149,22 +152,22 @@ SLUICE_FLOW_INLINE __u16 sluice_steer_owner_incarnation(__u64 owner)
 	return owner;
 }
 
-/* Returns the number of datagrams, up to SLUICE_STEER_RECEIVED_MAX. */
+/* Returns the number of datagrams received, at most SLUICE_STEER_RECEIVED_MAX. */
 SLUICE_FLOW_INLINE __u32 sluice_steer_owner_received(__u64 owner)
 {
 	return (__u32)owner / SLUICE_STEER_RECEIVED_ONE;
 }
 
-/* How long each datagram after the first protects a flow. */
+/* The time for which each datagram after the first protects a flow. */
 #define SLUICE_STEER_PROTECTED_BY_ONE sluice_flow_clock(2000000000)
 
 /*
- * Returns how long a flow keeps its way in a full set after its last datagram: no time after one
+ * Returns how long a flow keeps its way in a full set after its last datagram: 0 after one
  * datagram, two seconds after two, four seconds after three, and so on; @limit, the idle timeout,
- * after SLUICE_STEER_RECEIVED_MAX. To keep a table full, a spoofer must send a datagram to each way
- * every two seconds.
+ * after SLUICE_STEER_RECEIVED_MAX datagrams. To keep a table full, a spoofer must send a datagram
+ * to each way every two seconds.
  *
- * Has no branch, since the verifier would follow both sides.
+ * The function has no branch, since the verifier would follow both sides.
  */
 SLUICE_FLOW_INLINE __u32 sluice_steer_protected(__u32 received, __u32 limit)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The numbers of STUN (RFC 8489, 5780, 8445 and 3489), for BPF and user space. */
+/* The constants of STUN (RFC 8489, 5780, 8445 and 3489), for BPF and user space. */
 #ifndef SLUICE_STUN_H
 #define SLUICE_STUN_H
 
@@ -7,7 +7,7 @@
 #define SLUICE_STUN_FINGERPRINT_XOR 0x5354554eU
 
 #define SLUICE_STUN_HEADER_SIZE 20
-#define SLUICE_STUN_ID_SIZE	12 /* of a transaction id */
+#define SLUICE_STUN_ID_SIZE	12 /* size of the transaction id, in bytes */
 
 /* Class bits and method bits are interleaved: RFC 8489, section 5. */
 #define SLUICE_STUN_TYPE(method, class)                                                           \
@@ -21,10 +21,10 @@ enum sluice_stun_class {
 	SLUICE_STUN_ERROR = 3,
 };
 
-#define SLUICE_STUN_BINDING 0x001 /* the method */
+#define SLUICE_STUN_BINDING 0x001 /* method */
 
 enum sluice_stun_attr {
-	/* to be understood by the receiver */
+	/* comprehension-required */
 	SLUICE_STUN_MAPPED_ADDRESS = 0x0001,
 	SLUICE_STUN_RESPONSE_ADDRESS = 0x0002, /* RFC 3489 */
 	SLUICE_STUN_CHANGE_REQUEST = 0x0003,   /* RFC 5780 */
@@ -45,7 +45,7 @@ enum sluice_stun_attr {
 	SLUICE_STUN_USE_CANDIDATE = 0x0025, /* RFC 8445 */
 	SLUICE_STUN_PADDING = 0x0026,	    /* RFC 5780 */
 	SLUICE_STUN_RESPONSE_PORT = 0x0027, /* RFC 5780 */
-	/* may be ignored */
+	/* comprehension-optional */
 	SLUICE_STUN_OPTIONAL = 0x8000,
 	SLUICE_STUN_PASSWORD_ALGORITHMS = 0x8002,
 	SLUICE_STUN_ALTERNATE_DOMAIN = 0x8003,
@@ -63,7 +63,7 @@ enum sluice_stun_family {
 	SLUICE_STUN_IP6 = 2,
 };
 
-/* In CHANGE-REQUEST. */
+/* The flags of CHANGE-REQUEST. */
 #define SLUICE_STUN_CHANGE_IP	4U
 #define SLUICE_STUN_CHANGE_PORT 2U
 

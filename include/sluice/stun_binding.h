@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The two steps of an ordinary Binding transaction at a server (RFC 8489), pure and bounds-checked,
- * the same code in BPF and user space: sluice_stun_recognise() reads a request,
- * sluice_stun_answer() builds the response. All other messages need the full codec
- * (user/net/stun.h).
+ * The server side of an ordinary Binding transaction (RFC 8489), for BPF and user space:
+ * sluice_stun_recognise() reads a request, sluice_stun_answer() builds the response. Both are pure
+ * and bounds-checked. All other messages need the full codec (user/net/stun.h).
  */
 #ifndef SLUICE_STUN_BINDING_H
 #define SLUICE_STUN_BINDING_H
@@ -13,20 +12,23 @@
 
 struct sluice_stun_header {
 	__be16 type_be;
-	__be16 length_be; /* of all that follows the header */
+	__be16 length_be; /* length of the attributes in bytes */
 	__be32 cookie_be;
 	__be32 id_be[3];
 } PACKET_UNALIGNED;
 
 struct sluice_stun_attr_header {
 	__be16 type_be;
-	__be16 length_be; /* of the value, without its padding */
+	__be16 length_be; /* length of the value in bytes, without padding */
 } PACKET_UNALIGNED;
 
 enum sluice_stun_kind {
-	/* no STUN message of RFC 8489 */
+	/* not a STUN message of RFC 8489 */
 	SLUICE_STUN_IS_NONE,
-	/* needs the full codec: not a Binding request, or attributes that are to be understood */
+	/*
+	 * needs the full codec: not a Binding request, too long, or with attributes that are not
+	 * optional
+	 */
 	SLUICE_STUN_IS_OTHER,
 	/* a Binding request for sluice_stun_answer() */
 	SLUICE_STUN_IS_ORDINARY,
@@ -34,27 +36,27 @@ enum sluice_stun_kind {
 
 struct sluice_stun_request {
 	__be32 id_be[3];
-	__u32 fingerprint; /* 1: has a correct FINGERPRINT, so the response needs one */
+	__u32 fingerprint; /* 1: the request has a correct FINGERPRINT, so the response needs one */
 };
 
 /*
- * Longest requests that are ordinary, in bytes and attributes. Longer ones are
- * SLUICE_STUN_IS_OTHER, so that a BPF program has bounded work.
+ * The longest ordinary request, in bytes and in attributes. A longer request is
+ * SLUICE_STUN_IS_OTHER, so that the work of a BPF program is bounded.
  */
 #define SLUICE_STUN_ORDINARY_MAX 128U
 #define SLUICE_STUN_ATTRS_MAX	 8
 
 #define SLUICE_STUN_ANSWER_WORDS 13 /* header, XOR-MAPPED-ADDRESS of IPv6, FINGERPRINT */
 
-/* A response, whole words in network order. */
+/* A response, as words in network order. */
 struct sluice_stun_answer {
 	__be32 word_be[SLUICE_STUN_ANSWER_WORDS];
 };
 _Static_assert(sizeof(struct sluice_stun_answer) == 52, "struct sluice_stun_answer");
 
 /*
- * Continues a CRC-32 (ITU V.42) by a word in network order, in steps of 4 bits: a table of 16 words
- * stays in one cache line, and the messages are short.
+ * Adds a word in network order to a CRC-32 (ITU V.42), 4 bits at a time: a table of 16 words fits
+ * in one cache line, and the messages are short.
  */
 PACKET_INLINE __u32 sluice_stun_crc_word(__u32 crc, __be32 word_be)
 {
@@ -65,7 +67,7 @@ PACKET_INLINE __u32 sluice_stun_crc_word(__u32 crc, __be32 word_be)
 	};
 	int i;
 
-	/* the first byte in memory is the lowest */
+	/* the first byte in memory becomes the least significant byte */
 	crc ^= (__u32)__builtin_bswap32(PACKET_BE32(word_be));
 	for (i = 0; i < 8; i++)
 		crc = crc >> 4 ^ table[crc & 15];
@@ -76,7 +78,7 @@ struct sluice_stun_word {
 	__be32 word_be;
 } PACKET_UNALIGNED;
 
-/* Returns 1 if the FINGERPRINT at @at is right for the message that starts at @off. */
+/* Returns 1 if the FINGERPRINT at @at is correct for the message that starts at @off. */
 PACKET_INLINE __u32 sluice_stun_fingerprint_ok(const struct packet_cursor *cursor, __u32 off,
 					       __u32 at)
 {
@@ -94,11 +96,11 @@ PACKET_INLINE __u32 sluice_stun_fingerprint_ok(const struct packet_cursor *curso
 }
 
 /*
- * Recognises the payload of a datagram: the @length bytes at @off of the cursor. Sets *request with
- * SLUICE_STUN_IS_ORDINARY alone.
+ * Classifies the payload of a datagram: the @length bytes at offset @off of the cursor. Sets
+ * *request only if it returns SLUICE_STUN_IS_ORDINARY.
  *
- * Attributes of an ordinary request are those that a server may ignore, and a correct FINGERPRINT
- * at the end.
+ * An ordinary request has only comprehension-optional attributes, and a FINGERPRINT, if any, that
+ * is correct and last.
  */
 PACKET_INLINE enum sluice_stun_kind sluice_stun_recognise(const struct packet_cursor *cursor,
 							  __u32 off, __u32 length,
@@ -142,7 +144,7 @@ PACKET_INLINE enum sluice_stun_kind sluice_stun_recognise(const struct packet_cu
 	return SLUICE_STUN_IS_ORDINARY;
 }
 
-/* Appends FINGERPRINT after @words words; the header's length includes it. */
+/* Appends FINGERPRINT after @words words; the length in the header already includes it. */
 PACKET_INLINE void sluice_stun_answer_fingerprint(struct sluice_stun_answer *answer, __u32 words)
 {
 	__u32 i, crc = ~0U;
@@ -154,9 +156,9 @@ PACKET_INLINE void sluice_stun_answer_fingerprint(struct sluice_stun_answer *ans
 }
 
 /*
- * Builds the success response to an ordinary request: XOR-MAPPED-ADDRESS of its source, and
- * FINGERPRINT if the request had one. Returns its length: 32, 40, 44 or 52 bytes. An IPv4 address
- * is ::ffff:a.b.c.d.
+ * Builds the success response to an ordinary request: XOR-MAPPED-ADDRESS with the source @addr
+ * (IPv4 as ::ffff:a.b.c.d), and FINGERPRINT if the request had one. Returns the length of the
+ * response: 32, 40, 44 or 52 bytes.
  */
 PACKET_INLINE __u32 sluice_stun_answer(struct sluice_stun_answer *answer,
 				       const struct sluice_stun_request *request,

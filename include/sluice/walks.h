@@ -6,8 +6,8 @@
 #include <linux/types.h>
 
 /*
- * Fruitless walks per window, and the window in ticks of sluice_flow_clock(): about 1000 a second
- * on each CPU.
+ * Limit on fruitless walks per window, and the window in ticks of sluice_flow_clock(): about 1000
+ * walks per second on each CPU.
  */
 #define SLUICE_WALKS	   32
 #define SLUICE_WALK_WINDOW 32

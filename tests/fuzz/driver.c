@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Replays files through a fuzz target for builds without libFuzzer, so that each input that a
- * fuzzer has found becomes a regression test. Without arguments it replays the target's corpus. An
- * empty corpus is a failure.
+ * Replays files through a fuzz target for builds without libFuzzer, so that inputs found by a
+ * fuzzer become regression tests. Without arguments, replays the target's corpus. An empty corpus
+ * is a failure.
  */
 #include <errno.h>
 #include <glob.h>

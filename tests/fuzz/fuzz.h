@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What every fuzz target has: its entry, and a check that the fuzzer takes for a crash. */
+/*
+ * Common to all fuzz targets: the entry point, and a check whose failure the fuzzer reports as a
+ * crash.
+ */
 #ifndef SLUICE_TESTS_FUZZ_H
 #define SLUICE_TESTS_FUZZ_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Fuzzes the parser of the header Accept, which any HTTP client sets. A range that the format does
- * not name must not change the answer.
+ * Fuzzes the parser of the Accept header, which any HTTP client can set. An unknown media range
+ * must not change the answer.
  */
 #include "fuzz.h"
 

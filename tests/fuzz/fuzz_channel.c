@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	MUST(channel_is_valid(out.number) && channel_is_data(data, size));
 	MUST(out.data >= data && out.data + out.length <= data + size);
-	/* the same message, padded, is the start of a stream */
+	/* the same message with padding is the start of a stream */
 	copy = calloc(1, channel_padded(out.length));
 	MUST(copy);
 	channel_put_header(copy, out.number, out.length);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Parses arbitrary bytes as the daemon's file: each problem names a line of the file, its text is a
- * single line, and a file with a problem is refused.
+ * Parses arbitrary bytes as the daemon's file. Each problem names a line of the file and has a
+ * one-line text. A file with a problem is rejected.
  *
  * with: user/meet/rendezvous/options.c user/metrics/options.c
  */

@@ -6,8 +6,8 @@
  * the packet.
  *
  * The parser sums flags and forgets offsets to please the verifier, so this file has a second
- * parser that is written for readability, with every branch spelt out. Both must agree on the
- * verdict and on each field. Furthermore, for any input:
+ * parser, written for readability with explicit branches. Both parsers must agree on the verdict
+ * and on each field. In addition, for any input:
  * - the result is the same in a buffer of exactly the packet's size and in a larger one, at any
  * alignment and with any surrounding bytes (the sanitizers detect overreads of the exact buffer);
  * - a rejected header leaves cursor and result unchanged;
@@ -49,7 +49,7 @@ struct packet_input {
 	unsigned int proto;
 };
 
-/* The results of all layers; a layer that was not reached is zero. */
+/* The results of all layers; all zero for a layer that was not reached. */
 struct answer {
 	uint32_t verdict[LAYERS];
 	uint32_t off[LAYERS];
@@ -78,7 +78,10 @@ static int is_untouched(const void *result, size_t size)
 	return size == 0;
 }
 
-/* Runs one layer, checks the return contract and stores the result; true if parsing may go on. */
+/*
+ * Parses one layer, checks the return contract and stores the result. Returns true if parsing may
+ * continue.
+ */
 #define LAYER(answer, cursor, layer, result, call)                                             \
 	({                                                                                     \
 		const struct packet_cursor before = *(cursor);                                 \
@@ -120,8 +123,8 @@ static void parse(struct packet_cursor *cursor, int with_eth, struct answer *ans
 }
 
 /*
- * Parses with @room bytes of @fill on both sides of the packet; with 0 the buffer has its exact
- * size.
+ * Parses with @room bytes of @fill on both sides of the packet. With @room 0, the buffer has the
+ * exact size of the packet.
  */
 static struct answer parse_in(const struct packet_input *input, size_t room, int fill)
 {

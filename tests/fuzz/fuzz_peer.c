@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Fuzzes the two state machines of a peer: the client of the rendezvous protocol and a session. The
- * input is a sequence of messages, each behind four bytes:
+ * Fuzzes the two state machines of a peer: the rendezvous client and a session. The input is a
+ * sequence of messages, each preceded by four bytes:
  *
  *   extras  enum extras; the two lowest bits are the source
  *   method  an index into the methods, or BIND, and the class in the two highest bits
  *   length  of the attributes, which follow
  *   time    that passes before, in units of 100 ms
  *
- * A message may be completed by the transaction id of the last request, a session id, the number of
- * a check and a MAC, which no fuzzer would find.
+ * The target itself may add values that no fuzzer would find: the transaction id of the last
+ * request, a session id, the number of a check, and a MAC.
  *
  * with: user/meet/peer/client*.c user/meet/peer/session*.c user/meet/peer/relay.c
  * with: user/meet/key.c user/meet/peers.c user/meet/scope.c user/meet/candidate.c
@@ -27,7 +27,7 @@
 #define SENDS_MAX   200
 #define SOURCES	    4
 #define MESSAGE_MAX 1280
-#define BIND	    8 /* instead of a method */
+#define BIND	    8 /* in place of a method */
 
 enum extras {
 	TO_SESSION = 4,
@@ -50,12 +50,12 @@ static struct {
 	struct peer_session *session;
 	uint64_t now_ns;
 	uint32_t random, number;
-	uint8_t server_key[KEY_SIZE]; /* of the messages */
+	uint8_t server_key[KEY_SIZE]; /* key for the messages */
 	uint8_t last_id[2][SLUICE_STUN_ID_SIZE];
-	size_t sent; /* bytes, of the last flush */
+	size_t sent; /* bytes sent by the last flush */
 } lab;
 
-/* Stands in for the exchange of keys, which would take most of the time. */
+/* Replaces the key exchange, which would take most of the run time. */
 int peer_secret_derive(struct peer_secret *secret, const uint8_t own_secret[KEY_SIZE],
 		       const struct introduction *introduction)
 {
@@ -92,7 +92,7 @@ static struct stun_endpoint source(unsigned int who)
 
 static void setup(void)
 {
-	/* X25519 ignores the three lowest bits */
+	/* X25519 ignores the three lowest bits, so keys are multiples of 8 */
 	static const uint8_t own[KEY_SIZE] = { 8 }, server[KEY_SIZE] = { 16 },
 			     other[KEY_SIZE] = { 24 };
 	struct peer_client_options options = {
@@ -124,7 +124,7 @@ static void setup(void)
 	MUST(!peer_session_new(&lab.session, &session_options, &introduction, lab.now_ns));
 }
 
-/* Sends what is due, and checks that this comes to an end. */
+/* Sends all due messages, and checks that sending terminates. */
 static void flush(void)
 {
 	uint8_t buffer[MESSAGE_MAX];
@@ -188,7 +188,7 @@ static size_t build(uint8_t *message, uint8_t extras, uint8_t method, const uint
 				 (uint8_t[16]){ 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7 }, 16);
 		}
 	}
-	/* the fuzzer writes whole attributes, with their headers */
+	/* the fuzzer writes complete attributes, including their headers */
 	if (builder.length + length <= MESSAGE_MAX - 64) {
 		memcpy(message + builder.length, attributes, length / 4 * 4);
 		builder.length += length / 4 * 4;
@@ -223,7 +223,7 @@ static void hand_over(uint8_t extras, const uint8_t *message, size_t length)
 	}
 	free(exact);
 	flush();
-	/* a request that is not authentic gets nothing */
+	/* an unauthenticated request gets no answer */
 	if (!taken && !(extras & CONNECT))
 		MUST(!lab.sent);
 }

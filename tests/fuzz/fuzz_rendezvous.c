@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Fuzzes the state machine of the rendezvous server. The input is a sequence of messages, each
- * behind four bytes:
+ * preceded by four bytes:
  *
  *   who     2 bits: peer a, b, c, or a source without a key; the other bits are enum extras
  *   method  an index into the methods, what else it is (enum other), and the class in the two
@@ -9,7 +9,7 @@
  *   length  of the attributes, which follow
  *   seconds that pass before
  *
- * A message may be completed by a valid nonce, a name and a MAC, which no fuzzer would find.
+ * The target itself may add values that no fuzzer would find: a valid nonce, a name and a MAC.
  *
  * with: user/meet/key.c user/meet/peers.c user/meet/scope.c
  * with: user/meet/nonce.c user/meet/candidate.c user/meet/channel.c user/net/stun*.c
@@ -48,7 +48,7 @@ enum extras {
 	SAME_ID = 128,
 };
 
-/* Instead of one of the methods. */
+/* Used in place of a method. */
 enum other {
 	OTHER_BIND = 8,
 	OTHER_DATA = 16,
@@ -68,9 +68,9 @@ static struct {
 	uint8_t key[CLIENTS][KEY_SIZE];
 	struct stream stream[CLIENTS];
 	uint64_t now_ns;
-	size_t to_source; /* bytes */
+	size_t to_source; /* bytes sent to the source of the request */
 	struct stun_endpoint source;
-	/* the id of the last session; its start is the transaction id of the introduction */
+	/* id of the last session; it begins with the transaction id of the introduction */
 	uint8_t session[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
 	bool relayed;
 } lab;
@@ -83,7 +83,7 @@ static void on_send(const struct path *path, const void *data, size_t length, vo
 	size_t id_length;
 
 	if (channel_is_data(data, length)) {
-		/* to a peer that is in a session, and not back to where it comes from */
+		/* relayed data goes to a peer in a session, and never back to its source */
 		MUST(!channel_parse(data, length, &relayed));
 		MUST(path->stream || length == SLUICE_CHANNEL_HEADER + relayed.length);
 		MUST(!path->stream || length == channel_padded(relayed.length));
@@ -100,8 +100,8 @@ static void on_send(const struct path *path, const void *data, size_t length, vo
 }
 
 /*
- * The server knows a, b and c. Keys and peers stay the same in all runs, since the arithmetic of
- * the keys takes most of the time.
+ * Adds the peers a, b and c. All runs share their keys, since computing keys takes most of the
+ * time.
  */
 static void setup_peers(const uint8_t secret[CLIENTS + 1][KEY_SIZE])
 {
@@ -125,7 +125,7 @@ static void setup_peers(const uint8_t secret[CLIENTS + 1][KEY_SIZE])
 
 static void setup(void)
 {
-	/* X25519 ignores the three lowest bits: smaller ones would be the same key */
+	/* X25519 ignores the three lowest bits, so smaller values would all be the same key */
 	static const uint8_t secret[CLIENTS + 1][KEY_SIZE] = {
 		{ 8 }, { 16 }, { 24 }, { 32 }, { 40 }
 	};
@@ -154,7 +154,7 @@ static void setup(void)
 			 &(struct err){ 0 }));
 }
 
-/* Takes the peers back, which the server has taken over. */
+/* Moves the peers back from the server, so that server_free() does not free them. */
 static void teardown(void)
 {
 	int i;
@@ -222,7 +222,7 @@ static size_t build(uint8_t *message, size_t room, unsigned int who, uint8_t ext
 		stun_put(&builder, SLUICE_STUN_USERNAME, name, 1);
 	if (bind)
 		put_bind(&builder, who);
-	/* the fuzzer writes whole attributes, with their headers */
+	/* the fuzzer writes complete attributes, including their headers */
 	if (builder.length + length <= room) {
 		memcpy(message + builder.length, attributes, length);
 		builder.length += length / 4 * 4;
@@ -244,7 +244,7 @@ static void check(const uint8_t *message, size_t length, uint8_t extras, bool st
 		count++;
 	}
 	MUST(count == store_count(server_store(lab.server)) && count <= 2);
-	/* two registrations, at most one session each way */
+	/* two registrations, so at most one session in each direction */
 	MUST(server_sessions(lab.server) <= 2);
 	MUST(server_relays(lab.server) <= 2);
 	for (count = 0; count < STRANGER; count++)

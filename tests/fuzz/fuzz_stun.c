@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Fuzzes the codec of STUN messages, as a datagram and as the start of a stream. What
- * sluice_stun_recognise() calls ordinary must be so for stun_parse(), and sluice_stun_answer() and
- * the builder must give the same answer.
+ * Fuzzes the STUN codec with a message as a datagram and as the start of a stream. stun_parse()
+ * must accept what sluice_stun_recognise() accepts. sluice_stun_answer() and the builder must
+ * produce the same answer.
  */
 #include "fuzz.h"
 
@@ -15,7 +15,7 @@
 #include <sluice/stun_binding.h>
 #include <stdlib.h>
 
-/* Builds the message again from what was read: as much of it as is seen must be the same. */
+/* Rebuilds the message from the parsed attributes. All attribute values must match. */
 static void build_again(const struct stun_message *message)
 {
 	uint8_t *copy = malloc(message->length);
@@ -33,7 +33,7 @@ static void build_again(const struct stun_message *message)
 	free(copy);
 }
 
-/* The answer by the full codec, as a server without a fast path builds it. */
+/* Builds the answer with the full codec, as a server without a fast path does. */
 static size_t answer_by_codec(const struct stun_message *request, const struct stun_endpoint *from,
 			      uint8_t *answer, size_t size)
 {

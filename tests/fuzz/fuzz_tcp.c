@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Fuzzes the framing of TCP connections: however a stream is cut into segments, the server gets the
- * messages that the whole stream holds, up to the first error, which closes the connection.
+ * Fuzzes the framing of TCP connections. For any segmentation of a stream, the server receives all
+ * messages before the first error. The error closes the connection.
  *
- * The input is the sizes of segments, up to a size 0, and then the stream.
+ * The input is a list of segment sizes that ends with 0, followed by the stream.
  *
  * with: user/net/prefix.c user/meet/channel.c
  * with: user/base/timer_wheel.c user/net/stun*.c
@@ -31,11 +31,11 @@ static void no_close(int fd)
 
 #include <stdbool.h>
 
-/* What the connection reads next. */
+/* The next segment that the connection reads. */
 static const uint8_t *segment;
 static size_t segment_size;
 
-/* How much of the stream the server has got, in whole messages. */
+/* Number of bytes that the server received as complete messages. */
 static const uint8_t *stream_data;
 static size_t framed;
 
@@ -57,7 +57,7 @@ void server_stream_closed(struct server *server, struct stream *stream)
 {
 }
 
-/* Not called: there is no loop here. */
+/* Never called: this target has no event loop. */
 int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg)
 {
 	return -ENOSYS;
@@ -86,7 +86,7 @@ static uint64_t no_time(void *arg)
 	return SECOND_NS;
 }
 
-/* Returns the length of the messages at the start of a stream; sets *broken for an error. */
+/* Returns the total length of the messages at the start of a stream. Sets *broken on an error. */
 static size_t frame_whole(const uint8_t *data, size_t size, bool *broken)
 {
 	size_t at = 0;

@@ -3,8 +3,8 @@
 Gathers candidates in a headless Chromium. Usage: chromium.py PROGRAM DIRECTORY-OF-STATE ADDR:PORT…
 Prints a line for each STUN server: its address, the server-reflexive address.
 
-The browser is driven by its own protocol over two pipes, as descriptors 3 and 4: messages of JSON,
-with a NUL byte after each.
+Drives the browser by its own protocol over two pipes, descriptors 3 and 4: JSON messages, each
+terminated by a NUL byte.
 """
 import json
 import os
@@ -34,7 +34,7 @@ class Browser:
         self.buffer, self.last = b"", 0
 
         def hand_over():
-            # above 4, so that neither is overwritten before it is copied
+            # above 4, so that dup2() overwrites neither before it is copied
             ends = [os.dup2(fd, high) for fd, high in ((theirs_in, 20), (theirs_out, 21))]
             for number, fd in zip((3, 4), ends):
                 os.dup2(fd, number)
@@ -59,7 +59,7 @@ class Browser:
                 self.buffer += more
             text, _, self.buffer = self.buffer.partition(b"\0")
             answer = json.loads(text)
-            # others are events
+            # other messages are events
             if answer.get("id") == self.last:
                 assert "result" in answer, answer
                 return answer["result"]

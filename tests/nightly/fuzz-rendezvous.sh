@@ -10,7 +10,7 @@ CASES=${CASES:-10000000}
 fuzzers=()
 for seed in 1 2; do
 	mkdir "$TEST_TMP/$seed"
-	# short sequences: the long ones are in the two minutes of fuzz.sh
+	# short sequences; fuzz.sh covers long ones for two minutes
 	"${BUILD:-$ROOT/build}/fuzz/fuzz_rendezvous" -seed="$seed" -runs=$((CASES / 2)) -max_len=160 \
 		-entropic=0 -print_final_stats=1 -artifact_prefix="$TEST_TMP/" "$TEST_TMP/$seed" \
 		"$ROOT/tests/fuzz/corpus/rendezvous" &

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Of 257 groups, one is refused. It gets in when another one is gone.
+# Of 257 groups, one is refused. It is steered once another group is gone.
 #
 #   host: sockets.py with a socket on each of 257 ports
 . "$(dirname "$0")/../net/lib/lib.sh"

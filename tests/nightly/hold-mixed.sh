@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Half of the flows are active, and half are idle, for two minutes at the default interval: the
-# active ones get no keepalive, and all together at most half of what a fixed schedule of 15 s sends.
+# Half of the flows are active and half are idle, for two minutes at the default interval. The
+# active flows get no keepalives, and all flows together get at most half the number of a fixed 15 s
+# schedule.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../net/lib/lib.sh"

@@ -3,13 +3,13 @@
 #
 # runs alone: it counts the BPF objects of the whole kernel
 #
-# 500 reloads of each section and mode leave as many programs, maps and links in the kernel, and as
-# many descriptors and bytes for the daemon, as there were.
+# 500 reloads of each section and mode do not change the number of programs, maps and links in the
+# kernel, nor the descriptors and memory of the daemon.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# in_kernel: prints how many programs, maps and links the kernel has
+# in_kernel: prints the number of programs, maps and links in the kernel
 in_kernel()
 {
 	local kind
@@ -20,7 +20,7 @@ in_kernel()
 
 before=$(in_kernel)
 ROUNDS=500 "$ROOT/tests/net/daemon/leak.sh"
-# the kernel frees them from a work queue
+# the kernel frees BPF objects from a work queue
 for _ in $(seq 100); do
 	after=$(in_kernel)
 	[ "$after" != "$before" ] || exit 0

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The rendered Kubernetes manifests are what kubectl renders, with the version of the program, and
-# valid for Kubernetes 1.19 and 1.34: of the right types, and without a field that these do not know.
+# The rendered Kubernetes manifests equal the output of kubectl, contain the version of the program,
+# and are valid for Kubernetes 1.19 and 1.34: all types are right, and all fields are known.
 . "$(dirname "$0")/../net/lib/lib.sh"
 
 VERSION=$("$SLUICE" --version)
@@ -11,7 +11,7 @@ RENDERED=$ROOT/tools/deploy/kubernetes/rendered
 KUBECTL=$(server_path usr/bin/kubectl)
 export KUBECTL
 
-say "rendered again, with Debian's kubectl"
+say "rendering with Debian's kubectl yields the same"
 cp -r "$ROOT/tools/deploy/kubernetes" "$TEST_TMP/kubernetes"
 RENDERED=$TEST_TMP/again "$TEST_TMP/kubernetes/render" "$VERSION"
 diff -r "$RENDERED" "$TEST_TMP/again" || fail "run 'make manifests'"
@@ -22,7 +22,8 @@ npm install --prefix "$TEST_TMP/npm" --cache "$TEST_TMP/cache" --ignore-scripts 
 	typescript@5.9.3 k119@npm:kubernetes-models@1.7.1 k134@npm:kubernetes-models@5.1.0 \
 	@kubernetes-models/prometheus-operator@6.0.0 >"$TEST_TMP/npm.log" 2>&1 || fail "$(cat "$TEST_TMP/npm.log")"
 
-# typed MODELS FILE…: prints a program that makes a typed object of each manifest, and validates it
+# typed MODELS FILE…: prints a program that creates a typed object from each manifest, and validates
+# it
 typed()
 {
 	python3 - "$@" <<-'PYTHON'
@@ -40,7 +41,7 @@ typed()
 		        version, kind = document.pop("apiVersion"), document.pop("kind")
 		        if "coreos" in version:
 		            if models == "k119":
-		                continue  # its models are modules, and those of 1.19 are not
+		                continue  # its models are modules; 1.19 has none
 		            package = "@kubernetes-models/prometheus-operator"
 		        print(f'import {{ {kind} as Kind{number} }} from "{package}/{version}";')
 		        print(f"new Kind{number}({json.dumps(document)}).validate(); // {file}")

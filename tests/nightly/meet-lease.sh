@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A rendezvous server that hangs: its XDP program stops answering when the lease has ended, and
-# continues with the server.
+# A rendezvous server that hangs: its XDP program stops answering when the lease expires, and
+# resumes with the server.
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/cpu.sh"
 . "$(dirname "$0")/../net/lib/meet.sh"
 
-# answers: does anything answer a request?
+# answers: returns true if a request gets an answer
 answers()
 {
 	peers_run <<-'PYTHON'
@@ -30,7 +30,7 @@ answers
 kill -STOP "$RENDEZVOUS"
 say "within the lease, XDP answers for a server that hangs"
 answers
-say "and not after that"
+say "no answer after this time"
 wait_until 30 silent
 kill -CONT "$RENDEZVOUS"
 wait_until 20 answers

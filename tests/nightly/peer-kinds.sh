@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each kind of NAT against each other: hosts that all have the same private address (except without a
-# NAT) connect directly as far as theory allows, and else through the relay. A symmetric NAT sends
-# from a port that the other peer cannot know; so the filter of the other NAT must not look at the
-# port.
+# All pairs of NAT kinds: the hosts have the same private address (except without a NAT). They
+# connect directly if this is possible in theory, and otherwise through the relay. A symmetric NAT
+# sends from a port that the other peer cannot know, so the filter of the other NAT must not depend
+# on the port.
 #
 #   in1 [run, connect] ── nat1 ──┐
 #   …                            ├── router ── peer [sluice rendezvous serve]
@@ -12,10 +12,10 @@
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/peer.sh"
 
-# Those that admit only the exact address and port that was sent to.
+# Kinds that admit only the exact address and port to which the host has sent.
 STRICT=" firewall address-and-port-dependent address-dependent-mapping symmetric "
 
-# allowed KIND KIND: does theory allow a direct path?
+# allowed KIND KIND: returns true if a direct path is possible in theory
 allowed()
 {
 	[[ $1 != symmetric || $STRICT != *" $2 "* ]] && [[ $2 != symmetric || $STRICT != *" $1 "* ]]
@@ -36,7 +36,7 @@ for ((i = 0; i < count; i++)); do
 	peer_run "in$((i + 1))" "run$i" --trust-server --expose tcp:127.0.0.1:7
 done
 
-# connect NUMBER NUMBER OPTION…: prints what the other host sends back, or the error
+# connect NUMBER NUMBER OPTION…: prints the answer of the other host, or the error
 connect()
 {
 	local from=$1 to=$2
@@ -46,8 +46,8 @@ connect()
 		--trust-server --to "run$to" --stdio "$@" 2>&1 || true
 }
 
-# connect_all NUMBER: connects the host behind one NAT to those behind all others, and prints what is
-# unexpected
+# connect_all NUMBER: connects the host behind one NAT to the hosts behind all other NATs, and
+# prints unexpected results
 connect_all()
 {
 	local from=${LAB_KINDS[$1]} to got j

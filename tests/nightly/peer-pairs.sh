@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # 100,000 simulated pairs of peers behind NATs of every kind, with loss, reordering and delay: each
-# gets a path if and only if theory allows one.
+# pair gets a path if and only if one is possible in theory.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -3,25 +3,29 @@
 #
 # runs alone: the cleanup Job searches the whole kernel
 #
-# The image of make image with the security context and the mounts of the Pod template, under podman.
-# On a node without bpffs, the init step mounts it. The daemon fixes a bridged client, and no answer
-# is wrong while its container restarts and while another version of the Pod replaces it. The cleanup
-# Job leaves nothing.
+# The image of make image with the security context, the mounts and the arguments of each Pod template,
+# under podman. On a node without bpffs, the init step mounts it. The daemon fixes a bridged client, and
+# no answer is wrong while its container restarts and while another version of the Pod replaces it. The
+# cleanup Job leaves nothing. The rendezvous server answers and registers peers, and peers of the image
+# reach each other. The README's commands for podman alone do what the README says.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../net/lib/lib.sh"
+. "$(dirname "$0")/../net/lib/meet.sh"
 
-# The node's mounts: the runner does not see them. They are shared, as systemd makes them.
+# The node's mounts, which are invisible to the runner. They are shared mounts, as with systemd.
 [ -n "${NODE:-}" ] || NODE=yes exec unshare --mount --propagation shared "$0"
 
 VERSION=$("$SLUICE" --version)
 VERSION=${VERSION##* }
 ARCHIVE=$BUILD/sluice-image-$VERSION.tar
 [ -e "$ARCHIVE" ] || fail "$ARCHIVE is not there: build it with 'make image'"
-RENDERED=$ROOT/tools/deploy/kubernetes/rendered
-MANIFEST=base.yaml
+TRANSLATE=$ROOT/tests/net/lib/pod.py
+DEPLOY=$ROOT/tools/deploy/kubernetes
+RENDERED=$DEPLOY/rendered
+MANIFEST=base.yaml KIND=DaemonSet
 
-# runc, which needs no limit that this test may not raise; its cgroups are below that of the test.
+# Uses runc, which works with the limits of this test; its cgroups are below that of the test.
 cat >"$TEST_TMP/containers.conf" <<-CONF
 	[containers]
 	default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
@@ -31,49 +35,62 @@ cat >"$TEST_TMP/containers.conf" <<-CONF
 	runtime = "runc"
 	[engine.runtimes]
 	runc = ["$(server_path usr/sbin/runc)"]
-	[network]
-	network_backend = "netavark"
 CONF
 export CONTAINERS_CONF=$TEST_TMP/containers.conf
 
+# The test's own podman, also for the commands of the README.
+mkdir "$TEST_TMP/bin"
+cat >"$TEST_TMP/bin/podman" <<-SHELL
+	#!/bin/sh
+	exec $(type -p podman) --log-level error --root "$TEST_TMP/storage" --runroot "$TEST_TMP/runroot" "\$@"
+SHELL
+chmod +x "$TEST_TMP/bin/podman"
+export PATH=$TEST_TMP/bin:$PATH
+
 podman_run()
 {
-	in_ns "$HOST" podman --log-level error --root "$TEST_TMP/storage" --runroot "$TEST_TMP/runroot" "$@"
+	in_ns "$HOST" podman "$@"
 }
 
-# pod MANIFEST KIND CONTAINER [OPTION…]: runs a container of the Pod template, as node HOST would
+# pod CONTAINER [OPTION…]: runs a container of the Pod template, as on node HOST
 pod()
 {
-	local manifest=$1 kind=$2 name=$3 words
-	shift 3
-	python3 "$ROOT/tests/net/lib/pod.py" "$RENDERED/$manifest" "$kind" "$name" "$TEST_TMP/config" \
+	local name=$1 words
+	shift
+	python3 "$TRANSLATE" "$RENDERED/$MANIFEST" "$KIND" "$name" "$TEST_TMP/config.$MANIFEST" "$FAR4" \
 		>"$TEST_TMP/words"
 	mapfile -d '' words <"$TEST_TMP/words"
 	podman_run run --replace --name "$name" "$@" "${words[@]}"
 }
 
-# pod_start [OPTION…]: starts the daemon's container, and waits until its startup probe succeeds
+# pod_start CONTAINER: starts a server's container, and waits until its probes succeed
 pod_start()
 {
-	pod "$MANIFEST" DaemonSet sluice --detach "$@" >/dev/null
-	wait_until 20 probe startup || fail "$(podman_run logs sluice 2>&1)"
-	wait_until 60 probe readiness || fail "$(podman_run logs sluice 2>&1)"
-	probe liveness
+	pod "$1" --detach >/dev/null
+	wait_until 20 probe "$1" startup || fail "$(podman_run logs "$1" 2>&1)"
+	wait_until 60 probe "$1" readiness || fail "$(podman_run logs "$1" 2>&1)"
+	probe "$1" liveness
 }
 
-# probe NAME: asks as the kubelet would, from the node
+# probe CONTAINER NAME: sends the probe from the node, as the kubelet does
 probe()
 {
 	local url
-	url=$(python3 "$ROOT/tests/net/lib/pod.py" "$RENDERED/$MANIFEST" DaemonSet sluice probe "$1" |
-		tr -d '\0')
+	url=$(python3 "$TRANSLATE" "$RENDERED/$MANIFEST" "$KIND" "$1" probe "$FAR4" "$2" | tr -d '\0')
 	in_ns "$HOST" python3 -IS -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' \
 		"$url" 2>/dev/null
 }
 
-daemon_pid()
+# status_of CONTAINER FIELD: prints a line of its process's /proc/PID/status
+status_of()
 {
-	podman_run inspect --format '{{.State.Pid}}' sluice
+	sed -n "s/^$2:\t//p" "/proc/$(podman_run inspect --format '{{.State.Pid}}' "$1")/status"
+}
+
+# effective_caps CONTAINER: prints the effective capabilities of its process
+effective_caps()
+{
+	capsh --decode="$(status_of "$1" CapEff)" | sed 's/.*=//'
 }
 
 bpffs_mounts()
@@ -89,7 +106,7 @@ link_ids()
 topology_up
 serve "$HOST" dual6 "$PORT"
 
-say "a node of which the cgroup2 root is that of the test, and that has no bpffs"
+say "a node without bpffs, whose cgroup2 root is that of the test"
 mount --bind "$TEST_CGROUP" /sys/fs/cgroup
 TEST_CGROUP=/sys/fs/cgroup
 while mountpoint -q /sys/fs/bpf; do
@@ -101,20 +118,19 @@ want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
 say "the init step mounts the bpffs of the node, once"
 want_equal "$(bpffs_mounts)" 0
-pod base.yaml DaemonSet bpffs
+pod bpffs
 want_equal "$(bpffs_mounts)" 1
-pod base.yaml DaemonSet bpffs
+pod bpffs
 want_equal "$(bpffs_mounts)" 1
 
 say "the Pod fixes a bridged client, with the four capabilities"
-pod_start
+pod_start sluice
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$PORT"
-want_equal "$(capsh --decode="$(sed -n 's/^CapEff:\t//p' "/proc/$(daemon_pid)/status")" | sed 's/.*=//')" \
-	cap_net_admin,cap_sys_ptrace,cap_perfmon,cap_bpf
+want_equal "$(effective_caps sluice)" cap_net_admin,cap_sys_ptrace,cap_perfmon,cap_bpf
 want_status 2 podman_run exec sluice sh -c ': >/written'
 
-say "the overlay seccomp, with a default profile that knows CAP_BPF, as newer runtimes have it"
+say "the overlay seccomp, with a default profile that supports CAP_BPF, as in newer runtimes"
 python3 - /usr/share/containers/seccomp.json >"$TEST_TMP/seccomp.json" <<-'PYTHON'
 	import json
 	import sys
@@ -131,10 +147,34 @@ PYTHON
 sed -i "/^\[containers\]/a seccomp_profile = \"$TEST_TMP/seccomp.json\"" "$CONTAINERS_CONF"
 podman_run stop sluice >/dev/null
 MANIFEST=seccomp.yaml
-pod_start
-want_equal "$(sed -n 's/^Seccomp:\t//p' "/proc/$(daemon_pid)/status")" 2 "the mode of seccomp"
+pod_start sluice
+want_equal "$(status_of sluice Seccomp)" 2 "the mode of seccomp"
 want_right "$CONTAINER" "$FAR4" "$PORT"
-MANIFEST=base.yaml
+podman_run stop sluice >/dev/null
+
+# overlay NAME CAPABILITIES [LINE…]: runs an overlay, with LINEs more in its sluice.conf
+overlay()
+{
+	MANIFEST=$1.yaml RENDERED=$TEST_TMP
+	sed "s/^    mode = socket\$/&$(printf '\\n    %s' "${@:3}")/" "$DEPLOY/rendered/$MANIFEST" >"$TEST_TMP/$MANIFEST"
+	pod_start sluice
+	want_equal "$(effective_caps sluice)" "$2" "the capabilities of overlay $1"
+	want_right "$CONTAINER" "$FAR4" "$PORT"
+	podman_run stop sluice >/dev/null
+	MANIFEST=base.yaml RENDERED=$DEPLOY/rendered
+}
+
+say "the other overlays, with the sections that need them"
+overlay hold cap_net_admin,cap_net_raw,cap_sys_ptrace,cap_sys_admin,cap_perfmon,cap_bpf \
+	'[hold]' 'port = 20999' 'netns = all'
+overlay netns cap_net_admin,cap_sys_ptrace,cap_sys_admin,cap_perfmon,cap_bpf \
+	'[steer]' 'port = 20999' 'netns = all'
+# a machine that lacks SYS_RESOURCE itself cannot add it
+all=$(capsh --decode="$(sed -n 's/^CapBnd:\t//p' /proc/self/status)" | sed 's/.*=//')
+overlay old-kernel "cap_net_admin,cap_sys_ptrace,$(grep -o cap_sys_resource, <<<"$all" || true)cap_perfmon,cap_bpf"
+overlay podmonitor cap_net_admin,cap_sys_ptrace,cap_perfmon,cap_bpf
+overlay privileged "$all"
+pod_start sluice
 
 say "no answer is wrong while the container restarts and while another version replaces the Pod"
 bpftool cgroup tree "$TEST_CGROUP" | awk '/sluice_/ { print $1 }' >"$TEST_TMP/own_programs"
@@ -147,14 +187,14 @@ for addr in "$FAR4" "$FAR6"; do
 done
 podman_run kill sluice >/dev/null
 podman_run wait sluice >/dev/null 2>&1 || true
-pod_start
+pod_start sluice
 podman_run stop sluice >/dev/null
 podman_run tag "localhost/sluice:$VERSION" "localhost/sluice:next"
 sed "s|localhost/sluice:$VERSION|localhost/sluice:next|" "$RENDERED/base.yaml" >"$TEST_TMP/next.yaml"
 RENDERED=$TEST_TMP
 cp "$TEST_TMP/next.yaml" "$TEST_TMP/base.yaml"
-pod_start
-RENDERED=$ROOT/tools/deploy/kubernetes/rendered
+pod_start sluice
+RENDERED=$DEPLOY/rendered
 want_equal "$(podman_run inspect --format '{{.ImageName}}' sluice)" localhost/sluice:next
 for client in "${clients[@]}"; do
 	kill "$client"
@@ -166,17 +206,62 @@ for file in "$TEST_TMP"/client.*; do
 done
 want_equal "$(link_ids)" "$ids" "the links of the data path"
 
-say "the data path stays when the Pod goes, until the cleanup Job"
+say "the data path stays when the Pod is deleted, until the cleanup Job runs"
 podman_run stop sluice >/dev/null
 want_right "$CONTAINER" "$FAR4" "$PORT"
-sed 's/NODE/host/' "$ROOT/tools/deploy/kubernetes/rendered/cleanup.yaml" >"$TEST_TMP/cleanup.yaml"
-RENDERED=$TEST_TMP
-# exit status 5, if the kernel has objects of others
+sed 's/NODE/host/' "$RENDERED/cleanup.yaml" >"$TEST_TMP/cleanup.yaml"
+RENDERED=$TEST_TMP MANIFEST=cleanup.yaml KIND=Job
+# exit status 5 if the kernel has objects of other owners
 status=0
-pod cleanup.yaml Job cleanup >"$TEST_TMP/job" 2>&1 || status=$?
+pod cleanup >"$TEST_TMP/job" 2>&1 || status=$?
 [ "$status" = 0 ] || [ "$status" = 5 ] || fail "exit status $status" "$(cat "$TEST_TMP/job")"
 want_equal "$(awk '$1 == "program" { print $2 }' "$TEST_TMP/job" | grep -xF -f "$TEST_TMP/own_programs" || true)" \
 	"" "programs of this test that the Job has left"
 want_clean
 want_verified
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+
+say "the rendezvous server answers, with the key and the peers of the template's volumes"
+PEERS=$TEST_TMP/peers
+mkdir -p "$TEST_TMP/config.rendezvous.yaml/secrets/sluice-rendezvous"
+(umask 077 && sluice peer key >"$TEST_TMP/server.key")
+cp "$TEST_TMP/server.key" "$TEST_TMP/config.rendezvous.yaml/secrets/sluice-rendezvous/key"
+peer_add alice
+peer_add bob
+sed -e "s|^    # NAME PUBLIC-KEY .*|$(sed 's/^/    /; $!s/$/\\/' "$PEERS")|" "$DEPLOY/rendered/rendezvous.yaml" \
+	>"$TEST_TMP/rendezvous.yaml"
+MANIFEST=rendezvous.yaml KIND=Deployment
+pod_start rendezvous
+want_status 0 in_ns "$CONTAINER" "$(server_path usr/bin/turnutils_stunclient)" -L 172.17.0.3 "$FAR4"
+want_text "UDP reflexive addr: 172.17.0.3:"
+want_equal "$(effective_caps rendezvous) $(status_of rendezvous Uid)" "$(printf ' 65534\t65534\t65534\t65534')"
+want_equal "$(status_of rendezvous Seccomp)" 2 "the mode of seccomp"
+
+say "peers of the image reach each other"
+serve "$HOST" sendto4 7001
+# peer_container NAME OTHER WORD…: runs `sluice peer WORD…` in the image, as NAME
+peer_container()
+{
+	local name=$1 other=$2
+	shift 2
+	podman_run run --detach --name "$name" --network=host --volume "$TEST_TMP:/keys:ro" \
+		"localhost/sluice:$VERSION" peer "$@" --server "$FAR4:3478" --id "$name" \
+		--server-key "$(sluice peer key --public <"$TEST_TMP/server.key")" --key-file "/keys/$name.key" \
+		--peer-key "$other=$(sluice peer key --public <"$TEST_TMP/$other.key")" >/dev/null
+}
+peer_container bob alice run --expose udp:127.0.0.1:7001
+peer_container alice bob connect --to bob --listen udp:127.0.0.1:7002
+wait_udp "$HOST" 7002
+want_right "$HOST" 127.0.0.1 7002
+podman_run rm --all --force >/dev/null
+
+say "podman alone, by the commands of the README"
+umount /sys/fs/bpf
+sed -n '/^Try it with podman alone/,/^Checks/s/^    //p' "$DEPLOY/README" >"$TEST_TMP/commands"
+(cd "$ROOT" && in_ns "$HOST" timeout 300 bash "$TEST_TMP/commands") >"$TEST_TMP/output" 2>&1 || true
+OUTPUT=$(cat "$TEST_TMP/output")
+want_equal "$(grep -xE 'broken|fixed|kept|removed' <<<"$OUTPUT" || true)" $'fixed\nkept' "answers: $OUTPUT"
+want_text ' 127.0.0.2:7000 '
+want_equal "$(bpffs_mounts)" 1
+want_equal "$(podman_run ps --all --quiet)" "" "containers"
+want_clean

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A million requests from forged sources: the server keeps no state and no memory for them, sends no
-# more bytes than it may, and serves a peer meanwhile; with the fast path as well.
+# A million requests from forged sources: the server creates no state for them, does not exceed its
+# limit of sent bytes, and serves a peer meanwhile. The test runs with and without the fast path.
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/cpu.sh"
 . "$(dirname "$0")/../net/lib/meet.sh"
@@ -24,7 +24,7 @@ counted()
 meet_up
 peer_add alice
 checksums_full "$CONTAINER" eth0
-# the answers leave, to nowhere
+# the answers leave the host, to a dead end
 in_ns "$HOST" ip route add default via 192.0.2.10
 in_ns "$HOST" sysctl -q net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0
 mac=$(link_json "d[0]['address']")
@@ -63,7 +63,7 @@ payloads = [build(BINDING, REQUEST, id, []), build(REGISTER, REQUEST, id, [(PADD
             build(CONNECT, REQUEST, id, [nonce, (USERNAME, b"alice"), (PADDING, bytes(40))], bytes(32)),
             build(UNREGISTER, REQUEST, id, [nonce, (USERNAME, b"alice")])]
 for i in range(count):
-    # of public networks; a prefix has its turn every 65536 requests
+    # from public networks; each prefix recurs every 65536 requests
     source = struct.pack(">I", 0x40000000 | (i % 65536) << 8 | i // 65536)
     raw.send(frame(mac, source, payloads[i % len(payloads)]))
 print("sent", flush=True)
@@ -83,7 +83,7 @@ for options in "" "--xdp eth0"; do
 	PYTHON
 	before=$(resident) received=$(counted rx) sent=$(counted tx)
 	in_ns "$CONTAINER" python3 "$TEST_TMP/flood.py" "$mac" "$REQUESTS"
-	# that of alice, which may have ended meanwhile
+	# the registration of alice, which may have expired
 	want_equal "$(shown "(d['registrations']['count'] <= 1, d['sessions']['count'], d['amplification'] < 1.61)")" \
 		"(True, 0, True)"
 	[ "$(shown "d['counters']['challenged']")" -gt 0 ] || fail "no request was answered: $(shown d)"

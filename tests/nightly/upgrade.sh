@@ -1,13 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Another version of sluice loads over the loaded one, forth and back, by command and by daemon,
-# while datagrams arrive. The other version is the last release (tests/nightly/upgrade-from), which
-# is built here, or this one with all ABI versions raised.
+# may be skipped: a shallow clone lacks the commit of the last release
 #
-# With the same ABI versions no answer is wrong, no datagram is lost, and all flows stay, also those
-# of a server that is being drained. With others, mode socket gives no wrong answer, mode wire gives
-# one at most to a request of that moment, and steering loses no datagram. It refuses during a drain.
+# Another version of sluice loads over the loaded version, back and forth, by command and by daemon,
+# while datagrams arrive. The other version is the last release (tests/nightly/upgrade-from), built
+# by this test, or this version with all ABI versions raised.
+#
+# With the same ABI versions, no answer is wrong, no datagram is lost, and all flows stay, even
+# those of a draining server. With different ABI versions, mode socket gives no wrong answer, mode
+# wire gives at most one, to a request in flight, and steering loses no datagram. During a drain,
+# steering refuses such a load.
 #
 #   container: clients ── docker0 172.17.0.1 [host: [::]:56789, a group on 5300] eth0 172.16.13.13
 . "$(dirname "$0")/../net/lib/lib.sh"
@@ -38,15 +41,15 @@ release_build()
 	cp "$TEST_TMP/release/build/sluice" "$RELEASE"
 }
 
-# traffic: returns when further requests have been answered, beside those of the clients
+# traffic: returns when further requests have been answered, in addition to those of the clients
 traffic()
 {
 	want_line "sent 200 right 200 wrong 0 refused 0 lost 0 corrupt 0" \
 		"$(ask "$CONTAINER" --to "$FAR4:$PORT" --count 200)"
 }
 
-# clients_end WRONG: the clients had traffic, and all their requests were answered, at most WRONG of
-# each client from a wrong address
+# clients_end WRONG: checks that the clients had traffic, and that all their requests were answered,
+# at most WRONG per client from a wrong address
 clients_end()
 {
 	local output sent right wrong
@@ -61,7 +64,7 @@ clients_end()
 	done
 }
 
-# want_outcome COMMAND…: the load has one of the OUTCOMES
+# want_outcome COMMAND…: checks that the load has one of the OUTCOMES
 want_outcome()
 {
 	local outcome
@@ -125,7 +128,7 @@ states_are()
 	[ "$(states "$1")" = "$2" ]
 }
 
-# steer_over OTHER: loads in the same way for steering, with a drain in progress
+# steer_over OTHER: the same for steering, also with a drain in progress
 steer_over()
 {
 	local other=$1 drain before
@@ -141,7 +144,7 @@ steer_over()
 	settle_results
 	want_equal "$(result lost) $(result moved)" "0 0" "lost and moved datagrams"
 
-	# flows stay with the old server while it is drained, by the version that was loaded
+	# flows stay with the old server while the previously loaded version drains it
 	workers "$HOST" --port "$GROUP_PORT" --workers 2
 	group_load >/dev/null
 	before=$(of_process flows "$old")
@@ -174,7 +177,7 @@ steer_over()
 	stop "$old"
 }
 
-# daemon_over OTHER: the daemon of one version takes over from that of the other, with all objects
+# daemon_over OTHER: the daemon of one version takes over all objects from the daemon of the other
 daemon_over()
 {
 	local other=$1 outcome flows held peer
@@ -201,7 +204,7 @@ daemon_over()
 		done
 		clients_end 0
 		flows_go_on 200
-		# a flow that the program of the loaded version has tracked
+		# a flow tracked by the program of the loaded version
 		flows=$(json "sum(f['peer_port'] == $HELD_PORT for f in d['flows'])" sluice -j hold flows)
 		want_equal "$flows" "$([ "$OUTCOMES" = replaced ] && echo 0 || echo 1)" "held flows"
 		stop "$held"
@@ -216,7 +219,7 @@ daemon_over()
 	stop "$peer"
 }
 
-# upgrade OTHER WRONG OUTCOME…: all objects
+# upgrade OTHER WRONG OUTCOME…: tests all objects
 upgrade()
 {
 	local other=$1 wrong=$2
@@ -243,5 +246,6 @@ if release_build; then
 	say "the last release: $("$RELEASE" --version)"
 	upgrade "$RELEASE" 0 updated unchanged
 else
-	echo "not tested: this clone lacks the commit of the last release"
+	echo "the last release was not tested, as this clone lacks its commit: git fetch --unshallow"
+	exit 77
 fi

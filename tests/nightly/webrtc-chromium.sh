@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A headless Chromium behind a NAT gets its address from the server and from XDP alike.
+# A headless Chromium behind a NAT gets the same address from the server and from XDP.
 #
 #   INSIDE 10.0.0.2 ── CONTAINER [NAT] 192.0.2.10 ── HOST 192.0.2.1 and .2
 . "$(dirname "$0")/../net/lib/lib.sh"

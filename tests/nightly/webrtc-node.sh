@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Libraries of Node.js behind a NAT get their address from the server and from XDP alike:
-# node-datachannel, which uses libjuice, werift, and stun.
+# Node.js libraries behind a NAT get the same address from the server and from XDP: node-datachannel
+# (which uses libjuice), werift, and stun.
 #
 #   INSIDE 10.0.0.2 ── CONTAINER [NAT] 192.0.2.10 ── HOST 192.0.2.1 and .2
 . "$(dirname "$0")/../net/lib/lib.sh"

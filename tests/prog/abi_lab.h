@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Makes pins of another version of sluice: only the ABI version of their record differs. */
+/* Creates pins of another version of sluice: only the ABI version in the record differs. */
 #ifndef SLUICE_TESTS_PROG_ABI_LAB_H
 #define SLUICE_TESTS_PROG_ABI_LAB_H
 
@@ -13,7 +13,7 @@
 
 #define OTHER_ABI 4711
 
-/* Sets the ABI version of the records whose pins match. */
+/* Sets the ABI version in the records of matching pins. */
 static inline void abi_set(const char *pattern, __u32 abi)
 {
 	static union {

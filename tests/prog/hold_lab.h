@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A host with one interface, a tun device: what the sockets of a test send can be read there, and
- * what is written there arrives. The programs of hold are attached to the cgroup of the test.
+ * A host with one interface, a tun device. The test reads from it the packets that its sockets
+ * send, and writes to it the packets that they receive. The programs of hold are attached to the
+ * cgroup of the test.
  */
 #ifndef SLUICE_TESTS_PROG_HOLD_LAB_H
 #define SLUICE_TESTS_PROG_HOLD_LAB_H
@@ -21,7 +22,7 @@
 #define HERE6  "2001:db8::1"
 #define PEER4  "203.0.113.2"
 #define PEER6  "2001:db8:1::2"
-#define PORT   7000 /* the only managed one */
+#define PORT   7000 /* the only managed port */
 #define SECOND 1000000000ULL
 
 struct hold_lab {
@@ -30,7 +31,7 @@ struct hold_lab {
 	char cgroup[PATH_MAX];
 	int tun;
 	__u32 ifindex;
-	struct sluice_hold_counters seen; /* by the last hold_counted() */
+	struct sluice_hold_counters seen; /* counters at the last hold_counted() */
 };
 
 static inline void lab_command(const char *command)
@@ -114,7 +115,7 @@ static inline void lab_arrive(const struct hold_lab *lab, const struct shape *sh
 	assert_int_equal(write(lab->tun, packet, length), length);
 }
 
-/* Returns the number of UDP packets, and fragments of them, that have left this host. */
+/* Returns the number of UDP packets that have left this host. Each fragment counts. */
 static inline int lab_left(const struct hold_lab *lab)
 {
 	uint8_t packet[65536];
@@ -129,7 +130,7 @@ static inline int lab_left(const struct hold_lab *lab)
 	return count;
 }
 
-/* --- what the programs have stored */
+/* --- state stored by the programs */
 
 static inline struct sluice_hold_flow hold_slot(const struct hold_lab *lab, __u32 slot)
 {

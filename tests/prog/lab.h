@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lab of these tests, which are client and server themselves: a private network namespace with
- * only lo, and private cgroups for the sockets that they open.
+ * The lab for tests that act as client and server: a private network namespace with only lo, and
+ * private cgroups for the sockets.
  *
- * On lo the kernel's default source for an answer is the client's own address, since that is local
- * too: only sluice makes an answer leave from the requested address.
+ * On lo, the kernel's default source for an answer is the client's own address, since that address
+ * is local too. So an answer leaves from the requested address only if sluice fixes it.
  *
- * It is a header, so that the build needs only one source file per test. Its functions fail the
- * running test when a system call fails.
+ * This is a header, so that each test is built from a single source file. The functions fail the
+ * running test if a system call fails.
  */
 #ifndef SLUICE_TESTS_PROG_LAB_H
 #define SLUICE_TESTS_PROG_LAB_H
@@ -39,7 +39,7 @@
 #define LAB_SKIPPED 77
 #define LAB_WAIT_S  5
 
-/* The client's address, and two other local ones. */
+/* The client's address, and two more local addresses. */
 #define NEAR4  "192.0.2.1"
 #define FAR4   "198.51.100.2"
 #define OTHER4 "203.0.113.3"
@@ -59,7 +59,7 @@ static inline void lab_ioctl(unsigned long request, struct ifreq *lo)
 	close(fd);
 }
 
-/* Also waits for pending work on interfaces in the kernel, which holds the same lock (rtnl). */
+/* Takes rtnl, and so also waits for pending work on interfaces in the kernel. */
 static inline void lab_lo_up(void)
 {
 	struct ifreq lo = { .ifr_flags = IFF_UP | IFF_RUNNING };
@@ -105,7 +105,7 @@ static inline void lab_rtnl(struct nlmsghdr *header)
 }
 
 /*
- * Checks for an address that is still tentative: a kernel worker ends that state later, which
+ * Returns true if an address is still tentative. A kernel worker ends this state later, which
  * counts as another change of addresses.
  */
 static inline bool lab_tentative(void)
@@ -153,7 +153,7 @@ static inline void lab_address(const char *addr, bool add)
 	lab_settle();
 }
 
-/* Makes an address local by a route alone, as AnyIP does. */
+/* Makes an address local by a route only, as AnyIP does. */
 static inline void lab_route_local(const char *addr)
 {
 	int family = lab_family(addr);
@@ -178,7 +178,10 @@ static inline void lab_route_local(const char *addr)
 	lab_rtnl(header);
 }
 
-/* Enters a new namespace with the six addresses; it is freed with its last socket. */
+/*
+ * Enters a new namespace with the six addresses. The kernel frees the namespace with its last
+ * socket.
+ */
 static inline void lab_net(void)
 {
 	static const char *const addrs[] = { NEAR4, FAR4, OTHER4, NEAR6, FAR6, OTHER6 };
@@ -215,7 +218,7 @@ static inline const char *lab_home(void)
 	return home;
 }
 
-/* Moves this process to the cgroup; sockets that it opens from now on belong to that cgroup. */
+/* Moves this process to the cgroup. Sockets that it opens afterwards belong to the cgroup. */
 static inline void lab_enter(const char *cgroup)
 {
 	char path[PATH_MAX + 16];
@@ -229,7 +232,7 @@ static inline void lab_enter(const char *cgroup)
 	close(fd);
 }
 
-/* Makes a cgroup below the runner's, or below the root. */
+/* Creates a cgroup below the runner's cgroup, or below the root. */
 static inline void lab_cgroup(const char *name, char path[PATH_MAX])
 {
 	const char *above = getenv("TEST_CGROUP");
@@ -285,7 +288,7 @@ static inline void lab_option(int fd, int level, int option, int value)
 	assert_return_code(setsockopt(fd, level, option, &value, sizeof(value)), errno);
 }
 
-/* Opens a bound UDP socket; with port 0 the kernel selects one. "::" is dual-stack. */
+/* Opens a bound UDP socket; with port 0, the kernel selects the port. "::" is dual-stack. */
 static inline int lab_socket(const char *addr, unsigned int port)
 {
 	const struct timeval wait = { .tv_sec = LAB_WAIT_S };
@@ -329,7 +332,7 @@ static inline void lab_request(int client, const char *addr, unsigned int port)
 	lab_send(client, &to, 8);
 }
 
-/* Receives a datagram, and returns its source. */
+/* Receives a datagram. Returns its source. */
 static inline struct lab_end lab_receive(int fd)
 {
 	struct lab_end from = { .size = sizeof(from.in6) };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lab for loads of reply that meet every kind of obstacle. The tests call the functions of
+ * The lab for loads of reply under every kind of failure. The tests call the functions of
  * user/reply in this process and act between their steps. All state is in a private bpffs and two
- * cgroups. Tests compare textual dumps of the complete state: "nothing has changed" means equal
- * dumps.
+ * cgroups. Tests compare text dumps of the complete state: equal dumps prove that nothing has
+ * changed.
  */
 #ifndef SLUICE_TESTS_PROG_LOAD_LAB_H
 #define SLUICE_TESTS_PROG_LOAD_LAB_H
@@ -125,7 +125,7 @@ static inline void append_programs(char *text, const char *path)
 	}
 }
 
-/* Relies on each kind of object info beginning with the type and the id. */
+/* All kinds of object info begin with the type and the id. */
 static inline void append_pin(char *text, const char *name)
 {
 	union {
@@ -240,7 +240,7 @@ static inline void assert_socket_mode_on(const char *path, int wanted)
 
 /* --- programs of other owners */
 
-/* Attaches a program that lets everything pass; with flags 0 it is exclusive. */
+/* Attaches a program that passes everything; with flags 0, exclusively. */
 static inline int foreign(const char *path, __u32 type, const char *name, __u32 flags)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
@@ -273,7 +273,7 @@ static inline void foreign_gone(const char *path, __u32 type, int prog)
 
 struct talk {
 	int server;
-	int clients[SLUICE_FLOW_WAYS]; /* few enough to fit in a single set */
+	int clients[SLUICE_FLOW_WAYS]; /* few enough to fit into a single set */
 };
 
 static inline void talk_open(struct talk *talk)
@@ -292,7 +292,7 @@ static inline const char *requested_at(size_t client)
 	return addrs[client % COUNT(addrs)];
 }
 
-/* Sends a request from every client to an address of its own. */
+/* Sends a request from each client to its own address. */
 static inline void talk_request(const struct talk *talk)
 {
 	size_t i;
@@ -303,7 +303,7 @@ static inline void talk_request(const struct talk *talk)
 	}
 }
 
-/* Answers every client, without new requests. */
+/* Answers all clients, without new requests. */
 static inline void talk_answer(const struct talk *talk, bool fixed)
 {
 	size_t i;
@@ -331,7 +331,7 @@ static inline int by_line(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Appends the flows, sorted, so that the order does not depend on the table. */
+/* Appends the flows in sorted order, so that the dump does not depend on the table layout. */
 static inline const char *flows_now(char text[TEXT_MAX], struct flow_table_usage *usage)
 {
 	char list[TEXT_MAX] = "", *lines[256], *rest = list, *line;
@@ -383,7 +383,7 @@ static inline int tear_down(void **unused)
 	return 0;
 }
 
-/* Mounts a private bpffs, which is freed with this process whatever is left in it. */
+/* Mounts a private bpffs. The kernel frees it with this process, including all leftover pins. */
 static inline int own_bpffs(void **unused)
 {
 	assert_return_code(unshare(CLONE_NEWNS), errno);

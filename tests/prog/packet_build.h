@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Builds packets for BPF_PROG_TEST_RUN from a description, with every length and checksum computed
- * from scratch. A test describes the input and the expected output, and compares bytes: so each
- * incremental checksum update in a program is checked against a full computation.
+ * from scratch. A test describes the input and the expected output, and compares all bytes. This
+ * checks each incremental checksum update in a program against a full computation.
  */
 #ifndef SLUICE_TESTS_PROG_PACKET_BUILD_H
 #define SLUICE_TESTS_PROG_PACKET_BUILD_H
@@ -29,21 +29,21 @@ enum body {
 };
 
 struct shape {
-	const char *source, *target; /* both IPv4 or both IPv6 */
+	const char *source, *target; /* both IPv4, or both IPv6 */
 	enum body body;
 	uint16_t source_port, target_port;
-	size_t payload;		/* of the whole datagram */
-	const uint8_t *content; /* of the payload; NULL: a pattern */
+	size_t payload;		/* offset in the whole datagram */
+	const uint8_t *content; /* payload; NULL: a pattern */
 	bool no_checksum;
 	int vlan_tags;
 	size_t options;	   /* bytes of IPv4 options, a multiple of 4 */
 	const char *chain; /* IPv6: h hop-by-hop, d destination options, r routing, R routing with a
 			    * segment left, f fragment, a AH */
-	bool fragment;	   /* bytes `from` to `to` of what follows the IP header */
+	bool fragment;	   /* send only bytes `from` to `to` after the IP header */
 	size_t from, to;
 	uint32_t id;
-	size_t padding;	    /* after the packet, as Ethernet pads short frames */
-	uint8_t type, code; /* ICMP */
+	size_t padding;	    /* bytes after the packet, as Ethernet pads short frames */
+	uint8_t type, code; /* for BODY_ICMP */
 	const struct shape *quoted;
 	size_t quote; /* quoted bytes; 0: all */
 };
@@ -177,7 +177,7 @@ static inline size_t build_ip4(const struct shape *shape, uint8_t *at)
 	at[9] = shape_protocol(shape);
 	addr_put(shape->source, at + 12);
 	addr_put(shape->target, at + 16);
-	memset(at + 20, 1, shape->options); /* no operation */
+	memset(at + 20, 1, shape->options); /* NOP */
 	put16(at + 2, head + len - from);
 	check = sum_finish(sum_add(0, at, head));
 	memcpy(at + 10, &check, sizeof(check));
@@ -201,7 +201,7 @@ static inline uint8_t chain_protocol(char letter)
 	}
 }
 
-/* Builds one extension header; @more and @from are for a fragment header. */
+/* Builds one extension header. @more and @from apply only to a fragment header. */
 static inline size_t build_extension(const struct shape *shape, char letter, uint8_t next,
 				     bool more, uint8_t *at)
 {
@@ -211,7 +211,7 @@ static inline size_t build_extension(const struct shape *shape, char letter, uin
 	at[0] = next;
 	if (letter == 'h' || letter == 'd') {
 		at[1] = 1;
-		at[2] = 0x1e; /* RFC 4727, 5.1: an experiment; receivers skip it */
+		at[2] = 0x1e; /* RFC 4727, 5.1: experimental option; receivers skip it */
 		at[3] = 12;
 	} else if (letter == 'a') {
 		at[1] = 4;

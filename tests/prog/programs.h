@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The reply programs in the running kernel with the test's settings, and their counters.
- */
+/* The reply programs in the running kernel with the settings of a test, and their counters. */
 #ifndef SLUICE_TESTS_PROG_PROGRAMS_H
 #define SLUICE_TESTS_PROG_PROGRAMS_H
 
@@ -24,19 +22,19 @@
 #define PROGRAMS_CPUS 4096
 
 struct settings {
-	__u16 port; /* the only managed port, unless any_port */
+	__u16 port; /* the only managed port, unless any_port is set */
 	bool any_port;
-	bool audit; /* sluice_audit instead of the fix */
+	bool audit; /* load sluice_audit instead of the fixing programs */
 	bool any_peer_port;
-	__u32 sets; /* 0: 64 */
-	__u32 age;  /* of sluice_flow_clock(); 0: two minutes */
+	__u32 sets; /* number of sets; 0: 64 */
+	__u32 age;  /* units of sluice_flow_clock(); 0: two minutes */
 };
 
 struct programs {
 	struct reply_bpf *skel;
 	struct bpf_link *links[HOOKS_MAX];
 	int count;
-	struct sluice_reply_counters seen; /* by the last assert_counted() */
+	struct sluice_reply_counters seen; /* counters at the last assert_counted() */
 };
 
 static inline void programs_load(struct programs *programs, const struct settings *settings)
@@ -103,7 +101,7 @@ static inline struct sluice_reply_counters programs_counters(const struct progra
 }
 
 /*
- * Checks that exactly this was counted since the last call: assert_counted(programs, COUNTED(fixed,
+ * Checks the exact counter changes since the last call: assert_counted(programs, COUNTED(fixed,
  * 1)).
  */
 #define assert_counted(programs, ...)                                                            \
@@ -134,7 +132,7 @@ static inline void programs_counted(struct programs *programs,
 		same = false;
 	}
 	programs->seen = now;
-	_assert_true(same, "only what was wanted has been counted", file, line);
+	_assert_true(same, "other counters unchanged", file, line);
 }
 
 #endif

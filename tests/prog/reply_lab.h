@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The lab for the reply programs on real sockets. Programs and maps are used without the loader, so
- * that a test can read a slot of the flow table, and change it concurrently.
+ * that a test can read and concurrently change a slot of the flow table.
  *
  *	client NEAR ── lo ── server on the wildcard address, with requests to FAR or OTHER
  */
@@ -96,7 +96,7 @@ static inline __u64 hash_of(int server, int client, const char *near)
 	return hash_of_scope(server, client, near, 0);
 }
 
-/* Returns the seal that the flow must have. */
+/* Returns the expected seal of the flow. */
 static inline __u64 seal_of(int server, int client, const char *near,
 			    const struct sluice_flow *flow)
 {
@@ -104,7 +104,7 @@ static inline __u64 seal_of(int server, int client, const char *near,
 				flow->generation);
 }
 
-/* Returns the flow's slot, in the set where the programs look for it. */
+/* Returns the flow's slot from the set that the programs search. */
 static inline struct slot slot_of_scope(int server, int client, const char *near, __u32 scope)
 {
 	__u64 hash = hash_of_scope(server, client, near, scope);
@@ -138,7 +138,7 @@ static inline __u32 now(void)
 	return now;
 }
 
-/* Waits until the table's clock is past @time. */
+/* Waits until the table's clock has passed @time. */
 static inline void wait_past(__u32 time)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
@@ -224,7 +224,9 @@ static inline void set_headers(int client4, int client6)
 		errno);
 }
 
-/* Exchanges fragmented datagrams; the socket receives their headers linear, and little more. */
+/*
+ * Exchanges fragmented datagrams. Only the headers are in the linear part that the socket receives.
+ */
 static inline void exchange_large(int client, int server, const char *addr, const char *wanted,
 				  size_t size)
 {
@@ -249,7 +251,7 @@ static inline int tear_down(void **state)
 	int fd;
 
 	programs_unload(&programs);
-	/* sockets that a failed test has left open */
+	/* sockets left open by a failed test */
 	for (fd = 3; fd < MAX_FILES; fd++)
 		if (fcntl(fd, F_GETFD) == FD_CLOEXEC)
 			close(fd);

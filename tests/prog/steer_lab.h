@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The steering program in tests, without its loader: its two forms, and its keys. */
+/* The steering program for tests, without the loader: both variants, and their keys. */
 #ifndef SLUICE_TESTS_PROG_STEER_LAB_H
 #define SLUICE_TESTS_PROG_STEER_LAB_H
 
@@ -14,7 +14,7 @@
 #include <bpf/btf.h>
 #include <sys/random.h>
 
-/* Does the kernel take the program that reads its structures by casts? */
+/* Returns true if the kernel accepts the program that reads kernel structures by casts. */
 static inline bool steer_lab_casts(void)
 {
 	struct btf *vmlinux = btf__load_vmlinux_btf();
@@ -24,7 +24,9 @@ static inline bool steer_lab_casts(void)
 	return casts;
 }
 
-/* Opens the programs, of which one will be loaded, with new keys and the kernel's ticks. */
+/*
+ * Opens both program variants with new keys and the kernel's ticks. The caller loads one of them.
+ */
 static inline struct steer_bpf *steer_lab_open(bool by_helpers, struct sluice_steer_keys *keys)
 {
 	struct steer_bpf *skel = steer_bpf__open();
@@ -44,7 +46,7 @@ static inline struct bpf_program *steer_lab_program(const struct steer_bpf *skel
 	return by_helpers ? skel->progs.sluice_steer_h : skel->progs.sluice_steer;
 }
 
-/* Returns the kernel's address of a socket, which the loader also reads from the iterator. */
+/* Returns the kernel address of a socket, which the loader also gets from the iterator. */
 static inline __u64 steer_lab_address(__u64 cookie)
 {
 	const struct sluice_socket_record *record;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Checks repair when the host changes between the snapshot and the deletion. A private network
- * namespace has handmade entries: clients at 10.0.0.1 have sent requests to 127.0.0.1, where no
- * socket receives.
+ * namespace has synthetic entries: requests from 10.0.0.1 to 127.0.0.1, where no socket receives.
  */
 #include "conntrack/repair.h"
 #include "conntrack/snapshot.h"
@@ -131,7 +130,7 @@ static void look_now(struct ct_snapshot *look, size_t findings)
 	assert_int_equal(look->audit.count, findings);
 }
 
-/* Repairs the findings of the snapshot and compares the outcomes, which are in order of ports. */
+/* Repairs the findings of the snapshot, and compares the outcomes in port order. */
 static void repair(struct ct_snapshot *look, bool dry_run, const enum repair_outcome *wanted)
 {
 	enum repair_outcome outcome[OUTCOMES_MAX];
@@ -157,7 +156,7 @@ static void test_changes_underneath(void **state)
 	look_now(&look, 4);
 	entry_delete(&look, 1002);
 	entry_delete(&look, 1003);
-	entry_make(1003, 2003, 0); /* the same tuple with another backend */
+	entry_make(1003, 2003, 0); /* the same tuple with a different backend */
 	fd = socket_on(1004);
 	repair(&look, false, wanted);
 	assert_false(entry_is_there(1001, 0));
@@ -219,7 +218,7 @@ static void test_delete_goes_by_id(void **state)
 	conntrack_free(&table);
 }
 
-/* Needs more than one batch. */
+/* Requires more than one batch. */
 static void test_many(void **state)
 {
 	struct ct_snapshot look;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tests which thread and CPU are recorded as the consumer of a socket: this process receives, in a
- * private namespace and cgroup, and reads what the programs have recorded.
+ * Tests which thread and CPU are recorded as the consumer of a socket: this process receives in a
+ * private namespace and cgroup, and reads the records of the programs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,7 +78,7 @@ static void want_recorded(const char *server_addr, const char *addr)
 	assert_int_equal(consumer.tid, own_tid());
 	assert_int_equal(consumer.cpu, cpu);
 	assert_int_equal(consumer.shared, 0);
-	/* a datagram is recorded once; the next one again */
+	/* one record per datagram; the second receive records the next datagram */
 	assert_false(take(server, &consumer));
 	ask(server, addr);
 	lab_receive(server);
@@ -107,7 +107,7 @@ static void test_dual_stack(void **state)
 	want_recorded("::", NEAR4);
 }
 
-/* Receives without asking for the source address: the kernel runs no hook then. */
+/* Receives without requesting the source address, so the kernel runs no hook. */
 static void test_unseen(void **state)
 {
 	int server = lab_socket("::", 0);
@@ -144,7 +144,7 @@ static void test_shared(void **state)
 	assert_true(take(server, &consumer));
 	assert_int_not_equal(consumer.tid, own_tid());
 	assert_int_equal(consumer.shared, 1);
-	/* since then, a single thread */
+	/* from here on, a single thread */
 	ask(server, NEAR4);
 	lab_receive(server);
 	assert_true(take(server, &consumer));
@@ -204,7 +204,7 @@ static void attach(bool renew)
 	close(fd);
 }
 
-/* A renewal that fails keeps the programs and the map. */
+/* A failed renewal keeps the programs and the map. */
 static void test_renew_fails(void **state)
 {
 	struct err err = { 0 };
@@ -223,7 +223,7 @@ static void test_renew_fails(void **state)
 	want_recorded("::", NEAR6);
 }
 
-/* Replaces the pinned map, and with it the programs, if its values or its size do not fit. */
+/* Replaces the pinned map and the programs if the value size or the number of entries differs. */
 static void replace_map(__u32 value_size, __u32 entries, bool fits)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
@@ -259,7 +259,7 @@ static void test_other_layout(void **state)
 	replace_map(sizeof(struct sluice_consumer), 64, true);
 }
 
-/* Makes the pinned links those of a loader that died before it committed. */
+/* Makes the pinned links look like those of a loader that died before the commit. */
 static void leave_staged(void)
 {
 	static const char *const links[] = { "sluice_recv4", "sluice_recv6" };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Feature probes of the running kernel: each kind must be able to answer no as well as yes, and
- * leave nothing open. "Yes" is tested with features of every supported kernel (5.10), "no" with
- * features of none.
+ * Feature probes on the running kernel: each kind must be able to report both yes and no, and must
+ * not leak descriptors. "Yes" is tested with features that every supported kernel has (since 5.10),
+ * "no" with features that no kernel has.
  */
 #include "kernel/feature.h"
 
@@ -62,7 +62,7 @@ static void test_helper(void **state)
 	assert_int_equal(feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_SENDMSG,
 					BPF_FUNC_sk_storage_get),
 			 FEATURE_YES);
-	/* a helper of other program types, and an invalid one */
+	/* a helper for other program types, and an invalid helper */
 	assert_int_equal(feature_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS,
 					BPF_FUNC_xdp_adjust_head),
 			 FEATURE_NO);
@@ -76,7 +76,7 @@ static void test_helper(void **state)
 static void test_memory(void **state)
 {
 	assert_int_equal(feature_memory(1 << 20), FEATURE_YES);
-	/* larger than the kernel's limit for one value */
+	/* above the kernel's limit for one value */
 	assert_int_equal(feature_memory(~0U), FEATURE_NO);
 }
 
@@ -114,7 +114,7 @@ static void test_field(void **state)
 {
 	assert_int_equal(feature_field(vmlinux, "sock", "sk_userlocks"), FEATURE_YES);
 	assert_int_equal(feature_field(vmlinux, "net", "ipv4.dev_addr_genid.counter"), FEATURE_YES);
-	/* within an unnamed union */
+	/* in an unnamed union */
 	assert_int_equal(feature_field(vmlinux, "sk_buff", "_skb_refdst"), FEATURE_YES);
 	assert_int_equal(feature_field(vmlinux, "net", "ipv4.none_such"), FEATURE_NO);
 	assert_int_equal(feature_field(vmlinux, "net", "ipv"), FEATURE_NO);
@@ -130,7 +130,7 @@ static void test_function(void **state)
 	assert_int_equal(feature_function(vmlinux, "sk_buff"), FEATURE_NO); /* a struct */
 }
 
-/* Checks for leaked descriptors, which would keep a probe's program or map loaded. */
+/* Checks for leaked descriptors, which would keep the program or map of a probe loaded. */
 static void test_nothing_left_open(void **state)
 {
 	int before = descriptors();

@@ -24,7 +24,7 @@ static const char script[] =
 	"ip address add 2001:470::6/64 dev eth0 nodad preferred_lft 0\n"
 	"ip link set eth0 up; ip link set far0 up\n"
 	"ip link add down0 type veth peer name down1; ip address add 10.9.0.1/24 dev down0\n"
-	/* as docker has it, and one that the host shares with a real port */
+	/* a bridge as docker creates it, and one that the host shares with a real port */
 	"ip link add custom type bridge; ip link add c0 type veth peer name c1\n"
 	"ip link set c0 master custom; ip address add 172.18.0.1/16 dev custom\n"
 	"ip link set custom up\n"
@@ -69,7 +69,7 @@ static void test_named_interfaces(void **state)
 	want(named, true, "::ffff:172.18.0.1 ::ffff:10.8.0.1 ");
 }
 
-/* No more than a peer may register. */
+/* At most as many candidates as a peer may register. */
 static void test_many(void **state)
 {
 	struct candidate candidates[CANDIDATES_MAX];

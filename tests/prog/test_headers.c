@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Runs every header shape through sluice_learn and sluice_audit in the running kernel: each packet
- * passes; malformed ones are counted, TCP and ICMP are not.
+ * passes. Malformed packets are counted; TCP and ICMP are not.
  *
- * BPF_PROG_TEST_RUN (net/bpf/test_run.c) runs the programs on the test's packet and a socket of its
- * own, with port 0 and bound to the packet's source address: an unspecified address makes the
- * socket look like a server's on the wildcard address. Each run has a new socket, so a well-formed
- * datagram is a new flow. Tests that need a real socket are in test_reply.c.
+ * BPF_PROG_TEST_RUN (net/bpf/test_run.c) runs the programs on the test's packet and a dummy socket
+ * with port 0 and the packet's source address. An unspecified source address makes the socket look
+ * like a server on the wildcard address. Each run creates a new socket, so a well-formed datagram
+ * starts a new flow. Tests that need a real socket are in test_reply.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,8 +40,8 @@ enum outcome {
 	NOTHING, /* not UDP, or not managed */
 	REFUSED,
 	LEARNED,
-	NOT_OWN, /* to an address that is not local */
-	NOT_RUN, /* the kernel refuses to run it */
+	NOT_OWN, /* destination address is not local */
+	NOT_RUN, /* the kernel refuses to run the packet */
 };
 
 static const char *const outcomes[] = { "not for us", "refused", "learned", "not to us",
@@ -84,7 +84,7 @@ static void add_udp(struct frame *frame, unsigned int claimed, unsigned int payl
 struct shape4 {
 	const char *name;
 	unsigned int ihl, protocol, fragment, payload;
-	int total_off, udp_off; /* errors added to the length fields */
+	int total_off, udp_off; /* errors added to each length field */
 	enum outcome outcome;
 };
 
@@ -92,7 +92,7 @@ struct shape4 {
 #define MORE  0x2000
 #define AT(n) ((n) / 8)
 
-/* Bytes after the UDP length (RFC 9868) have been cut off before the program runs. */
+/* The kernel trims bytes after the UDP length (RFC 9868) before the program runs. */
 static const struct shape4 shapes4[] = {
 	{ "plain", 5, IPPROTO_UDP, DF, 9, 0, 0, LEARNED },
 	{ "no payload", 5, IPPROTO_UDP, 0, 0, 0, 0, LEARNED },
@@ -146,7 +146,7 @@ static void build4(struct frame *frame, const struct shape4 *shape)
 
 struct shape6 {
 	const char *name;
-	/* next headers in order; the last is the L4 protocol */
+	/* next headers in order; the last one is the L4 protocol */
 	unsigned int chain[CHAIN_MAX + 1];
 	unsigned int length; /* field of the first extension header */
 	unsigned int detail; /* bytes 2 and 3 of a fragment or routing header */
@@ -236,7 +236,7 @@ static void build6(struct frame *frame, const struct shape6 *shape)
 
 /* --- running them */
 
-/* Returns false if the kernel refuses to make a packet of the frame. */
+/* Returns false if the kernel cannot build a packet from the frame. */
 static bool run(const struct bpf_program *prog, const struct frame *frame)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->bytes,
@@ -250,7 +250,10 @@ static bool run(const struct bpf_program *prog, const struct frame *frame)
 	return true;
 }
 
-/* Returns the packet's outcome by the counters: exactly one of them has counted it, or none. */
+/*
+ * Returns the outcome of the packet according to the counters. At most one counter may have
+ * changed.
+ */
 static enum outcome run_outcome(const struct bpf_program *prog, const struct frame *frame)
 {
 	struct sluice_reply_counters before = programs_counters(&programs), after;
@@ -308,7 +311,7 @@ static void test_shapes6(void **state)
 	}
 }
 
-/* Tests an EtherType and an IP version that contradict each other. */
+/* Tests an EtherType that contradicts the IP version. */
 static void test_version(void **state)
 {
 	struct frame frame;
@@ -348,7 +351,7 @@ static void test_target(void **state)
 	assert_outcome(&frame, LEARNED, "::1");
 }
 
-/* The cheap checks precede the parser: an unmanaged socket costs no parsing. */
+/* The cheap checks precede the parser: a datagram to an unmanaged socket is not parsed. */
 static void test_not_managed(void **state)
 {
 	struct programs other;
@@ -371,7 +374,7 @@ static void test_not_managed(void **state)
 	programs_unload(&other);
 }
 
-/* The socket of a test run never called bind(2), like a client's. */
+/* The socket of a test run, like a client's, was never bound with bind(2). */
 static void test_client(void **state)
 {
 	struct programs any;
@@ -387,9 +390,11 @@ static void test_client(void **state)
 	programs_unload(&any);
 }
 
-/* --- the parser in the kernel compared with the same code on the host */
+/* --- comparison of the parser in the kernel with the same code in user space */
 
-/* Checks for the first protocol number of an uncounted packet, and for the socket's address. */
+/*
+ * Returns true for the first protocol number of an uncounted packet, or for the socket's address.
+ */
 static bool worth_parsing(const __u8 *ip, size_t len, bool ip4)
 {
 	static const __u8 unspecified[16];
@@ -442,11 +447,11 @@ static void tally_run(struct tally *tally, struct frame *frame)
 
 	tally->outcomes[outcome]++;
 	if (outcome != NOT_RUN && outcome != wanted)
-		fail_msg("%s, damaged: %s, on the host: %s", tally->name, outcomes[outcome],
+		fail_msg("%s, damaged: %s, in user space: %s", tally->name, outcomes[outcome],
 			 outcomes[wanted]);
 }
 
-/* Cuts the frame after each byte, and changes each byte of its headers. */
+/* Truncates the frame after each byte, and modifies each byte of its headers. */
 static void tally_damage(struct tally *tally, const struct frame *frame)
 {
 	static const __u8 changes[] = { 0x01, 0x10, 0x80, 0xff };
@@ -481,12 +486,12 @@ static void test_damage(void **state)
 	}
 	for (i = 0; i < COUNT(tally.outcomes); i++)
 		print_message("%s: %llu\n", outcomes[i], (unsigned long long)tally.outcomes[i]);
-	/* each outcome must occur, or the comparison covers little */
+	/* each outcome must occur, or the test would cover too little */
 	assert_true(tally.outcomes[NOTHING] > 1000 && tally.outcomes[REFUSED] > 1000 &&
 		    tally.outcomes[LEARNED] > 1000 && tally.outcomes[NOT_OWN] > 500);
 }
 
-/* --- sluice_audit, which stops after parsing: a test run's socket has no record */
+/* --- sluice_audit, which stops after parsing, since the socket of a test run has no record */
 
 static void test_audit(void **state)
 {

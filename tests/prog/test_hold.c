@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The programs of hold: which datagrams make, defer and end a flow, and which ICMP errors pass. */
+/*
+ * The programs of hold: which datagrams create, defer and end a flow, and which ICMP errors they
+ * pass.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +43,7 @@ static void send_to(int fd, const char *peer, unsigned int port, size_t size)
 	lab_send(fd, &to, size);
 }
 
-/* The peer's datagram to a socket; it does not wait for the socket to read it. */
+/* Sends a datagram from the peer to a socket, without waiting for the socket to read it. */
 static void answer(int fd, const char *peer, unsigned int port)
 {
 	bool six = lab_family(peer) == AF_INET6;
@@ -73,7 +76,7 @@ static void wait_tick(void)
 	usleep(400000);
 }
 
-/* --- what is recorded */
+/* --- recorded datagrams */
 
 static void check_directions(const char *any, const char *peer)
 {
@@ -94,7 +97,7 @@ static void check_directions(const char *any, const char *peer)
 	before = hold_now();
 	answer(fd, peer, PORT);
 	lab_receive(fd);
-	/* only what leaves defers a keepalive */
+	/* only outgoing datagrams defer a keepalive */
 	assert_int_equal(flow_of(fd, peer, PORT).out_ns, flow.out_ns);
 	flow = flow_of(fd, peer, PORT);
 	assert_in_range(flow.in_ns, before, hold_now());
@@ -107,7 +110,7 @@ static void check_directions(const char *any, const char *peer)
 	flow = flow_of(fd, peer, PORT);
 	assert_in_range(flow.out_ns, before, hold_now());
 	assert_int_equal(flow.out, 2);
-	/* the clock is read once a tick */
+	/* the clock is read once per tick */
 	send_to(fd, peer, PORT, 5);
 	assert_int_equal(flow_of(fd, peer, PORT).out, 3);
 	assert_in_range(flow_of(fd, peer, PORT).out_ns, flow.out_ns, hold_now());
@@ -136,7 +139,7 @@ static void test_socket_options(void **state)
 	close(fd);
 }
 
-/* A datagram of many peers in turn finds its own flow. */
+/* Datagrams to several peers in turn update the right flows. */
 static void test_peers_in_turn(void **state)
 {
 	int fd = lab_socket("0.0.0.0", PORT), i;
@@ -153,7 +156,7 @@ static void test_peers_in_turn(void **state)
 	close(fd);
 }
 
-/* --- what is not */
+/* --- unrecorded datagrams */
 
 static void test_unmanaged(void **state)
 {
@@ -162,7 +165,7 @@ static void test_unmanaged(void **state)
 	send_to(fd, PEER4, PORT + 1, 5);
 	answer(fd, PEER4, PORT + 1);
 	lab_receive(fd);
-	/* no NAT is on the way to them */
+	/* no NAT is on the path to these addresses */
 	send_to(fd, "192.0.2.1", PORT, 5);
 	send_to(fd, "127.0.0.1", PORT, 5);
 	send_to(fd, "224.0.0.251", PORT, 5);
@@ -173,7 +176,7 @@ static void test_unmanaged(void **state)
 	close(fd);
 }
 
-/* A flood from spoofed sources makes no flow. */
+/* A flood from spoofed sources creates no flow. */
 static void test_spoofed(void **state)
 {
 	int fd = lab_socket("0.0.0.0", PORT);
@@ -185,7 +188,7 @@ static void test_spoofed(void **state)
 	answer(fd, "203.0.113.77", 9);
 	hold_counted(&lab, HOLD_COUNTED(flows, 1));
 	assert_int_equal(flow_of(fd, PEER4, 9).in, 0);
-	assert_int_equal(hold_slot(&lab, 0).serial, 1); /* the used slots */
+	assert_int_equal(hold_slot(&lab, 0).serial, 1); /* slot 0 counts the used slots */
 	close(fd);
 }
 
@@ -205,12 +208,12 @@ static void test_other_protocols(void **state)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDPLITE);
 	int fd6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDPLITE);
 
-	/* since 7.1 there is no UDP-Lite */
+	/* UDP-Lite was removed in 7.1 */
 	if (fd >= 0)
 		send_to(fd, PEER4, PORT, 5);
 	if (fd6 >= 0)
 		send_to(fd6, PEER6, PORT, 5);
-	/* raw sockets, also with the number of their protocol as the source port */
+	/* raw sockets, also with IPPROTO_UDP as the source port */
 	send_raw(IPPROTO_UDP, PORT, PEER4);
 	send_raw(IPPROTO_UDP, IPPROTO_UDP, PEER4);
 	send_raw(IPPROTO_UDP, PORT, PEER6);
@@ -224,7 +227,7 @@ static void test_other_protocols(void **state)
 		close(fd6);
 }
 
-/* A raw socket that sees all UDP gets a copy; it does not count. */
+/* A raw socket that receives all UDP gets a copy of the datagram; the copy is not counted. */
 static void test_copies(void **state)
 {
 	int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
@@ -341,7 +344,7 @@ static void test_table_full(void **state)
 	assert_false(is_tracked(other, PEER4, PORT));
 	hold_counted(&lab, HOLD_COUNTED(table_full, 3));
 
-	/* a flow without an answer is protected for half a minute only */
+	/* a flow without an answer is protected for only 30 seconds */
 	slot = hold_find(&lab, HERE4, lab_port_be(fd), PEER4, 1005);
 	flow = hold_slot(&lab, slot);
 	flow.in = flow.in_ns = 0;
@@ -358,7 +361,7 @@ static void test_table_full(void **state)
 	hold_counted(&lab, HOLD_COUNTED(table_full, 3), HOLD_COUNTED(replaced, 1),
 		     HOLD_COUNTED(flows, 1));
 
-	/* one of a closed socket is not protected at all */
+	/* a flow of a closed socket is not protected */
 	close(fd);
 	send_to(other, PEER4, PORT, 5);
 	fd = lab_socket("0.0.0.0", 0);
@@ -370,7 +373,7 @@ static void test_table_full(void **state)
 	close(fd);
 }
 
-/* A namespace that has filled the table leaves room for another one, but not for itself. */
+/* A namespace that has filled the table does not block another namespace, only itself. */
 static void test_table_shared(void **state)
 {
 	int fd = lab_socket("0.0.0.0", PORT), tun = lab.tun, other, first, i;
@@ -390,7 +393,7 @@ static void test_table_shared(void **state)
 		send_to(other, PEER4, 1000 + (unsigned int)i, 5);
 		answer(other, PEER4, 1000 + (unsigned int)i);
 	}
-	/* half of the table each */
+	/* each namespace gets half of the table */
 	hold_counted(&lab, HOLD_COUNTED(flows, 32), HOLD_COUNTED(answered, 32),
 		     HOLD_COUNTED(replaced, 32), HOLD_COUNTED(table_full, 8));
 	assert_true(is_tracked(other, PEER4, 1031));
@@ -418,7 +421,7 @@ static void test_closed(void **state)
 	send_to(fd, PEER4, 9, 5);
 	assert_true(hold_socket_known(&lab, cookie));
 	assert_int_equal(hold_open_sockets(&lab), 1);
-	/* another descriptor, as of another process, keeps it open */
+	/* another descriptor, as in another process, keeps the socket open */
 	copy = dup(fd);
 	close(fd);
 	assert_true(hold_socket_known(&lab, cookie));
@@ -429,7 +432,7 @@ static void test_closed(void **state)
 	assert_int_equal(closes, 1);
 }
 
-/* A socket that is not bound gets another port: its earlier flows have ended. */
+/* An unbound socket gets another port when it reconnects, which ends its earlier flows. */
 static void test_port_changed(void **state)
 {
 	struct lab_end to = lab_end(PEER4, PORT), none = { .size = sizeof(none.any) };
@@ -444,7 +447,7 @@ static void test_port_changed(void **state)
 	cookie = lab_cookie(fd);
 	none.any.sa_family = AF_UNSPEC;
 	assert_return_code(connect(fd, &none.any, none.size), errno);
-	/* the old port is taken */
+	/* occupy the old port */
 	keep = lab_socket("0.0.0.0", ntohs(port_be));
 	assert_return_code(connect(fd, &to.any, to.size), errno);
 	assert_int_equal(send(fd, "", 1, 0), 1);
@@ -459,7 +462,7 @@ static void test_port_changed(void **state)
 	assert_int_equal(hold_open_sockets(&lab), 0);
 }
 
-/* Another socket takes over the address and port of a flow. */
+/* A new socket takes over the address and port of a flow. */
 static void test_successor(void **state)
 {
 	int fd = lab_socket("0.0.0.0", PORT), next;
@@ -478,7 +481,7 @@ static void test_successor(void **state)
 	close(next);
 }
 
-/* Two sockets share a port: the flow is that of the last one that has sent. */
+/* Two sockets share a port: the flow belongs to the last sender. */
 static void test_shared_port(void **state)
 {
 	int fd[2], i, next;
@@ -503,8 +506,8 @@ static void test_shared_port(void **state)
 }
 
 /*
- * IPsec holds a datagram back until it has a key, and the socket is closed meanwhile: it does not
- * count as open when the datagram leaves at last.
+ * IPsec queues a datagram until it has a key, and the socket is closed meanwhile. When the datagram
+ * leaves, the socket must not count as open.
  */
 static void test_closed_before_it_left(void **state)
 {
@@ -531,7 +534,7 @@ static void test_closed_before_it_left(void **state)
 
 /* --- the NAT of this host */
 
-/* The flow has the addresses and ports of the socket, not those that NAT has given it. */
+/* A flow has the addresses and ports of the socket, before NAT translation. */
 static void test_own_nat(void **state)
 {
 	int fd = lab_socket("0.0.0.0", PORT);
@@ -584,17 +587,17 @@ static __u32 mark_of(const char *peer, unsigned int port)
 	return sluice_hold_id(SEED, &addr, htons((uint16_t)port));
 }
 
-/* An error from @reporter about what this host has sent to the peer's port 9. */
+/* An error from @reporter about a datagram of this host to port 9 of the peer. */
 struct message {
 	const char *reporter, *peer;
 	__be16 port_be;
-	bool marked; /* as a keepalive is */
+	bool marked; /* the quoted datagram has the mark of a keepalive */
 	size_t payload;
 	uint8_t type, code;
 	size_t options;
 };
 
-/* Returns true if the program lets the message pass. */
+/* Returns true if the program passes the message. */
 static bool passes(const struct icmp_bpf *skel, const struct message *message)
 {
 	bool six = lab_family(message->peer) == AF_INET6;
@@ -633,7 +636,7 @@ static bool passes(const struct icmp_bpf *skel, const struct message *message)
 #define ROUTER4 "198.51.100.7"
 #define ROUTER6 "2001:db8:7::7"
 
-/* Only errors about keepalives are dropped, whatever their kind. */
+/* Only errors about keepalives are dropped, whatever their type. */
 static void test_icmp_of_keepalives(void **state)
 {
 	struct icmp_bpf *skel = icmp_load(0), *zero = icmp_load(1);
@@ -654,12 +657,12 @@ static void test_icmp_of_keepalives(void **state)
 	other = expired4;
 	other.options = 8;
 	assert_false(passes(skel, &other));
-	/* the keepalive of this load has a payload */
+	/* keepalives of this load have a payload */
 	assert_true(passes(zero, &expired4));
 	other = expired4;
 	other.payload = 1;
 	assert_false(passes(zero, &other));
-	/* of the application: another mark, or a longer datagram */
+	/* errors about datagrams of the application: another mark, or a longer datagram */
 	assert_true(passes(skel, &other));
 	other = expired4;
 	other.marked = false;
@@ -679,7 +682,7 @@ static __u64 unreachable_of(int fd)
 	return flow_of(fd, PEER4, 9).unreachable_ns;
 }
 
-/* Port unreachable ends a flow only soon after a datagram, and from the peer. */
+/* Port unreachable ends a flow only if it comes from the peer, soon after a datagram. */
 static void test_icmp_unreachable(void **state)
 {
 	struct icmp_bpf *skel = icmp_load(0);
@@ -704,19 +707,19 @@ static void test_icmp_unreachable(void **state)
 	assert_int_equal(unreachable_of(fd), 0);
 	assert_true(passes(skel, &closed));
 	assert_int_not_equal(unreachable_of(fd), 0);
-	/* the peer is back */
+	/* the peer has returned */
 	answer(fd, PEER4, 9);
 	lab_receive(fd);
 	assert_int_equal(unreachable_of(fd), 0);
 
-	/* the flow has been silent: nothing can have caused this error */
+	/* the flow was silent, so this error must be forged */
 	slot = hold_find(&lab, HERE4, lab_port_be(fd), PEER4, 9);
 	flow = hold_slot(&lab, slot);
 	flow.out_ns -= 11 * SECOND;
 	hold_slot_set(&lab, slot, &flow);
 	assert_true(passes(skel, &closed));
 	assert_int_equal(unreachable_of(fd), 0);
-	/* except about a keepalive, whose mark only sluice knows */
+	/* an error about a keepalive counts, because only sluice knows its mark */
 	other = closed;
 	other.marked = true;
 	other.payload = 0;
@@ -730,7 +733,7 @@ static void test_icmp_unreachable(void **state)
 	close(fd);
 }
 
-/* Packets that end anywhere pass. */
+/* Packets that are truncated anywhere pass. */
 static void test_short(void **state)
 {
 	struct shape quoted = {
@@ -773,7 +776,7 @@ static void test_short(void **state)
 					    .data_size_in = (__u32)length, .ctx_in = &ctx,
 					    .ctx_size_in = sizeof(ctx));
 
-				/* the kernel refuses what is shorter than its IP header */
+				/* the kernel refuses packets shorter than the IP header */
 				if (bpf_prog_test_run_opts(progs[prog], &opts))
 					continue;
 				assert_int_equal((int)opts.retval, prog < 2 ? 1 : TC_ACT_UNSPEC);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The effects of a load of reply, on its programs and on its flow table. */
+/* The effects of loading reply, on its programs and on its flow table. */
 #include <setjmp.h>
 #include <sluice/meta.h>
 #include <stdarg.h>
@@ -67,7 +67,7 @@ static void test_update(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* Changes the mode and returns: exactly the hooks of the mode are attached. */
+/* Changes the mode and changes it back: only the hooks of the current mode are attached. */
 static void test_mode(void **unused)
 {
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
@@ -155,8 +155,8 @@ static void assert_freed(__u32 map_id)
 }
 
 /*
- * Grows and shrinks the table: the new table is empty. Earlier requests are left to the kernel, new
- * requests are fixed at once, and no flow of the old table stays.
+ * Grows and shrinks the table. The new table is empty: the kernel chooses the source of replies to
+ * earlier requests, and replies to new requests are fixed at once.
  */
 static void test_table_size(void **unused)
 {
@@ -190,7 +190,7 @@ static void test_table_size(void **unused)
 	talk_close(&talk);
 }
 
-/* Loads with an equal number of sets and other settings: every flow is kept and works. */
+/* Loads with the same number of sets and other settings: all flows are kept and still work. */
 static void test_table_kept(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -305,7 +305,7 @@ static void test_table_undone(void **unused)
 	talk_close(&talk);
 }
 
-/* The next load removes the staged map of a dead loader, which it does not need. */
+/* The next load removes the staged map of a dead loader, since it does not need the map. */
 static void test_table_staged(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);

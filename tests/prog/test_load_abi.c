@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A load over an object that a version of sluice with another ABI version has loaded: it starts
- * with empty maps, replaces the attached programs in place, and leaves no pin of the other version.
- * Only the ABI number of the record makes the other version.
+ * A load over an object of another ABI version starts with empty maps, replaces the attached
+ * programs in place, and leaves no pin of the other version. In the test, only the ABI number in
+ * the record differs.
  */
 #include <setjmp.h>
 #include <sluice/meta.h>
@@ -17,6 +17,7 @@
 #include "abi_lab.h"
 #include "hold/hold.h"
 #include "load_lab.h"
+#include "verifier_lab.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -37,7 +38,7 @@ static struct hook_state hook_of(const char *object, const char *pin)
 	return hook;
 }
 
-/* Asserts that the same link has another program by now. */
+/* Asserts that the same link now has another program. */
 static void assert_updated(const char *object, const char *pin, const struct hook_state *before)
 {
 	struct hook_state now = hook_of(object, pin);
@@ -48,7 +49,7 @@ static void assert_updated(const char *object, const char *pin, const struct hoo
 
 /* --- reply */
 
-/* Pins a map and a link that only the other version has. */
+/* Pins a map and a link that exist only in the other version. */
 static void pin_unknown(void)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
@@ -66,8 +67,7 @@ static void pin_unknown(void)
 	close(prog);
 }
 
-/* Sends the requests while the new program learns beside the old one. Stops the loader meanwhile.
- */
+/* Sends the requests while the old and the new program both learn. Stops the loader meanwhile. */
 static pid_t request_meanwhile(const struct talk *talk)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
@@ -140,7 +140,10 @@ static void test_reply(void **unused)
 	talk_close(&talk);
 }
 
-/* The record of the other version has another size, and its load was interrupted. */
+/*
+ * The record of the other version has a different size, and the load of that version was
+ * interrupted.
+ */
 static void test_reply_record(void **unused)
 {
 	struct {
@@ -160,7 +163,7 @@ static void test_reply_record(void **unused)
 	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
 }
 
-/* A load that fails leaves the other version as it was. */
+/* A failed load leaves the other version unchanged. */
 static void test_reply_refused(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -176,6 +179,31 @@ static void test_reply_refused(void **unused)
 	assert_unchanged(before);
 	assert_int_equal(reply_unload(DIR_OURS, &err), 13);
 	foreign_gone(other, BPF_CGROUP_UDP6_SENDMSG, prog);
+}
+
+/* The verifier refuses the new programs: those of any version stay attached, and fix replies. */
+static void test_reply_unverified(void **unused)
+{
+	static const __u32 abis[] = { SLUICE_REPLY_ABI, OTHER_ABI };
+	struct reply_options with = options(SLUICE_REPLY_SOCKET);
+	char before[TEXT_MAX];
+	struct talk talk;
+	size_t i;
+
+	talk_open(&talk);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
+	for (i = 0; i < COUNT(abis); i++) {
+		talk_request(&talk);
+		abi_set(DIR_OURS "/reply/sluice_meta", abis[i]);
+		inventory(before);
+		verifier_refuse(true);
+		refused(&with, EXIT_LACKING, EINVAL, "verifier refused");
+		verifier_refuse(false);
+		assert_unchanged(before);
+		talk_answer(&talk, true);
+	}
+	load(SLUICE_REPLY_SOCKET, LOAD_REPLACED);
+	talk_close(&talk);
 }
 
 /* --- hold */
@@ -199,6 +227,11 @@ static void test_hold(void **unused)
 	assert_int_equal(done.replaces, OTHER_ABI);
 	assert_int_equal(hook_of("hold", "link_out").prog_id, out.prog_id);
 	with.dry_run = false;
+	verifier_refuse(true);
+	assert_int_equal(hold_load(&with, &done, &err), -EINVAL);
+	assert_int_equal(err.code, EXIT_LACKING);
+	verifier_refuse(false);
+	assert_int_equal(hook_of("hold", "link_out").prog_id, out.prog_id);
 	assert_int_equal(hold_load(&with, &done, &err), 0);
 	assert_int_equal(done.outcome, LOAD_REPLACED);
 	assert_updated("hold", "link_out", &out);
@@ -210,9 +243,7 @@ static void test_hold(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(reply),
-		TEST(reply_record),
-		TEST(reply_refused),
+		TEST(reply), TEST(reply_record), TEST(reply_refused), TEST(reply_unverified),
 		TEST(hold),
 	};
 

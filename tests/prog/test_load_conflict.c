@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Other programs on the hooks, other cgroups: a failed load changes nothing and states the reason;
- * a successful load leaves the programs of other owners in place.
+ * Loads with other programs on the hooks, or into another cgroup. A failed load changes nothing and
+ * reports the reason. A successful load leaves the programs of other owners in place.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +34,7 @@ static void test_conflict_fresh(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* Conflicts on half of the hooks: nothing of the new load stays, and the old load stays active. */
+/* Conflicts on half of the hooks: the new load leaves nothing, and the old load stays active. */
 static void test_conflict_mode(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -68,7 +68,10 @@ static void test_conflict_mode(void **unused)
 	talk_close(&talk);
 }
 
-/* Conflicts on the last hook, after existing links got new programs: they get the old ones back. */
+/*
+ * Conflicts on the last hook, after existing links have got new programs: the old programs are
+ * restored.
+ */
 static void test_conflict_last(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -141,7 +144,7 @@ static void test_cgroup_change(void **unused)
 	new = lab_socket("0.0.0.0", PORT);
 	lab_exchange(client, new, FAR4, FAR4);
 
-	/* and back, with a table of another size */
+	/* back to the first cgroup, with a different table size */
 	with.cgroup = cgroup;
 	with.table = 4096;
 	load_with(&with, LOAD_UPDATED);
@@ -152,7 +155,7 @@ static void test_cgroup_change(void **unused)
 	close(client);
 }
 
-/* Loads after the cgroup of the earlier load, and its programs, have been removed. */
+/* Loads after the cgroup of the earlier load, and so its programs, have been removed. */
 static void test_cgroup_gone(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -165,11 +168,12 @@ static void test_cgroup_gone(void **unused)
 	assert_socket_mode_on(other, 1);
 }
 
-/* --- order */
+/* --- program order */
 
 /*
- * Programs of other owners keep their places before and after sluice's. Learning is attached last,
- * since an answer must not be fixed from a table that no program fills yet.
+ * Programs of other owners keep their positions before and after sluice's. The learning program
+ * must be attached before the fixing program, which would otherwise read a table that no program
+ * fills yet.
  */
 static void test_order(void **unused)
 {
@@ -188,7 +192,9 @@ static void test_order(void **unused)
 		for (i = 0; i < COUNT(types); i++) {
 			count = hook_order(cgroup, types[i], progs);
 			assert_true(count >= (own[i] ? 3 : 2));
-			/* the programs of the cgroup itself run first, then those of its ancestors
+			/*
+			 * the programs of the cgroup itself run first, then the programs of its
+			 * ancestors
 			 */
 			assert_string_equal(progs[0].name, "first");
 			if (own[i])
@@ -200,7 +206,7 @@ static void test_order(void **unused)
 	state = state_now();
 	assert_int_equal(state.hook_count, 5);
 	assert_string_equal(state.hooks[0].pin, "link_learn");
-	/* learning precedes fixing, also where programs are replaced */
+	/* learning is attached before fixing, also when programs are replaced */
 	assert_true(state.hooks[0].link_id < state.hooks[1].link_id);
 	assert_true(state.hooks[0].link_id < state.hooks[2].link_id);
 	for (i = 0; i < COUNT(types); i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The states in which a load may start: pins of another version, a kernel that refuses the
- * programs, another running loader, and the leftovers of a dead one.
+ * Initial states of a load: pins of another version, a kernel that rejects the programs, another
+ * running loader, and the leftovers of a dead loader.
  */
 #include <setjmp.h>
 #include <sluice/meta.h>
@@ -26,7 +26,7 @@
 
 /* --- another version */
 
-/* Replaces a pinned map with one of another layout. */
+/* Replaces a pinned map with a map of another layout. */
 static void replace_map(const char *name, __u32 value_size, __u32 entries)
 {
 	char path[PATH_MAX];
@@ -40,8 +40,8 @@ static void replace_map(const char *name, __u32 value_size, __u32 entries)
 }
 
 /*
- * No command reads or changes the pins, each reports the reason and a hint, and cleanup removes
- * them.
+ * No command reads or changes the pins. Each command reports the reason and a hint; cleanup removes
+ * the pins.
  */
 static void assert_other_version(const char *what)
 {
@@ -71,7 +71,7 @@ static void other_magic(struct sluice_reply_meta *meta)
 	meta->magic = 1;
 }
 
-/* The record does not tell a version; test_load_abi has one that does. */
+/* The record contains no version; test_load_abi has a record with a version. */
 static void test_abi(void **unused)
 {
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
@@ -87,7 +87,7 @@ static void test_abi(void **unused)
 	assert_other_version("another version");
 }
 
-/* Does not read a map of another layout either, whatever its version. */
+/* Rejects a map of another layout too, whatever its version. */
 static void test_abi_maps(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -107,7 +107,7 @@ static void test_abi_maps(void **unused)
 	assert_int_equal(reply_audits(DIR_OURS, NULL, NULL, &err), -EPROTO);
 }
 
-/* --- the verifier refuses */
+/* --- the verifier rejects the programs */
 
 static void read_log(char *log, size_t size)
 {
@@ -138,7 +138,7 @@ static size_t lines_of(const char *text)
 	return lines;
 }
 
-/* The detail consists of whole lines from the end of the log, which has the reason. */
+/* The detail consists of whole lines from the end of the log, since the end contains the reason. */
 static void assert_detail_ends(const char *log)
 {
 	size_t detail = strlen(err.detail), whole = strlen(log);
@@ -150,7 +150,7 @@ static void assert_detail_ends(const char *log)
 }
 
 /*
- * A table without a lock replaces sluice's pin: the verifier then refuses programs that take the
+ * A table without a lock replaces sluice's pin, so the verifier rejects programs that take the
  * lock.
  */
 static void test_refusal(void **unused)
@@ -181,7 +181,7 @@ static const char *long_log(char *log, size_t size, int length)
 	return log;
 }
 
-/* Shows the last lines, however long they are. */
+/* The detail contains the last lines, however long they are. */
 static void test_refusal_long(void **unused)
 {
 	static const int lengths[] = { 10, 300, 700, 1300 };
@@ -199,7 +199,7 @@ static void test_refusal_long(void **unused)
 	}
 }
 
-/* Cannot store the log: the message reports that, and still has the end of the log. */
+/* If the log cannot be stored, the message reports this and still contains the end of the log. */
 static void test_refusal_not_kept(void **unused)
 {
 	const char *folder = getenv("TMPDIR");
@@ -216,7 +216,7 @@ static void test_refusal_not_kept(void **unused)
 	assert_non_null(strstr(err.hint, "could not be written"));
 	assert_detail_ends(log);
 
-	/* no log: another part of the kernel refused */
+	/* no log: another part of the kernel rejected the program */
 	assert_int_equal(verifier_log_error("these programs", EPERM, "", &err), -EPERM);
 	assert_int_equal(err.code, EXIT_PERMISSION);
 	assert_string_equal(err.detail, "");
@@ -244,7 +244,7 @@ static int exit_of(pid_t pid)
 
 struct holder {
 	pid_t pid;
-	int go; /* a byte releases the lock */
+	int go; /* a byte tells the process to release the lock */
 };
 
 /* Starts another process that holds the lock. */
@@ -304,7 +304,7 @@ static void test_lock(void **unused)
 	load_with(&with, LOAD_UPDATED);
 }
 
-/* A loader that waits for the lock, after closing the directory again, gets its turn. */
+/* A loader that waits for the lock gets it after the holder closes the directory. */
 static void test_lock_wait(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_AUDIT);
@@ -327,9 +327,9 @@ static void test_lock_wait(void **unused)
 	close(watch);
 }
 
-/* --- the leftovers of a dead loader */
+/* --- leftovers of a dead loader */
 
-/* Pins a second link with a program of the first, under the name of an unfinished load. */
+/* Pins a second link of the program under the name of an unfinished load. */
 static void stage_link(const char *pin, __u32 type)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
@@ -378,7 +378,7 @@ static void test_dead_loader(void **unused)
 	assert_no_stage();
 	assert_int_equal(state_now().meta.state, SLUICE_LOADED);
 
-	/* of a hook that the next load does not use */
+	/* on a hook that the next load does not use */
 	stage_link("link_fix4", BPF_CGROUP_UDP4_SENDMSG);
 	meta_change(loading);
 	load(SLUICE_REPLY_AUDIT, LOAD_RECOVERED);
@@ -417,7 +417,7 @@ static void test_dead_early(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* A pin was lost: the next load creates it again, and keeps the rest. */
+/* After the loss of a pin, the next load creates it again, and keeps the other pins. */
 static void test_pin_lost(void **unused)
 {
 	static const char *const pins[] = { "link_fix4", "link_learn", "sluice_audits",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tests the XDP program of the rendezvous server, frame by frame. Each answer must be that of the
- * server itself to the same request, in a frame whose every byte is checked here; each frame that
- * passes must be unchanged.
+ * Tests the XDP program of the rendezvous server, frame by frame. Each answer must equal the answer
+ * of the server to the same request; the test checks every byte of the frame. Each passed frame
+ * must be unchanged.
  */
 #include "bpf/meet/meet.skel.h"
 #include "meet/rendezvous/server.h"
@@ -34,13 +34,13 @@
 
 #define NOTHING SLUICE_MEET_COUNTERS_MAX
 
-/* The sanitizers are not in this build: a fuzzing run sets MEET_CASES. */
+/* This build has no sanitizers; a fuzzing run sets MEET_CASES. */
 #define CASES 20000
 
 static struct meet_bpf *skel;
 static struct server *server;
 
-/* --- set up */
+/* --- setup */
 
 static void listen_at(const char *addr, unsigned int port, __u32 services)
 {
@@ -77,7 +77,7 @@ static void load(void)
 
 static void on_sent(const struct path *path, const void *message, size_t length, void *arg);
 
-/* The server itself gives the answers that XDP has to give. */
+/* The reference answer comes from the server code in user space. */
 static int set_up(void **state)
 {
 	const struct server_config config = { .listeners = 1 };
@@ -129,7 +129,7 @@ static void want_unchanged(const struct bpf_program *prog, const struct frame *f
 		assert_int_equal(after[i] - before[i], i == which);
 }
 
-/* The frame passes unchanged, and counts once, or not at all. */
+/* The frame passes unchanged. It increments counter @which once, or no counter (NOTHING). */
 static void want_passed(const struct frame *frame, int which)
 {
 	want_unchanged(skel->progs.sluice_meet, frame, XDP_PASS, which);
@@ -232,8 +232,8 @@ static void on_sent(const struct path *path, const void *message, size_t length,
 }
 
 /*
- * The answer of the server to the same payload, if it is one that XDP should give. Returns its
- * length, or 0.
+ * Writes the answer of the server to the same payload. Returns its length, or 0 if XDP should not
+ * answer.
  */
 static size_t answer_of(const struct shape *shape, uint8_t *answer, size_t size)
 {
@@ -255,7 +255,7 @@ static size_t answer_of(const struct shape *shape, uint8_t *answer, size_t size)
 
 /* --- answers */
 
-/* Builds the whole frame that the program has to send. */
+/* Builds the complete frame that the program must send. */
 static void frame_with(const struct shape *request, const uint8_t *content, size_t length,
 		       struct frame *frame)
 {
@@ -273,7 +273,7 @@ static void frame_with(const struct shape *request, const uint8_t *content, size
 	memset(frame->byte, 0x0a, 6);
 	if (shape_is6(request))
 		return;
-	/* may not be fragmented */
+	/* DF is set */
 	frame->byte[l3 + 6] = 0x40;
 	memset(frame->byte + l3 + 10, 0, 2);
 	sum = sum_finish(sum_add(0, frame->byte + l3, 20));
@@ -289,7 +289,7 @@ static void answer_frame(const struct shape *request, struct frame *frame)
 	frame_with(request, content, length, frame);
 }
 
-/* Gives the frame different addresses, so that an answer shows which is which. */
+/* Gives the frame two different MAC addresses, so that an answer shows that they are swapped. */
 static void address_frame(struct frame *frame)
 {
 	memset(frame->byte + 6, 0x0a, 6);
@@ -360,7 +360,10 @@ static void test_counted(void **state)
 	assert_int_equal(after[SLUICE_MEET_out_bytes] - before[SLUICE_MEET_out_bytes], 52);
 }
 
-/* RFC 768: a computed checksum of 0 is sent as ffff. The server's port completes the sum. */
+/*
+ * RFC 768: a checksum that is computed as 0 is sent as ffff. A suitable server port makes the sum
+ * 0.
+ */
 static void want_no_zero(struct shape (*shape_of)(const struct request *))
 {
 	struct request request;
@@ -387,7 +390,7 @@ static void test_zero_checksum(void **state)
 	want_no_zero(udp6);
 }
 
-/* --- passed */
+/* --- passed frames */
 
 static void test_other_messages(void **state)
 {
@@ -413,7 +416,7 @@ static void test_other_messages(void **state)
 		build_frame(&six, &frame);
 		want_passed(&frame, SLUICE_MEET_passed_message);
 	}
-	/* methods and classes */
+	/* other methods and classes */
 	for (type = 0; type < 0x4000; type += type < 0x200 ? 1 : 61) {
 		begin(&request);
 		put16(request.data, type);
@@ -443,7 +446,10 @@ static void test_other_messages(void **state)
 	want_passed(&frame, SLUICE_MEET_passed_message);
 }
 
-/* No STUN of RFC 8489: RFC 3489 without a cookie, RFC 9443's neighbours, other ports. */
+/*
+ * Not STUN of RFC 8489: RFC 3489 without the cookie, other protocols on the port (RFC 9443), other
+ * ports.
+ */
 static void test_foreign(void **state)
 {
 	struct request request;
@@ -478,12 +484,12 @@ static void test_foreign(void **state)
 	shape.body = BODY_TCP;
 	build_frame(&shape, &frame);
 	want_passed(&frame, NOTHING);
-	/* an IPv6 packet to a mapped address is none to the IPv4 address */
+	/* an IPv6 packet to the v4-mapped address does not match the IPv4 address */
 	shape = udp6(&request);
 	shape.target = "::ffff:" HOST4;
 	build_frame(&shape, &frame);
 	want_passed(&frame, NOTHING);
-	/* a multicast frame, and one whose answer would be */
+	/* a multicast destination MAC address; a multicast source MAC address */
 	shape = udp4(&request);
 	build_frame(&shape, &frame);
 	frame.byte[0] |= 1;
@@ -524,7 +530,7 @@ static void test_headers(void **state)
 		build_frame(&shape, &frame);
 		want_passed(&frame, NOTHING);
 	}
-	/* a first and a later fragment, and three tags */
+	/* a first and a later fragment, and three VLAN tags */
 	shape = udp4(&request);
 	shape.fragment = true;
 	shape.to = 48;
@@ -534,7 +540,7 @@ static void test_headers(void **state)
 	shape.to = 2000;
 	build_frame(&shape, &frame);
 	want_passed(&frame, NOTHING);
-	/* a first fragment that has all of a request; and what may not be fragmented */
+	/* a first fragment that contains the complete request; and a packet with DF */
 	shape = udp4(&request);
 	build_frame(&shape, &frame);
 	set_fragment_bits(&frame, 0x2000);
@@ -546,7 +552,7 @@ static void test_headers(void **state)
 	want_passed(&frame, NOTHING);
 }
 
-/* Sources that cannot get an answer. */
+/* Sources that cannot receive an answer. */
 static void test_sources(void **state)
 {
 	static const char *const sources[] = { "0.0.0.0",	 "0.1.2.3",   "127.0.0.1",
@@ -591,7 +597,9 @@ static void test_checksums(void **state)
 		shape = six ? udp6(&request) : udp4(&request);
 		build_frame(&shape, &frame);
 		l4 = six ? 54 : 34;
-		/* the UDP checksum covers these: addresses, the checksum, and an attribute's text
+		/*
+		 * the UDP checksum covers the addresses, the checksum field, and the text of an
+		 * attribute
 		 */
 		for (bit = (frame.len - 17) * 8; bit < frame.len * 8 - 24; bit++) {
 			frame.byte[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -604,11 +612,11 @@ static void test_checksums(void **state)
 			frame.byte[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 	}
-	/* IPv6 needs one */
+	/* a UDP checksum is mandatory on IPv6 */
 	shape.no_checksum = true;
 	build_frame(&shape, &frame);
 	want_passed(&frame, SLUICE_MEET_passed_checksum);
-	/* every bit of the IPv4 header */
+	/* flip each bit of the IPv4 header */
 	shape = udp4(&request);
 	build_frame(&shape, &frame);
 	for (bit = 14 * 8; bit < 34 * 8; bit++) {
@@ -618,7 +626,7 @@ static void test_checksums(void **state)
 	}
 }
 
-/* A checksum that is not computed yet: native XDP answers, generic XDP must not. */
+/* A partial checksum (CHECKSUM_PARTIAL): native XDP answers, generic XDP must not. */
 static void want_open(const struct shape *shape)
 {
 	size_t length = 8 + shape->payload;
@@ -647,7 +655,7 @@ static void test_open_checksum(void **state)
 	want_open(&shape);
 }
 
-/* A frame that ends early, and lengths that contradict each other. */
+/* A truncated frame, and lengths that contradict each other. */
 static void test_cut(void **state)
 {
 	struct request request;
@@ -665,7 +673,7 @@ static void test_cut(void **state)
 			cut.len = length;
 			want_passed(&cut, NOTHING);
 		}
-		/* the UDP length */
+		/* vary the UDP length */
 		for (length = 0; length < 0x10000; length += length < 256 ? 1 : 509) {
 			cut = frame;
 			put16(cut.byte + (i ? 54 : 34) + 4, length);
@@ -690,7 +698,7 @@ static int verdict_of(const char *source)
 	return run(skel->progs.sluice_meet, &in, &out);
 }
 
-/* An interval of hours: no time passes, as far as the budget is concerned. */
+/* The interval is hours long, so the budget does not refill during the test. */
 static void test_budget(void **state)
 {
 	const __u64 hour_ns = 3600ULL * 1000000000;
@@ -712,7 +720,7 @@ static void test_budget(void **state)
 	counters(after);
 	assert_int_equal(after[SLUICE_MEET_bindings] - before[SLUICE_MEET_bindings], 8);
 	assert_int_equal(after[SLUICE_MEET_dropped_budget] - before[SLUICE_MEET_dropped_budget], 3);
-	/* as if enough time had passed */
+	/* refill all budgets, as time would */
 	for (index = 0; index < SLUICE_MEET_BUDGETS; index++)
 		bpf_map_update_elem(bpf_map__fd(skel->maps.sluice_m_budget), &index, &full,
 				    BPF_ANY);
@@ -817,7 +825,7 @@ static void want_refreshed(struct shape (*shape_of)(const struct request *))
 	counters(before);
 	want_answer(&shape, &want);
 	counters(after);
-	/* a refresh is neither a Binding request, nor does it draw from a budget */
+	/* a refresh does not count as a Binding request, and draws from no budget */
 	assert_int_equal(after[SLUICE_MEET_refreshes] - before[SLUICE_MEET_refreshes], 2);
 	assert_int_equal(after[SLUICE_MEET_bindings] - before[SLUICE_MEET_bindings], 0);
 	assert_int_equal(after[SLUICE_MEET_out_bytes] - before[SLUICE_MEET_out_bytes], 0);
@@ -848,7 +856,7 @@ static void want_refresh_passed(const struct shape *shape, int which)
 	assert_int_equal(seen_ns(SLOT), 0);
 }
 
-/* User space decides about all others: no registration, or another source. */
+/* XDP passes all other refreshes to user space: no registration, or another source. */
 static void test_refresh_passed(void **state)
 {
 	struct request request = { .length = 0 };
@@ -858,7 +866,7 @@ static void test_refresh_passed(void **state)
 	put_peer(&shape, SLOT, EPOCH);
 	put_token(&request, &shape, SLOT, EPOCH);
 	shape = udp4(&request);
-	/* no bit of the token or its lengths can change, and those of the transaction id may */
+	/* flip each bit except those of the cookie and the transaction id */
 	for (bit = 0; bit < request.builder.length * 8; bit++) {
 		if (bit >= 4 * 8 && bit < 20 * 8)
 			continue;
@@ -867,7 +875,7 @@ static void test_refresh_passed(void **state)
 							  : SLUICE_MEET_passed_message);
 		request.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	/* the NAT has made another mapping */
+	/* the NAT has created another mapping */
 	other = shape;
 	other.source_port++;
 	want_refresh_passed(&other, SLUICE_MEET_passed_refresh);
@@ -879,7 +887,9 @@ static void test_refresh_passed(void **state)
 	put_token(&request, &other, SLOT, EPOCH);
 	want_refresh_passed(&other, SLUICE_MEET_passed_refresh);
 	other.source = "198.51.100.10";
-	/* with a token for the new one, which only the peer can make: the server has to know */
+	/*
+	 * a token for the new mapping, which only the peer can create: the server must learn of it
+	 */
 	put_token(&request, &other, SLOT, EPOCH);
 	want_refresh_passed(&other, SLUICE_MEET_passed_refresh);
 	put_token(&request, &shape, SLOT, EPOCH + 1);
@@ -890,11 +900,11 @@ static void test_refresh_passed(void **state)
 	want_refresh_passed(&shape, SLUICE_MEET_passed_refresh);
 	put_token(&request, &shape, UINT32_MAX, EPOCH);
 	want_refresh_passed(&shape, SLUICE_MEET_passed_refresh);
-	/* a free slot has the epoch 0 */
+	/* a free slot has epoch 0 */
 	put_peer(&shape, SLOT, 0);
 	put_token(&request, &shape, SLOT, 0);
 	want_refresh_passed(&shape, SLUICE_MEET_passed_refresh);
-	/* longer than a short one */
+	/* longer than a short refresh */
 	put_peer(&shape, SLOT, EPOCH);
 	put_token(&request, &shape, SLOT, EPOCH);
 	stun_put_fingerprint(&request.builder);
@@ -929,11 +939,11 @@ static void test_services(void **state)
 	listen_at(HOST4, PORT, ALL);
 }
 
-/* --- random requests: the same answer, or none from XDP */
+/* --- random requests: XDP gives the same answer, or none */
 
 static uint64_t random_state = 88172645463325252ULL;
 
-/* xorshift: the same requests in each run. */
+/* xorshift: each run generates the same requests. */
 static uint32_t random_below(uint32_t limit)
 {
 	random_state ^= random_state << 13;
@@ -965,7 +975,7 @@ static void random_request(struct request *request)
 	}
 	if (random_below(2))
 		stun_put_fingerprint(&request->builder);
-	/* and sometimes not quite so */
+	/* sometimes corrupt the request */
 	for (i = 0; !random_below(3) && i < 4; i++)
 		request->data[random_below((uint32_t)request->builder.length)] ^=
 			(uint8_t)(1 << random_below(8));
@@ -1001,7 +1011,7 @@ static void test_random(void **state)
 			assert_memory_equal(out.byte, want.byte, want.len);
 			break;
 		case XDP_PASS:
-			/* all that the codec answers likewise are answered, up to the limits */
+			/* XDP must also answer what the codec answers, except beyond its limits */
 			passed++;
 			assert_int_equal(out.len, in.len);
 			assert_memory_equal(out.byte, in.byte, in.len);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tests dumps of a table that changes meanwhile, in a private network namespace: the receiver adds
- * an address after the first message, so that the kernel marks the rest as interrupted.
+ * Tests dumps of a table that changes during the dump, in a private network namespace. The receiver
+ * adds an address after the first message, so the kernel sets NLM_F_DUMP_INTR on the rest.
  *
- * Also tests events: those that the kernel has dropped, and forged ones of another process.
+ * Also tests lost events, and events forged by another process.
  */
 #include "net/netdev.h"
 #include "net/nl.h"
@@ -68,7 +68,7 @@ static int teardown(void **state)
 struct reading {
 	size_t count;
 	int tries;
-	int changes; /* tries during which the table changes */
+	int changes; /* number of attempts during which the table changes */
 };
 
 static void request(struct nlmsghdr *nlh, void *into)
@@ -122,7 +122,7 @@ static void test_changed_every_time(void **state)
 	assert_true(reading.tries > 3 && reading.tries < 1000);
 }
 
-/* Ignores NLM_F_EXCL, a flag of the new addresses that is also one of the bits of NLM_F_DUMP. */
+/* Ignores NLM_F_EXCL, which the new addresses have; it is also one of the bits of NLM_F_DUMP. */
 static void test_made_already(void **state)
 {
 	next_address--;
@@ -213,7 +213,7 @@ static void test_events(void **state)
 	rtnl_close(rtnl);
 }
 
-/* Reports a loss once, after all received events, even if that takes more than one read. */
+/* Reports lost events once, after all received events, even if this takes more than one read. */
 static void test_events_lost(void **state)
 {
 	const int room = 1 << 20;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Tests what the reply programs learn from each kind of socket and datagram, and the sources of the
- * answers. Exactly one counter counts each path through the programs.
+ * answers. Each path through the programs increments exactly one counter.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #include <sluice/walks.h>
 
-/* --- kinds of servers: source of their answers, and counters */
+/* --- kinds of servers: sources of their answers, and counters */
 
 static void answer_sendto(int server, const struct lab_end *peer)
 {
@@ -74,7 +74,7 @@ static void answer_pktinfo6(int server, const struct lab_end *peer)
 	assert_int_equal(sendmsg(server, &message, 0), 6);
 }
 
-/* Connects back, as nc and iperf3 do. */
+/* Connects to the client, as nc and iperf3 do. */
 static void answer_connected(int server, const struct lab_end *peer)
 {
 	assert_return_code(connect(server, &peer->any, peer->size), errno);
@@ -135,7 +135,7 @@ static void test_kinds(void **state)
 		kind_run(&kinds[i]);
 }
 
-/* An unmanaged port: nothing is counted, and the kernel answers as usual. */
+/* An unmanaged port: no counter changes, and the kernel answers as usual. */
 static void test_other_port(void **state)
 {
 	int server = server_dual(), client4 = lab_socket(NEAR4, 0), client6 = lab_socket(NEAR6, 0);
@@ -150,7 +150,7 @@ static void test_other_port(void **state)
 	close(server);
 }
 
-/* Any port: a client's own socket with an ephemeral port is left alone, after a single lookup. */
+/* Any port: a client socket with an ephemeral port is left alone, after a single lookup. */
 static void test_any_port(void **state)
 {
 	int server = server_v4(), client = lab_socket("0.0.0.0", 0);
@@ -180,7 +180,7 @@ static void test_other_cgroup(void **state)
 	close(server);
 }
 
-/* A socket that has connected has a fixed address, also for sends to other peers. */
+/* A connected socket has a fixed source address, even when it sends to other peers. */
 static void connected_since(const char *near, const char *far)
 {
 	int server = lab_family(near) == AF_INET ? server_v4() : server_v6only();
@@ -274,7 +274,7 @@ static void test_keys(void **state)
 	close(addr);
 }
 
-/* A repeated request updates only the time. */
+/* A repeated request only updates the time. */
 static void test_refreshed(void **state)
 {
 	int server = server_v4(), client = lab_socket(NEAR4, 0);
@@ -294,7 +294,7 @@ static void test_refreshed(void **state)
 	close(server);
 }
 
-/* The last requested address of a peer counts. */
+/* The address of the peer's last request counts. */
 static void moved(const struct family *family)
 {
 	int server = server_dual(), client = lab_socket(family->near, 0);
@@ -321,10 +321,7 @@ static void test_moved(void **state)
 	assert_int_equal(flow_count(), 2);
 }
 
-/*
- * Addresses may come and go: a flow is left alone only while its own address is gone, and used
- * again afterwards.
- */
+/* Addresses may come and go. A flow is ignored only while its own address is gone. */
 static void addresses_change(const struct family *family)
 {
 	bool ip4 = lab_family(family->near) == AF_INET;
@@ -335,7 +332,7 @@ static void addresses_change(const struct family *family)
 	const struct sluice_flow *flow;
 	struct slot before, after;
 
-	if (ip4) /* v4-mapped, as dual-stack sockets use it */
+	if (ip4) /* v4-mapped, as in dual-stack sockets */
 		peer = lab_end("::ffff:" NEAR4, ntohs(lab_port_be(client)));
 	load(&(struct settings){ .port = PORT });
 	lab_exchange(client, server, family->far, family->far);
@@ -348,7 +345,7 @@ static void addresses_change(const struct family *family)
 	lab_address(own, true);
 	lab_send(server, &peer, 8);
 	lab_expect(client, family->far);
-	/* the address was found, so the next answer skips the lookup */
+	/* the address was found, so the next answer needs no lookup */
 	after = slot_of(server, client, family->near);
 	flow = &after.set.flow[after.way];
 	assert_int_not_equal(flow->generation, before.set.flow[before.way].generation);
@@ -380,7 +377,7 @@ static void test_addresses_change(void **state)
 	load(&(struct settings){ .port = PORT });
 }
 
-/* A peer without a flow: a server that sends first is left alone. */
+/* A server that sends first has no flow for the peer, and is left alone. */
 static void test_no_flow(void **state)
 {
 	int server = server_dual(), client4 = lab_socket(NEAR4, 0), client6 = lab_socket(NEAR6, 0);
@@ -406,7 +403,7 @@ static void test_no_flow(void **state)
 	close(server);
 }
 
-/* Sends to a link-local peer on lo, with the scope that the caller names. */
+/* Sends to a link-local peer on lo, with the scope given by the caller. */
 static void send_scoped(int server, int client, __u32 scope)
 {
 	struct lab_end peer = lab_end(LINK6, ntohs(lab_port_be(client)));
@@ -424,8 +421,8 @@ static void expect_scoped(int client, const char *wanted)
 }
 
 /*
- * A link-local peer is known on one link only: a send uses its flow if the caller or the socket
- * names that link.
+ * The flow of a link-local peer applies to one link only: a send uses the flow if the caller or the
+ * socket specifies this link.
  */
 static void test_scope(void **state)
 {
@@ -469,7 +466,7 @@ static void test_scope(void **state)
 	close(server);
 }
 
-/* Sends to another port of a peer: left alone, or fixed with --any-peer-port. */
+/* Sends to another port of a peer: left alone, but fixed with --any-peer-port. */
 static void other_port(const struct family *family, bool any_peer_port)
 {
 	int server = server_dual(), client = lab_socket(family->near, 0);
@@ -484,7 +481,7 @@ static void other_port(const struct family *family, bool any_peer_port)
 	lab_expect(other, any_peer_port ? family->far : family->near);
 	assert_counted(&programs, COUNTED(fixed_other_port, any_peer_port),
 		       COUNTED(left_no_flow, !any_peer_port));
-	/* the port's own flow takes precedence */
+	/* the flow of this port takes precedence */
 	lab_exchange(other, server, family->other, family->other);
 	lab_exchange(client, server, family->far, family->far);
 	lab_send(server, &peer, 8);
@@ -509,7 +506,7 @@ static void test_other_peer_port(void **state)
 	other_port(&ip6, true);
 }
 
-/* Opens a server's socket that shares the port with others. */
+/* Opens a server socket that shares the port with others. */
 static int server_shared(int family)
 {
 	struct lab_end any = lab_end(family == AF_INET ? "0.0.0.0" : "::", PORT);
@@ -525,7 +522,7 @@ static int server_shared(int family)
 
 /*
  * Counts servers that connect to a peer of a known flow: the socket that received the request, or
- * another one with the same port.
+ * another socket with the same port.
  */
 static void connects_counted(const char *near, const char *far, bool sibling)
 {
@@ -539,7 +536,7 @@ static void connects_counted(const char *near, const char *far, bool sibling)
 	other = sibling ? server_shared(lab_family(near)) : server;
 	assert_return_code(connect(other, &peer.any, peer.size), errno);
 	assert_counted(&programs, COUNTED(audit_connect, 1));
-	/* the socket keeps its source: not a server that answers this peer from a fresh one */
+	/* the socket keeps its source, so it is not a fresh socket that answers this peer */
 	assert_return_code(connect(other, &unknown.any, unknown.size), errno);
 	assert_counted(&programs);
 	if (sibling)
@@ -548,7 +545,7 @@ static void connects_counted(const char *near, const char *far, bool sibling)
 	close(client);
 }
 
-/* A socket that connects to a peer that no socket of its port knows. */
+/* A socket connects to a peer that is unknown to all sockets of its port. */
 static void connects_first(const char *near)
 {
 	int server = server_shared(lab_family(near));
@@ -593,7 +590,7 @@ static void test_group(void **state)
 	assert_counted(&programs, COUNTED(skipped_not_own, 1));
 	assert_int_equal(flow_count(), 0);
 
-	/* the kernel chooses the source of the answer to a group, as if the flow had never been */
+	/* after a multicast request, the kernel chooses the source, as if there were no flow */
 	lab_exchange(client, server, FAR4, FAR4);
 	lab_request(client, "239.1.2.3", PORT);
 	lab_receive(server);
@@ -606,8 +603,10 @@ static void test_group(void **state)
 	close(server);
 }
 
-/* On lo, the packet type does not show a broadcast, and all other addresses of the subnet are
- * local. */
+/*
+ * On lo, the packet type does not reveal a broadcast, and all other addresses of the subnet are
+ * local.
+ */
 static void test_loopback_broadcast(void **state)
 {
 	int server = server_v4(), client = lab_socket("127.0.0.1", 0);
@@ -645,7 +644,7 @@ static void local_set(const char *addr, bool usable)
 			   errno);
 }
 
-/* Any address can be local by a route alone; that no interface has it is cached as well. */
+/* A route alone can make any address local; the result "on no interface" is cached too. */
 static void not_own(const char *near, const char *far, const char *any, const char *other)
 {
 	int server = server_dual(), client = lab_socket(near, 0);
@@ -662,13 +661,13 @@ static void not_own(const char *near, const char *far, const char *any, const ch
 	lab_receive(server);
 	assert_counted(&programs, COUNTED(ended, 1));
 
-	/* the verdict is used as long as the addresses are the same, even a false one */
+	/* while the addresses do not change, even a false cached result is used */
 	local_set(far, false);
 	lab_request(client, far, PORT);
 	lab_receive(server);
 	assert_counted(&programs, COUNTED(skipped_not_own, 1));
 
-	/* a change of addresses outdates the verdict */
+	/* a change of addresses invalidates the cached result */
 	lab_address(other, true);
 	lab_request(client, any, PORT);
 	lab_receive(server);
@@ -698,7 +697,7 @@ static void test_not_own(void **state)
 
 #define MANY 400
 
-/* Counts the addresses that are known to be of no interface. */
+/* Counts the cached addresses that are on no interface. */
 static unsigned int locals_refused(void)
 {
 	int fd = bpf_map__fd(programs.skel->maps.sluice_locals);
@@ -711,7 +710,7 @@ static unsigned int locals_refused(void)
 	return count;
 }
 
-/* Sends a datagram to each of many addresses of no interface. */
+/* Sends a datagram to each of many addresses that are on no interface. */
 static void request_many(int client, int server)
 {
 	char addr[INET_ADDRSTRLEN];
@@ -724,7 +723,7 @@ static void request_many(int client, int server)
 	}
 }
 
-/* They do not cause as many searches of all addresses. */
+/* These addresses do not cause the same number of searches over all addresses. */
 static void test_many_not_own(void **state)
 {
 	int server = server_dual(), client = lab_socket(NEAR4, 0), other = lab_socket(NEAR4, 0), i;
@@ -744,11 +743,11 @@ static void test_many_not_own(void **state)
 		  (unsigned int)libbpf_num_possible_cpus();
 	assert_in_range(locals_refused(), 1, allowed);
 
-	/* the address of a known flow is checked nevertheless */
+	/* the address of a known flow is still checked */
 	lab_address("192.0.2.201", true);
 	request_many(other, server);
 	answer_again(server, client, NEAR4, FAR4);
-	/* that another one was not looked up is forgotten */
+	/* the cached result for another address is lost */
 	lab_request(other, OTHER4, PORT);
 	lab_receive(server);
 	wait_past(now() + 2 * SLUICE_WALK_WINDOW);

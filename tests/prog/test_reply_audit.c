@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Mode audit of the reply programs: which answers, and which connections to a known peer, count as
- * right or wrong, and with which addresses.
+ * right or wrong, and the recorded addresses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +40,7 @@ static void audit(const struct family *family)
 		peer = lab_end("::ffff:" NEAR4, ntohs(lab_port_be(talks_first)));
 	else
 		peer = lab_end(family->near, ntohs(lab_port_be(talks_first)));
-	/* the answers leave as without sluice */
+	/* the answers leave with the kernel's source */
 	lab_exchange(client, server, family->far, family->near);
 	lab_exchange(client, server, family->far, family->near);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(audit_wrong, 2));
@@ -78,7 +78,10 @@ static void test_audit(void **state)
 	audit(&(struct family){ NEAR6, FAR6, OTHER6, true });
 }
 
-/* Counts connect(2) to a known peer once; not to an unknown peer, or later ones. */
+/*
+ * Counts the first connect(2) to a known peer; does not count later connects, or a connect to an
+ * unknown peer.
+ */
 static void audit_connect(int (*open_server)(void), const char *near, const char *far)
 {
 	int server = open_server(), client = lab_socket(near, 0);
@@ -120,7 +123,7 @@ static void test_audit_connect(void **state)
 	audit_connect(server_v6only, NEAR6, FAR6);
 }
 
-/* Parses the headers of answers as sockets make them: options, extension headers, fragments. */
+/* Parses the headers of locally sent answers: options, extension headers, fragments. */
 static void test_audit_headers(void **state)
 {
 	int server4 = server_v4(), client4 = lab_socket(NEAR4, 0), client6 = lab_socket(NEAR6, 0);

@@ -25,7 +25,7 @@ static void open_clients(int *clients, size_t count)
 		clients[count] = lab_socket(NEAR4, 0);
 }
 
-/* In one set: the ninth flow evicts the least recently used one. */
+/* In one set, the ninth flow evicts the least recently used flow. */
 static void test_evicted(void **state)
 {
 	int server = server_v4(), clients[SLUICE_FLOW_WAYS + 1], i;
@@ -37,7 +37,7 @@ static void test_evicted(void **state)
 		wait_past(now());
 	}
 	assert_counted(&programs, COUNTED(learned, 8), COUNTED(fixed, 8));
-	/* the first is renewed, so that the second is the oldest */
+	/* renew the first flow, so that the second is the oldest */
 	lab_exchange(clients[0], server, FAR4, FAR4);
 	lab_exchange(clients[8], server, FAR4, FAR4);
 	assert_counted(&programs, COUNTED(evicted, 1), COUNTED(fixed, 2));
@@ -53,7 +53,7 @@ static void test_evicted(void **state)
 	close(server);
 }
 
-/* A flow that another CPU has stored after this one read the clock is not the oldest. */
+/* A flow that another CPU has stored after this CPU read the clock is not the oldest. */
 static void test_evicted_not_newest(void **state)
 {
 	int server = server_v4(), clients[SLUICE_FLOW_WAYS + 1], i;
@@ -76,7 +76,7 @@ static void test_evicted_not_newest(void **state)
 	close(server);
 }
 
-/* Sets the time of all slots to the current tick of the clock. */
+/* Sets the time of all slots to the current tick. */
 static void make_equal(int server, int client)
 {
 	struct slot slot = slot_of(server, client, NEAR4);
@@ -87,7 +87,7 @@ static void make_equal(int server, int client)
 	slot_write(&slot);
 }
 
-/* Evicts different slots in turn where the clock cannot order them. */
+/* If the clock cannot order the slots, evicts different slots in turn. */
 static void test_evicted_in_turn(void **state)
 {
 	int server = server_v4(), clients[2 * SLUICE_FLOW_WAYS], i;
@@ -136,7 +136,7 @@ static void test_expired(void **state)
 	close(server);
 }
 
-/* Replacing an expired flow is not an eviction: its slot is free. */
+/* Replacing an expired flow is not an eviction, since its slot counts as free. */
 static void test_expired_is_replaced(void **state)
 {
 	const __u32 age = sluice_flow_clock(3600000000000ULL);
@@ -170,7 +170,7 @@ static void test_seal_broken(void **state)
 	slot_write(&slot);
 	answer_again(server, client, NEAR6, FAR6);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 2));
-	/* only the next change repairs it */
+	/* the flow is repaired only by its next change */
 	lab_exchange(client, server, OTHER6, OTHER6);
 	assert_counted(&programs, COUNTED(moved, 1), COUNTED(fixed, 1));
 	slot = slot_of(server, client, NEAR6);
@@ -207,7 +207,9 @@ static void *swap_sets(void *arg)
 	return NULL;
 }
 
-/* Sends to several peers with one call, which leaves the least time between the programs' runs. */
+/*
+ * Sends to several peers with one call, which minimises the time between the runs of the program.
+ */
 static void answer_all(int server, const struct lab_end *peers, size_t count)
 {
 	struct mmsghdr messages[BATCH];
@@ -220,11 +222,11 @@ static void answer_all(int server, const struct lab_end *peers, size_t count)
 
 struct answers {
 	__u64 right; /* from the requested address */
-	__u64 plain; /* from NEAR6: the flow was not found */
+	__u64 plain; /* from NEAR6: the lookup missed the flow */
 	__u64 wrong;
 };
 
-/* Counts the pending answers without waiting: on a busy machine the test would do nothing else. */
+/* Counts the pending answers without waiting; waits would dominate the test on a busy machine. */
 static void count_answers(int client, const struct in6_addr *requested, struct answers *answers)
 {
 	struct sockaddr_in6 from = { 0 };
@@ -244,8 +246,8 @@ static void count_answers(int client, const struct in6_addr *requested, struct a
 }
 
 /*
- * Two flows exchange their slots again and again while answers leave. An answer may miss its flow
- * and leave from NEAR6, but never from the other flow's address, or half of it.
+ * Two flows repeatedly exchange their slots while answers leave. An answer may miss its flow and
+ * leave from NEAR6, but never from the other flow's address or from a torn address.
  */
 static void test_seal_holds(void **state)
 {
@@ -287,7 +289,7 @@ static void test_seal_holds(void **state)
 	close(server);
 }
 
-/* Each client sends requests to its own address. */
+/* Each client sends requests to an address of its own. */
 static const char *const own[] = { FAR6, OTHER6, "2001:db8:4::4", "2001:db8:5::5" };
 
 static void *request_on(void *arg)
@@ -312,9 +314,9 @@ static __u64 evicted(void)
 #define ASKING 12
 
 /*
- * Two threads send from 12 sockets each, all in one set of eight, while a third thread answers: an
- * answer for an evicted flow leaves from NEAR6, and none leaves from another flow's address. The
- * duration depends on how soon the sending threads get a CPU often enough.
+ * Two threads send from 12 sockets each, all in one set of eight, while a third thread answers.
+ * Answers of evicted flows leave from NEAR6, and no answer leaves from another flow's address. The
+ * duration depends on the CPU time of the sending threads.
  */
 static void test_collisions(void **state)
 {
@@ -338,7 +340,7 @@ static void test_collisions(void **state)
 		storms[i].count = ASKING;
 		assert_int_equal(pthread_create(&threads[i], NULL, request_on, &storms[i]), 0);
 	}
-	/* the server's socket must be known first, or its sends are not counted */
+	/* make the server's socket known first, so that its sends are counted */
 	lab_receive(server);
 	while ((answers.right < 5000 || answers.plain < 5000 || evicted() <= 100) &&
 	       !answers.wrong) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The walk over the sockets of processes returns the same group id for a socket before and after
- * the kernel reallocates the group's record, which it does at 129 sockets: otherwise a concurrent
- * walk would find two groups instead of one. It returns the sockets in the kernel's order of the
- * group, only those that pass the filter, and the user of each.
+ * The walk over the sockets of processes must return the same group id before and after the kernel
+ * reallocates the group (struct sock_reuseport), which happens at 129 sockets. Otherwise a
+ * concurrent walk would find two groups instead of one. The walk returns only the sockets that pass
+ * the filter, in the kernel's order, and the user of each socket.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,7 +124,7 @@ static void test_filter(void **state)
 	close(second);
 }
 
-/* The last socket of a group takes the place of one that is closed. */
+/* The last socket of a group moves to the position of a closed socket. */
 static void test_order(void **state)
 {
 	const struct sockets_filter filter = { .groups = true, .ports.any = true };
@@ -142,7 +142,7 @@ static void test_order(void **state)
 		servers[i] = server_open(PORT);
 	close(servers[5]);
 	servers[5] = servers[SLUICE_GROUP_MAX - 1];
-	/* a socket gets its cookie when someone asks for it */
+	/* the kernel assigns the cookie of a socket at the first request */
 	for (i = 0; i < SLUICE_GROUP_MAX - 1; i++)
 		lab_cookie(servers[i]);
 	assert_int_equal(sockets_read(&sockets, &filter, &err), 0);
@@ -156,8 +156,8 @@ static void test_order(void **state)
 }
 
 /*
- * Of two processes that hold a socket, the one that does not run this executable comes first: one
- * that does may be a child of sluice that hangs.
+ * If two processes hold a socket, a process that runs another executable takes precedence. A
+ * process that runs this executable may be a hanging child of sluice.
  */
 static void test_holders(void **state)
 {
@@ -197,7 +197,9 @@ static void test_holders(void **state)
 	close(fd);
 }
 
-/* A socket of a process in a user namespace with other ids belongs to the creator of the namespace.
+/*
+ * A socket of a process in a user namespace with its own id mapping belongs to the creator of the
+ * namespace.
  */
 static void test_user_namespace(void **state)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Tests the programs that spread flows over CPUs, packet by packet: every header shape runs through
- * them, whole and truncated, and comes out unchanged, with the expected verdict and counter.
+ * them, complete and truncated, and stays unchanged. The test checks the verdict and the counter.
  */
 #include "bpf/steer/spread.skel.h"
 #include "kernel/links.h"
@@ -27,7 +27,7 @@
 
 #define NOTHING SLUICE_SPREAD_COUNTERS_MAX
 
-/* The CPU that the test runs on, and one with a queue; equal on a machine with a single CPU. */
+/* The CPU of the test, and a CPU with a queue; equal on a machine with a single CPU. */
 static int here, there;
 static struct spread_bpf *skel;
 
@@ -101,7 +101,9 @@ static int verdict(const struct bpf_program *prog, const struct frame *in)
 	return (int)opts.retval;
 }
 
-/* Checks that the expected counter, and no other, has counted one; NOTHING: none has. */
+/*
+ * Checks that only the expected counter has changed, by one. With NOTHING, none may have changed.
+ */
 static void classify(const struct bpf_program *prog, const struct frame *in, int wanted, int which)
 {
 	__u64 before[SLUICE_SPREAD_COUNTERS_MAX], after[SLUICE_SPREAD_COUNTERS_MAX];
@@ -141,7 +143,7 @@ static struct shape udp6(void)
 	return shape;
 }
 
-/* --- spread packets */
+/* --- packets that are spread */
 
 static const char *const chains[] = { "h", "d", "r", "a", "hd", "hdra" };
 
@@ -213,7 +215,7 @@ static void test_no_queue(void **state)
 	assert_int_equal(sent(libbpf_num_possible_cpus() + 3), 0);
 }
 
-/* A flow has one CPU, and flows are spread evenly, even if they differ only in the port. */
+/* A flow stays on one CPU, and flows are spread evenly even if only their ports differ. */
 static void test_even(void **state)
 {
 	const __u16 cpus[] = { 100, 101, 102, 103 };
@@ -221,7 +223,7 @@ static void test_even(void **state)
 	int port, cpu, of[4] = { 0 };
 
 	for (cpu = 0; cpu < 4; cpu++) {
-		/* only the given CPU has a queue here, so only its datagrams count as spread */
+		/* only the given CPU has a queue, so only its datagrams count as spread */
 		__u16 list[] = { cpus[0], cpus[1], cpus[2], cpus[3] };
 
 		list[cpu] = (__u16)here;
@@ -291,7 +293,7 @@ static void test_fragments(void **state)
 	classify_both(&six, XDP_PASS, SLUICE_SPREAD_left_fragment);
 }
 
-/* Leaves only the pseudo-header's sum, as the kernel does for checksum offload. */
+/* Stores only the sum of the pseudo-header, as the kernel does for checksum offload. */
 static void test_open_checksum(void **state)
 {
 	const struct shape shapes[] = { udp4(), udp6() };
@@ -313,7 +315,9 @@ static void test_open_checksum(void **state)
 	}
 }
 
-/* Cuts the packet at each byte: it passes, and is counted while its protocol is recognisable. */
+/*
+ * Truncates the packet at each byte: it passes, and is counted while its protocol is recognisable.
+ */
 static void cut(const struct shape *shape)
 {
 	size_t whole;
@@ -343,7 +347,7 @@ static void test_lying(void **state)
 
 	load_one(there);
 	build_frame(&shape, &frame);
-	frame.byte[14 + 20 + 5]++; /* the UDP length, beyond the packet */
+	frame.byte[14 + 20 + 5]++; /* the UDP length exceeds the packet */
 	classify(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
 	build_frame(&shape, &frame);
 	frame.byte[14 + 20 + 4] = 0;
@@ -385,9 +389,9 @@ static void test_lost(void **state)
 	assert_int_equal(after[SLUICE_SPREAD_lost], 3);
 }
 
-/* --- */
+/* --- main */
 
-/* Runs on one CPU, with another one beside it. */
+/* Runs on one CPU; another CPU is available. */
 static int setup(void **state)
 {
 	cpu_set_t allowed, only;

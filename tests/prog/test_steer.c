@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The steering program on real sockets of one reuseport group: which socket it selects, which flows
- * it stores, and that exactly one counter counts each path. (The kernel has no test run for this
- * program type.)
+ * it stores, and which counter each path increments. (The kernel cannot test-run this program
+ * type.)
  *
- * Each test runs twice: with the program that uses helpers, and with the one for newer kernels.
+ * Each test runs twice: with the program that uses helpers, and with the program for newer kernels.
  *
  * The test fills the maps without the loader, so that it can set up any state.
  *
@@ -33,7 +33,7 @@
 #define AGE	  ((IDLE + 512ULL) & SLUICE_STEER_SEEN_MASK)
 
 static struct steer_bpf *skel;
-static bool by_helpers; /* which of the two programs */
+static bool by_helpers; /* selects the program variant */
 static int workers[WORKERS + 1];
 static int worker_count;
 static int peers[PEERS];
@@ -43,8 +43,8 @@ static struct sluice_steer_counters seen;
 static struct sluice_steer_keys keys;
 
 struct settings {
-	enum sluice_steer_policy policy; /* 0: flow */
-	__u32 sets;			 /* 0: enough that none is full */
+	enum sluice_steer_policy policy; /* policy; 0: flow */
+	__u32 sets;			 /* number of sets; 0: enough that none is full */
 	bool no_time;			 /* the clock of the table stays at 0 */
 };
 
@@ -73,7 +73,7 @@ static void slot_write(__u32 index, struct sluice_steer_slot slot)
 	map_write(skel->maps.sluice_slots, index, &slot);
 }
 
-/* Selects these slots for new flows. */
+/* Makes the program select these slots for new flows. */
 static void choose(int count, const __u16 *slots)
 {
 	struct sluice_steer_choice choice = { .count = (__u32)count };
@@ -108,7 +108,7 @@ static void count_all(struct sluice_steer_counters *sum)
 	free(each);
 }
 
-/* Checks that exactly this was counted since the last call: (counter, count)*, -1. */
+/* Checks the exact counter changes since the last call: (counter, count)*, -1. */
 static void assert_counted(int counter, ...)
 {
 	__u64 wanted[SLUICE_STEER_COUNTERS_MAX] = { 0 };
@@ -143,7 +143,7 @@ static int worker_open(const char *addr)
 	return fd;
 }
 
-/* Adds one more worker in the next slot, which no flow selects yet. */
+/* Adds a worker in the next slot, which no flow selects yet. */
 static void worker_add(const char *addr)
 {
 	int fd = worker_open(addr);
@@ -234,7 +234,7 @@ static int peer_open(void)
 	return peers[i];
 }
 
-/* Returns the worker that has received a datagram, or NO_WORKER. */
+/* Returns the worker that has received a datagram, or NO_WORKER if none has. */
 static int worker_received(void)
 {
 	struct pollfd waiting[WORKERS + 1];
@@ -290,7 +290,7 @@ static int end(void **state)
 
 /* --- selection */
 
-/* The first selection by the program equals that of the kernel before the load. */
+/* The program's first selection equals the kernel's selection before the load. */
 static void test_begins_as_the_kernel(void **state)
 {
 	int before[PEERS], i;
@@ -307,7 +307,7 @@ static void test_begins_as_the_kernel(void **state)
 	assert_counted(SLUICE_STEER_started, PEERS, -1);
 }
 
-/* Flows move with the kernel alone; otherwise the test would prove nothing. */
+/* Without the program, flows move; otherwise the test would prove nothing. */
 static void test_stays_when_one_comes(void **state)
 {
 	int before[PEERS], i, kernel_moved = 0;
@@ -366,7 +366,7 @@ static void test_dead_workers_flows_move_alone(void **state)
 	}
 }
 
-/* The key includes the local address: to another address, the same peer has another flow. */
+/* The key includes the local address: the same peer has another flow for another address. */
 static void test_local_address_counts(void **state)
 {
 	static const __u16 second[] = { 1 };
@@ -433,12 +433,12 @@ static void test_statistics(void **state)
 	slot_write(0, slot);
 	for (i = 0; i < 2; i++)
 		assert_int_equal(worker_for(client, FAR4), 1);
-	/* of eight bytes each, and a UDP header */
+	/* eight bytes each, and a UDP header */
 	assert_stats(0, (struct sluice_steer_stats){ 3, 48, 1, 0 });
 	assert_stats(1, (struct sluice_steer_stats){ 2, 32, 1, 1 });
 }
 
-/* A slot that was reassigned to another socket is no longer the flow's. */
+/* A slot that was reassigned to another socket no longer belongs to the flow. */
 static void test_slot_reassigned(void **state)
 {
 	struct sluice_steer_slot slot;
@@ -575,7 +575,7 @@ static void test_connected_consumer_of_cpu(void **state)
 	assert_int_equal(worker_for(client, FAR4), 1);
 }
 
-/* --- the table */
+/* --- the flow table */
 
 /* A second datagram establishes a flow, which is then never evicted. */
 static void establish(int count)
@@ -604,7 +604,7 @@ static void test_full_set_keeps_its_flows(void **state)
 	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS, -1);
 }
 
-/* A flow of one datagram leaves its way to about every other one that finds it. */
+/* A flow with one datagram is evicted by about half of the new half-open flows. */
 static void test_half_open_is_evicted_for_half_open(void **state)
 {
 	struct sluice_steer_counters now;
@@ -641,7 +641,7 @@ static void test_few_datagrams_protect_shortly(void **state)
 	flows_age_by(second & SLUICE_STEER_SEEN_MASK);
 	worker_for(client, FAR4);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_unrecorded, 1, -1);
-	/* the flow of two datagrams is no longer protected, those of three and more are */
+	/* the flow with two datagrams is no longer protected; flows with three or more still are */
 	flows_age_by(2 * second & SLUICE_STEER_SEEN_MASK);
 	worker_for(client, FAR4);
 	worker_for(client, FAR4);
@@ -654,7 +654,7 @@ static void test_few_datagrams_protect_shortly(void **state)
 	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS - 1, -1);
 }
 
-/* New flows that come by turns do not take one way from each other for good. */
+/* Two new flows that alternate do not evict each other forever. */
 static void test_new_flows_get_ways(void **state)
 {
 	int one, other, i;
@@ -664,7 +664,9 @@ static void test_new_flows_get_ways(void **state)
 	flows_age_by(3 * sluice_flow_clock(1000000000) & SLUICE_STEER_SEEN_MASK);
 	one = peer_open();
 	other = peer_open();
-	/* the chance is one for all datagrams of a flow in a tick; both have a way in a few ticks
+	/*
+	 * all datagrams of a flow in a tick share one random draw; after a few ticks, both flows
+	 * have a way
 	 */
 	for (i = 0; i < 64; i++) {
 		worker_for(one, FAR4);
@@ -687,7 +689,7 @@ static void test_idle_is_evicted(void **state)
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 }
 
-/* Returns the only way in use of a table of one set; fails if there are more or less. */
+/* Returns the only used way of a table of one set. Fails unless exactly one is used. */
 static __u32 only_way(struct sluice_steer_set *set)
 {
 	__u32 way, found = SLUICE_STEER_WAYS;
@@ -719,7 +721,7 @@ static __u64 print_ip4(int fd, const char *to)
 	return sluice_steer_print(&keys, &word, 1, lab_port_be(fd));
 }
 
-/* A flow gets its home way; user space reads the clock that the program writes. */
+/* A flow gets its home way. User space can read the clock that the program writes. */
 static void test_home_and_time(void **state)
 {
 	struct sluice_steer_set set;
@@ -737,7 +739,7 @@ static void test_home_and_time(void **state)
 	assert_true(sluice_steer_owner_idle(owner, after + 100000) >= 100000 - 256);
 }
 
-/* Counts the datagrams of a flow, and stores the time of the last. */
+/* The program counts the datagrams of a flow, and stores the time of the last datagram. */
 static void test_received(void **state)
 {
 	struct sluice_steer_set set;
@@ -757,7 +759,7 @@ static void test_received(void **state)
 			 0);
 }
 
-/* A free way counts as such at each time, also when the clock wraps. */
+/* A free way counts as free at any time, even when the clock wraps. */
 static void test_free_ways_come_first(void **state)
 {
 	int i;
@@ -771,7 +773,7 @@ static void test_free_ways_come_first(void **state)
 	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS, -1);
 }
 
-/* Does not mistake a word that was written for another flow for this flow's. */
+/* The program does not use an owner word that was written for another flow. */
 static void test_torn_owner(void **state)
 {
 	struct sluice_steer_set set;
@@ -791,7 +793,10 @@ static void test_torn_owner(void **state)
 	assert_counted(SLUICE_STEER_known, 1, -1);
 }
 
-/* Two CPUs may record a flow twice at once: the first way counts, and each flow has its own. */
+/*
+ * Two CPUs may record the same flow concurrently: the first way counts, and other flows keep
+ * theirs.
+ */
 static void test_recorded_twice(void **state)
 {
 	struct sluice_steer_set set;
@@ -812,7 +817,7 @@ static void test_recorded_twice(void **state)
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 }
 
-/* --- families */
+/* --- address families */
 
 static void test_ip6(void **state)
 {
@@ -830,7 +835,7 @@ static void test_ip6(void **state)
 	close(peer6);
 }
 
-/* Finds the addresses by the IP header's offset: options precede the UDP header. */
+/* Uses the offset of the IP header, since options may precede the UDP header. */
 static void test_ip4_options(void **state)
 {
 	static const char no_operations[] = { 1, 1, 1, 1 };
@@ -947,7 +952,7 @@ static void test_all_queues_full(void **state)
 	}
 }
 
-/* One of two workers is busy with a flow: new flows go to the other. */
+/* One of two workers is busy with a flow, so new flows go to the other worker. */
 static void test_load_goes_to_the_idle(void **state)
 {
 	static const __u16 pair[] = { 0, 1 };
@@ -963,7 +968,7 @@ static void test_load_goes_to_the_idle(void **state)
 	assert_int_equal(to_busy, 0);
 }
 
-/* A flow without a free slot stays where it is, however busy its worker is. */
+/* A flow stays with its worker if it cannot be recorded, however busy the worker is. */
 static void test_load_with_a_full_set(void **state)
 {
 	int i, worker;
@@ -975,12 +980,14 @@ static void test_load_with_a_full_set(void **state)
 		assert_int_equal(worker_for(client, FAR4), worker);
 }
 
-/* --- the kernel's own choice, which needs no selection (bpf/steer/kernel_agrees.h) */
+/*
+ * --- datagrams for which the kernel already selects the right socket (bpf/steer/kernel_agrees.h)
+ */
 
 /* More than two ticks, whatever the kernel's CONFIG_HZ. */
 #define SETTLE_US 90000
 
-/* Records flows where the kernel places them, and waits until the group counts as settled. */
+/* Records flows with the kernel's selection, and waits until the group counts as settled. */
 static void flows_begin(int before[PEERS])
 {
 	int i;
@@ -992,7 +999,7 @@ static void flows_begin(int before[PEERS])
 	assert_counted(SLUICE_STEER_started, PEERS, -1);
 }
 
-/* From now on each selection fails. */
+/* Makes every later selection fail. */
 static void selections_end(void)
 {
 	__u32 slot;
@@ -1024,7 +1031,7 @@ static void test_choice_of_a_changed_group(void **state)
 	flows_begin(before);
 	selections_end();
 	for (i = 0; i < 8; i++) {
-		/* the number is another one, and then the old one again */
+		/* the number of sockets changes, and changes back */
 		worker_count = WORKERS;
 		worker_add("0.0.0.0");
 		assert_int_not_equal(worker_for(peers[i], FAR4), NO_WORKER);
@@ -1038,7 +1045,7 @@ static void test_choice_of_a_changed_group(void **state)
 	assert_counted(SLUICE_STEER_known, PEERS, -1);
 }
 
-/* A socket of the group may have the address of one that was closed. */
+/* A new socket of the group may have the kernel address of a closed socket. */
 static void test_choice_of_another_socket(void **state)
 {
 	struct sluice_steer_slot slot;
@@ -1056,7 +1063,7 @@ static void test_choice_of_another_socket(void **state)
 	assert_counted(SLUICE_STEER_stale_slot, 4 * PEERS, SLUICE_STEER_kernel_refused, PEERS, -1);
 }
 
-/* The kernel prefers a socket with SO_INCOMING_CPU to the choice by hash. */
+/* The kernel prefers a socket with SO_INCOMING_CPU to the selection by hash. */
 static void test_choice_by_incoming_cpu(void **state)
 {
 	int before[PEERS], i, elsewhere = 0, cpu = sched_getcpu();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Steering is loaded over another ABI version while datagrams arrive: each one is received, and no
- * group is without a program. A drain in progress prevents that.
+ * Loads steering over another ABI version while datagrams arrive. All datagrams are received, and
+ * each group always has a program. A drain in progress prevents the load.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,9 @@
 #include "kernel/links.h"
 #include "lab.h"
 #include "steer/cpu/spread.h"
+#include "steer/group/stats.h"
 #include "steer/steer.h"
+#include "verifier_lab.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,7 +49,7 @@ static void workers_open(void)
 	}
 }
 
-/* On lo, a datagram is in the queue of a worker, or dropped, when sendto(2) returns. */
+/* On lo, a datagram is already queued or dropped when sendto(2) returns. */
 static void *send_until_told(void *unused)
 {
 	const struct lab_end to = lab_end(NEAR4, PORT);
@@ -93,7 +95,7 @@ static int drain_hold(void)
 	return fd;
 }
 
-/* Loads steering; returns the number of groups. */
+/* Loads steering. Returns the number of groups. */
 static int steer(struct steer_loader *loader, const struct steer_options *with)
 {
 	int groups;
@@ -121,6 +123,42 @@ static int steered(void)
 	return used;
 }
 
+static void abi_set_all(__u32 abi)
+{
+	abi_set(DIR_OURS "/steer/sluice_steering", abi);
+	abi_set(DIR_OURS "/steer/5300_*/sluice_group", abi);
+}
+
+static int sum_counters(struct steer_group *group, void *arg)
+{
+	struct sluice_steer_counters sum;
+	size_t i;
+
+	assert_int_equal(steer_group_counters(group, &sum), 0);
+	for (i = 0; i < sizeof(sum.value) / sizeof(*sum.value); i++)
+		*(__u64 *)arg += sum.value[i];
+	return 0;
+}
+
+static __u64 handled(void)
+{
+	__u64 sum = 0;
+
+	assert_int_equal(steer_groups(DIR_OURS, sum_counters, &sum, &err), 0);
+	return sum;
+}
+
+/* Waits until the attached program has selected the workers of further datagrams. */
+static void assert_handles(void)
+{
+	__u64 before = handled();
+	int patience = 60000;
+
+	while (handled() == before && patience--)
+		usleep(1000);
+	assert_true(patience >= 0);
+}
+
 static void test_replaced(void **unused)
 {
 	struct steer_options with = { .policy = SLUICE_STEER_FLOW,
@@ -141,8 +179,7 @@ static void test_replaced(void **unused)
 	workers_open();
 	assert_int_equal(steer(&loader, &with), 1);
 	assert_int_equal(steered(), WORKERS);
-	abi_set(DIR_OURS "/steer/sluice_steering", OTHER_ABI);
-	abi_set(DIR_OURS "/steer/5300_*/sluice_group", OTHER_ABI);
+	abi_set_all(OTHER_ABI);
 	assert_int_equal(steer_read(DIR_OURS, &meta, &err), -EPROTO);
 
 	atomic_store(&sending, true);
@@ -151,7 +188,16 @@ static void test_replaced(void **unused)
 	assert_int_equal(steer(&loader, &with), 1);
 	with.dry_run = false;
 
-	/* a drain relies on the maps of its version */
+	/* the verifier refuses the new program: the program of the other version stays */
+	verifier_refuse(true);
+	assert_int_equal(steer_load(&loader, &with, NULL, NULL, &groups, &err), -EINVAL);
+	assert_int_equal(err.code, EXIT_LACKING);
+	verifier_refuse(false);
+	abi_set_all(SLUICE_STEER_ABI);
+	assert_handles();
+	abi_set_all(OTHER_ABI);
+
+	/* a drain depends on the maps of its version */
 	fd = drain_hold();
 	assert_int_equal(steer_load(&loader, &with, NULL, NULL, &groups, &err), -EAGAIN);
 	assert_int_equal(err.code, EXIT_CONFLICT);
@@ -166,13 +212,12 @@ static void test_replaced(void **unused)
 	assert_int_equal(pthread_join(sender, NULL), 0);
 	assert_int_equal(workers_read(), atomic_load(&sent));
 
-	/* an unload of this version, and a group that only the other version steered */
+	/* an unload by this version, with a group that only the other version steered */
 	abi_set(DIR_OURS "/steer/5300_*/sluice_group", OTHER_ABI);
 	assert_true(steer_unload(DIR_OURS, false, NULL, NULL, &err) > 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 	assert_int_equal(steer(&loader, &with), 1);
-	abi_set(DIR_OURS "/steer/sluice_steering", OTHER_ABI);
-	abi_set(DIR_OURS "/steer/5300_*/sluice_group", OTHER_ABI);
+	abi_set_all(OTHER_ABI);
 	for (fd = 0; fd < WORKERS; fd++)
 		close(worker[fd]);
 	with.must_find = false;
@@ -182,7 +227,7 @@ static void test_replaced(void **unused)
 	steer_loader_close(&loader);
 }
 
-/* Returns the program of the only interface, and checks that its link has not changed. */
+/* Returns the program of the only interface. Checks that its link has not changed. */
 static __u32 spread_prog(__u32 *link_id)
 {
 	struct hook_link link;
@@ -202,7 +247,7 @@ static __u32 spread_prog(__u32 *link_id)
 	return link.prog_id;
 }
 
-/* The XDP link of the other version gets the new program, in the same mode. */
+/* The XDP link of the other version gets the new program in the same attach mode. */
 static void test_spread(void **unused)
 {
 	const struct ports ports = { .any = true };
@@ -227,6 +272,11 @@ static void test_spread(void **unused)
 	assert_int_equal(spread_load(&with, &err), 0);
 	assert_int_equal(spread_prog(&link_id), before);
 	with.dry_run = false;
+	verifier_refuse(true);
+	assert_int_equal(spread_load(&with, &err), -EINVAL);
+	assert_int_equal(err.code, EXIT_LACKING);
+	verifier_refuse(false);
+	assert_int_equal(spread_prog(&link_id), before);
 	assert_int_equal(spread_load(&with, &err), 0);
 	assert_int_not_equal(spread_prog(&link_id), before);
 	assert_int_equal(spread_read(DIR_OURS, &now, &err), 0);

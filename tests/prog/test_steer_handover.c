@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A socket is handed over to a new one again and again under load, with the functions that sweep
- * and drain use: the new socket joins, takes the new flows, then all flows, and the old one is read
- * until it is empty and closed. Every datagram is received once, and counted once. With the program
- * that uses helpers, and with the one for newer kernels.
+ * Repeatedly replaces a socket under load, with the functions of sweep and drain. The new socket
+ * joins, takes the new flows, and then all flows. The old socket is read until it is empty, and
+ * then closed. Every datagram is received and counted exactly once. Runs with the program that uses
+ * helpers, and with the program for newer kernels.
  *
  *	20 peers 192.0.2.1:* ── lo ── one socket ▸ one socket ▸ … on port 5300
  *	         2000 datagrams a second
@@ -32,11 +32,11 @@
 #define HANDOVERS   64
 #define INTERVAL_US 10000
 #define PERIOD_US   500
-/* A busy machine may read the sockets late. */
+/* A busy machine may delay the reads. */
 #define RECEIVE_ROOM (16 << 20)
 
 static struct steer_bpf *skel;
-static bool by_helpers; /* which of the two programs */
+static bool by_helpers; /* selects the program variant */
 static struct steer_group *group;
 static int peers[PEERS];
 static atomic_ulong sent;
@@ -108,14 +108,14 @@ static unsigned long counted(enum sluice_steer_counter counter)
 	return sum;
 }
 
-/* A flow that pauses during a handover finds that the slot has been freed: moved_gone. */
+/* If a flow pauses during a handover, its slot has been freed since: moved_gone. */
 static unsigned long counted_all(void)
 {
 	return counted(SLUICE_STEER_known) + counted(SLUICE_STEER_started) +
 	       counted(SLUICE_STEER_moved_drained) + counted(SLUICE_STEER_moved_gone);
 }
 
-/* Waits until the program has seen every datagram that was sent before. */
+/* Waits until the program has handled all datagrams sent so far. */
 static void wait_counted(void)
 {
 	int patience = LAB_WAIT_S * 1000000 / PERIOD_US;
@@ -157,7 +157,7 @@ static int server_join(int fd)
 	return slot;
 }
 
-/* Stops new flows to the old socket, then all of its flows, and waits until it gets no more. */
+/* Stops new flows to the old socket, then all of its flows. Waits until it receives no more. */
 static void hand_over(int old, int slot)
 {
 	const __u32 rank[SLUICE_STEER_SLOTS] = { 0 };

@@ -25,11 +25,14 @@ static void test_length(void **state)
 	assert_in_range(ticks_length_ns(), 1000000000 / 1200, 1000000000 / 24);
 }
 
-/* Each reading lies between two of CLOCK_MONOTONIC, so a busy machine only widens the bounds. */
+/*
+ * Each reading is between two readings of CLOCK_MONOTONIC, so a busy machine only widens the
+ * bounds.
+ */
 static void test_advances(void **state)
 {
 	__u64 before[2], after[2];
-	/* two ticks, and one unit for the rounding */
+	/* two ticks, plus one unit for rounding */
 	__u64 slack = 2 * ticks_length_ns() + (1 << SLUICE_FLOW_CLOCK_SHIFT), passed;
 	__u32 now[2];
 	int i;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The daemon's calls to wire: interfaces come and go. A new interface is attached without
- * loading a program, and a deleted one leaves nothing behind.
+ * The daemon's calls to wire when interfaces come and go. Attaching to a new interface loads no
+ * program; a deleted interface leaves nothing behind.
  */
 #include "kernel/links.h"
 #include "kernel/load_outcome.h"
@@ -27,6 +27,7 @@
 #include <cmocka.h>
 
 #include "abi_lab.h"
+#include "verifier_lab.h"
 
 #define BPFFS "/sys/fs/bpf/sluice"
 
@@ -69,7 +70,7 @@ static int load(const char *follow)
 	return load_with(&options);
 }
 
-/* Counts the attached interfaces, and those in the interface table. */
+/* Compares the number of attached interfaces with the interface table. */
 static void count_ifaces(int *attached, int *known)
 {
 	struct wire_state state;
@@ -120,7 +121,7 @@ static void test_not_loaded(void **state)
 	assert_int_equal(access(BPFFS, F_OK), -1);
 }
 
-/* Loads for a bridge without ports: the programs for later ports are ready. */
+/* Loads for a bridge without ports. The programs for later ports are loaded as well. */
 static void test_ports_come_and_go(void **state)
 {
 	__u32 bridge = if_nametoindex("br0"), prog = 0;
@@ -140,11 +141,11 @@ static void test_ports_come_and_go(void **state)
 		ifindex = if_nametoindex(name);
 		assert_int_equal(wire_attach_iface(BPFFS, name, SLUICE_WIRE_HOST, bridge, &err), 0);
 		assert_ifaces(1, 1);
-		/* no further program is loaded */
+		/* no other program is loaded */
 		if (round)
 			assert_int_equal(prog_attached(), prog);
 		prog = prog_attached();
-		/* a second call is harmless, and the interface may go before or after it */
+		/* a second call is harmless; the interface may be deleted before or after it */
 		if (round % 3 == 0)
 			assert_int_equal(
 				wire_attach_iface(BPFFS, name, SLUICE_WIRE_HOST, bridge, &err), 0);
@@ -163,7 +164,7 @@ static void test_ports_come_and_go(void **state)
 	assert_int_equal(access(BPFFS, F_OK), -1);
 }
 
-/* An interface of a kind that the load has not prepared for. */
+/* An interface of a kind that the load has not prepared. */
 static void test_other_kind(void **state)
 {
 	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI, .ifr_name = "tun7" };
@@ -183,7 +184,7 @@ static void test_other_kind(void **state)
 	close(fd);
 }
 
-/* Another load attaches the existing ports, and drops those that were added and deleted. */
+/* Another load attaches the existing ports, and drops ports that were added and deleted. */
 static void test_load_again(void **state)
 {
 	sh("ip link add kept type veth peer name kept_peer && ip link set kept master br0");
@@ -199,8 +200,8 @@ static void test_load_again(void **state)
 }
 
 /*
- * A load over another ABI version updates what that has attached, and detaches what it does not
- * want. One that fails restores the programs.
+ * A load over another ABI version updates the programs on the interfaces that it keeps, and
+ * detaches the other interfaces. A failed load restores the previous programs.
  */
 static void test_other_abi(void **state)
 {
@@ -237,6 +238,13 @@ static void test_other_abi(void **state)
 	assert_int_equal(now.prog_id, before.prog_id);
 
 	options.dry_run = false;
+	verifier_refuse(true);
+	assert_int_equal(load_with(&options), -EINVAL);
+	assert_int_equal(err.code, EXIT_LACKING);
+	verifier_refuse(false);
+	assert_int_equal(hook_link_read(fd, &now), 0);
+	assert_int_equal(now.prog_id, before.prog_id);
+
 	assert_int_equal(wire_load(&options, &result, &err), 0);
 	assert_int_equal(result.outcome, LOAD_REPLACED);
 	free(result.ifaces);
@@ -278,7 +286,7 @@ static int servers_count(void)
 	return count;
 }
 
-/* A load that fails after it has written the server's addresses takes them back. */
+/* A load that fails after it has written the server's addresses removes them again. */
 static void test_servers_restored(void **state)
 {
 	struct wire_options options = options_of("br0");
@@ -306,7 +314,7 @@ static void test_servers_restored(void **state)
 	options.servers.count = 2;
 	assert_int_equal(wire_load(&options, &result, &err), 0);
 	assert_int_equal(servers_count(), 2);
-	/* the result names the load that was replaced */
+	/* the result describes the replaced load */
 	assert_string_equal(result.ifaces_before, "s0");
 	assert_int_equal(result.servers_before.count, 2);
 	assert_true(result.before.any_port);

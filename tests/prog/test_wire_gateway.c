@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The wire programs of a gateway; the server 10.8.0.1, 10.8.1.1 is behind its interface.
- */
+/* The wire programs of a gateway. The server 10.8.0.1, 10.8.1.1 is behind its interface. */
 #include "wire_lab.h"
 
 static void server_remove(const char *addr)
@@ -18,16 +16,16 @@ static void test_right(void **state)
 	struct shape request = request_behind(), right = answer(&request, B1);
 	struct shape other = answer(&request, B2);
 
-	/* without a request */
+	/* a reply without a request */
 	pass(&gateway, gateway.in, &right, &right, SLUICE_WIRE_reply_no_flow);
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_half_open);
 	pass(&gateway, gateway.in, &right, &right, SLUICE_WIRE_reply_right);
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_right);
-	/* for the life of the record */
+	/* while the record exists */
 	pass(&gateway, gateway.in, &other, &other, SLUICE_WIRE_reply_right);
 }
 
-/* A wildcard server that answers from another address: its requests stay as they are. */
+/* A wildcard server replies from another address. Its requests stay unchanged. */
 static void test_wrong(void **state)
 {
 	struct shape request = request_behind(), reply = answer(&request, B2);
@@ -39,13 +37,13 @@ static void test_wrong(void **state)
 		pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_passed);
 	}
-	/* a client about such a reply */
+	/* an error from a client about a rewritten reply */
 	error = error_about(&fixed, request.source, B1, &errors[0]);
 	wanted = error_about(&reply, request.source, B2, &errors[0]);
 	pass(&gateway, gateway.out, &error, &wanted, SLUICE_WIRE_error_translated);
 }
 
-/* Only addresses of the set are inserted, and only as long as they are in it. */
+/* Rewrites only to addresses in the set of server addresses, and only while they are in it. */
 static void test_set(void **state)
 {
 	struct shape request = request_behind(), reply = answer(&request, B2);
@@ -61,7 +59,7 @@ static void test_set(void **state)
 	pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 }
 
-/* A refusal shows that the server has connected back; one that a proof does not explain passes. */
+/* A refusal proves that the server has connected back. Other errors pass. */
 static void test_refused(void **state)
 {
 	struct shape request = request_behind(), onward = to_target(request, B2);
@@ -77,15 +75,15 @@ static void test_refused(void **state)
 		error = error_about(&request, B1, request.source, &errors[kind]);
 		pass(&gateway, gateway.in, &error, &error, SLUICE_WIRE_error_left);
 	}
-	/* a firewall between them */
+	/* an error from a firewall in between */
 	error = error_about(&request, "10.8.9.9", request.source, &errors[0]);
 	pass(&gateway, gateway.in, &error, &error, SLUICE_WIRE_error_left);
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_passed);
 	pass_withheld(&refusal);
-	/* one is withheld, and no other before the server answers */
+	/* the first refusal is withheld, and no other before the server replies */
 	pass(&gateway, gateway.in, &refusal, &refusal, SLUICE_WIRE_error_left);
 
-	/* the server has gone */
+	/* the server has exited */
 	request = request_behind();
 	onward = to_target(request, B2);
 	gateway_converse(&request);
@@ -98,7 +96,7 @@ static void test_refused(void **state)
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_passed);
 	pass(&gateway, gateway.in, &wanted, &wanted, SLUICE_WIRE_error_left);
 
-	/* after an answer, for which a stored decision applies, one is withheld again */
+	/* after a reply by a stored decision, another refusal is withheld */
 	request = request_behind();
 	onward = to_target(request, B2);
 	reply = answer(&request, B2);
@@ -110,7 +108,7 @@ static void test_refused(void **state)
 	pass_withheld(&error);
 }
 
-/* A client port that uses two addresses of the server, and a third one. */
+/* A client port that uses two addresses of the server, and then a third. */
 static void test_two(void **state)
 {
 	struct shape to_b1 = request_behind(), to_b2 = to_target(to_b1, B2);
@@ -131,7 +129,7 @@ static void test_two(void **state)
 	from_b3 = answer(&to_b3, B3);
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_half_open);
 	pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_passed);
-	/* the older one of two requests without an answer */
+	/* the reply belongs to the older of two pending requests */
 	from_b1 = answer(&to_b1, B1);
 	pass(&gateway, gateway.in, &from_b3, &from_b1, SLUICE_WIRE_reply_rewritten);
 	from_b2 = answer(&to_b2, B2);

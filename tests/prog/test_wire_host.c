@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The wire programs of a host with servers: which requests and replies they change, by address and
- * socket, and for how long. The replies are those of real sockets: the programs are attached to
- * `near`, and the test is the client, with a packet socket on the other end.
+ * socket, and for how long. Real sockets send the replies. The programs are attached to `near`; the
+ * test acts as the client with a packet socket on the peer device.
  */
 #include "kernel/tc.h"
 #include "wire_lab.h"
@@ -47,7 +47,7 @@ static void ask(const struct shape *request)
 	frame_send(&frame);
 }
 
-/* Waits for a datagram at the server, and answers it from the same socket. */
+/* Waits for a datagram at the server. Replies from the same socket. */
 static void reply_by(int server)
 {
 	struct sockaddr_storage from;
@@ -60,6 +60,21 @@ static void reply_by(int server)
 	length = recvfrom(server, data, sizeof(data), 0, (void *)&from, &size);
 	assert_true(length >= 0);
 	assert_int_equal(sendto(server, data, (size_t)length, 0, (void *)&from, size), length);
+}
+
+/* Sends a reply to the sender of a request. */
+static void reply_with(int server, const struct shape *request, const void *data, size_t length)
+{
+	bool six = shape_is6(request);
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(request->source_port) };
+	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(request->source_port) };
+
+	inet_pton(six ? AF_INET6 : AF_INET, request->source,
+		  six ? (void *)&to6.sin6_addr : (void *)&to4.sin_addr);
+	assert_int_equal(sendto(server, data, length, 0, six ? (void *)&to6 : (void *)&to4,
+				six ? sizeof(to6) : sizeof(to4)),
+			 length);
 }
 
 static size_t udp_off(const struct shape *request)
@@ -91,7 +106,7 @@ static void receive(const struct shape *request, struct frame *frame)
 	fail_msg("no reply");
 }
 
-/* Does the same, and returns the source of the reply. */
+/* Waits for the reply, and returns its source. */
 static const char *source_of(const struct shape *request)
 {
 	static char text[INET6_ADDRSTRLEN];
@@ -103,7 +118,7 @@ static const char *source_of(const struct shape *request)
 			 sizeof(text));
 }
 
-/* Sends a request, lets the server reply, and expects the source and the two counters. */
+/* Sends a request, lets the server reply, and checks the source and two counters. */
 static void exchange(const struct shape *request, int server, const char *source,
 		     enum sluice_wire_counter in, enum sluice_wire_counter out)
 {
@@ -121,7 +136,7 @@ static const char *any_of(int version)
 	return version == 4 ? "0.0.0.0" : "::";
 }
 
-/* --- right servers */
+/* --- servers with right replies */
 
 static void test_right(void **state)
 {
@@ -142,13 +157,13 @@ static void test_right(void **state)
 		exchange(&request, server, request.target, SLUICE_WIRE_request_right,
 			 SLUICE_WIRE_reply_right);
 		close(server);
-		/* its successor is wrong: the record stays right */
+		/* a later server on the port replies wrong, but the record stays right */
 		server = server_open(any_of(version), 2000);
 		exchange(&request, server, near_of(&request), SLUICE_WIRE_request_right,
 			 SLUICE_WIRE_reply_right);
 		close(server);
 	}
-	/* a server that knows the requested address chooses its source */
+	/* a server that receives the requested address chooses its source */
 	for (i = 0; i < sizeof(options) / sizeof(*options); i++) {
 		version = options[i][0] == IPPROTO_IP ? 4 : 6;
 		server = server_open(any_of(version), 2002);
@@ -159,7 +174,7 @@ static void test_right(void **state)
 			 SLUICE_WIRE_reply_source_set);
 		exchange(&request, server, near_of(&request), SLUICE_WIRE_request_passed,
 			 SLUICE_WIRE_reply_source_set);
-		/* the same socket, which no longer knows it */
+		/* the same socket without the option */
 		one = 0;
 		setsockopt(server, options[i][0], options[i][1], &one, sizeof(one));
 		one = 1;
@@ -169,7 +184,7 @@ static void test_right(void **state)
 	}
 }
 
-/* A socket bound to another address answers for its own reasons. */
+/* A socket that is bound to another address chooses this source deliberately. */
 static void test_bound(void **state)
 {
 	int version, server, other;
@@ -187,7 +202,7 @@ static void test_bound(void **state)
 		assert_true(recvfrom(server, data, sizeof(data), 0, (void *)&from, &size) > 0);
 		assert_int_equal(sendto(other, "x", 1, 0, (void *)&from, size), 1);
 		assert_string_equal(source_of(&request), near_of(&request));
-		/* also if it is connected */
+		/* even if it is connected */
 		assert_int_equal(connect(other, (void *)&from, size), 0);
 		assert_int_equal(send(other, "x", 1, 0), 1);
 		assert_string_equal(source_of(&request), near_of(&request));
@@ -196,7 +211,7 @@ static void test_bound(void **state)
 	}
 }
 
-/* --- wrong servers */
+/* --- servers with wrong replies */
 
 static void test_wrong(void **state)
 {
@@ -213,12 +228,12 @@ static void test_wrong(void **state)
 		for (i = 0; i < 3; i++)
 			exchange(&request, server, request.target, SLUICE_WIRE_request_passed,
 				 SLUICE_WIRE_reply_rewritten);
-		/* also after the cached decision has expired */
+		/* even after the cached decision has expired */
 		flow_past(&host, &request, 1000);
 		exchange(&request, server, request.target, SLUICE_WIRE_request_passed,
 			 SLUICE_WIRE_reply_rewritten);
 		assert_int_equal(counter(&host, SLUICE_WIRE_proven), proven + 1);
-		/* at its own address it is right */
+		/* replies to requests at its own address are right */
 		request.source_port = next_port();
 		request.target = near_of(&request);
 		exchange(&request, server, near_of(&request), SLUICE_WIRE_half_open,
@@ -230,10 +245,10 @@ static void test_wrong(void **state)
 enum checksum {
 	NO_CHECKSUM,
 	WHOLE_CHECKSUM,
-	PSEUDO_CHECKSUM, /* the sum of the pseudo-header, for the device to complete */
+	PSEUDO_CHECKSUM, /* the sum of the pseudo-header; the device completes the checksum */
 };
 
-/* Waits for the reply to a request, and returns the kind of its checksum. */
+/* Waits for the reply to a request, and returns its kind of checksum. */
 static enum checksum checksum_of(const struct shape *request)
 {
 	bool six = shape_is6(request);
@@ -257,7 +272,7 @@ static enum checksum checksum_of(const struct shape *request)
 	return PSEUDO_CHECKSUM;
 }
 
-/* Lets the device send checksums as they are, or complete them. */
+/* Turns TX checksum offload of the device on or off. */
 static void device_completes(bool completes)
 {
 	struct ethtool_value value = { .cmd = ETHTOOL_STXCSUM, .data = completes };
@@ -266,16 +281,17 @@ static void device_completes(bool completes)
 	assert_int_equal(ioctl(wire, SIOCETHTOOL, &request), 0);
 }
 
-/* Rewritten replies have right checksums, with offload, without it, and before segmentation. */
+/* Rewritten replies have valid checksums, with and without offload, and before segmentation. */
 static void test_checksums(void **state)
 {
 	int version, server, segment, one = 1;
 	struct shape request;
+	uint16_t sum;
 
 	for (version = 4; version <= 6; version += 2) {
 		server = server_open(any_of(version), 2021);
 		request = request_of(version, next_port(), 2021);
-		/* one reply without a decision, and two by it */
+		/* one reply without a cached decision, and two with it */
 		for (segment = 0; segment < 3; segment++) {
 			ask(&request);
 			reply_by(server);
@@ -291,8 +307,16 @@ static void test_checksums(void **state)
 		device_completes(false);
 		ask(&request);
 		reply_by(server);
-		device_completes(true);
 		assert_int_equal(checksum_of(&request), WHOLE_CHECKSUM);
+		/*
+		 * the kernel has the sum of the payload where the offset of a header whose checksum
+		 * is to complete would be
+		 */
+		for (sum = 0; sum < 512; sum++) {
+			reply_with(server, &request, &sum, sizeof(sum));
+			assert_int_equal(checksum_of(&request), WHOLE_CHECKSUM);
+		}
+		device_completes(true);
 		setsockopt(server, SOL_SOCKET, SO_NO_CHECK, &one, sizeof(one));
 		setsockopt(server, IPPROTO_UDP, UDP_NO_CHECK6_TX, &one, sizeof(one));
 		ask(&request);
@@ -302,7 +326,7 @@ static void test_checksums(void **state)
 	}
 }
 
-/* Sends a frame by the interface near, as a tunnel does: only an inner checksum is to complete. */
+/* Sends a frame through `near` as a tunnel does: csum_start refers to an inner checksum. */
 static void send_tunnelled(const struct frame *frame, const struct shape *shape)
 {
 	struct virtio_net_hdr header = {
@@ -323,8 +347,9 @@ static void send_tunnelled(const struct frame *frame, const struct shape *shape)
 }
 
 /*
- * The checksum of a tunnel's datagram is whole, or none, while an inner one is to complete. Without
- * bpf_cast_to_kern_ctx(), a whole one is the kernel's business, which takes it for the inner one.
+ * The outer checksum of a tunnel's datagram is complete or 0, while the inner checksum is partial.
+ * Without bpf_cast_to_kern_ctx(), only 0 is tested: the helper would treat a complete outer
+ * checksum as the partial one.
  */
 static void test_tunnels(void **state)
 {
@@ -351,15 +376,15 @@ static void test_tunnels(void **state)
 }
 
 /*
- * Lets pending requests, a judged socket, and a request that reached one be recent, however long
- * the test takes.
+ * Marks pending requests, a cached decision and a cached lookup as recent, however long the test
+ * takes.
  */
-static void flow_recent(const struct shape *request)
+static void flow_recent_in(const struct programs *programs, const struct shape *request)
 {
 	struct sluice_wire_set set;
 	struct sluice_wire_flow *flow;
 	uint32_t index, now;
-	int i, way = flow_find(&host, request, &set, &index);
+	int i, way = flow_find(programs, request, &set, &index);
 
 	assert_true(way >= 0);
 	flow = &set.flow[way];
@@ -370,10 +395,15 @@ static void flow_recent(const struct shape *request)
 	for (i = 0; i < 2; i++)
 		if (flow->pending[i])
 			flow->pending[i] = now | 1;
-	flow_store(&host, index, &set);
+	flow_store(programs, index, &set);
 }
 
-/* Notes a request that the server need not receive. */
+static void flow_recent(const struct shape *request)
+{
+	flow_recent_in(&host, request);
+}
+
+/* Passes a request to the program, without delivering it to the server. */
 static void note(const struct shape *request)
 {
 	struct frame in, out;
@@ -383,24 +413,15 @@ static void note(const struct shape *request)
 	flow_recent(request);
 }
 
-/* Sends a reply to the sender of a request, and expects its source. */
+/* Sends a reply to the sender of a request, and checks its source. */
 static void reply_from(int server, const struct shape *request, const char *source)
 {
-	bool six = shape_is6(request);
-	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
-				    .sin6_port = htons(request->source_port) };
-	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(request->source_port) };
-
-	inet_pton(six ? AF_INET6 : AF_INET, request->source,
-		  six ? (void *)&to6.sin6_addr : (void *)&to4.sin_addr);
 	flow_recent(request);
-	assert_int_equal(sendto(server, "x", 1, 0, six ? (void *)&to6 : (void *)&to4,
-				six ? sizeof(to6) : sizeof(to4)),
-			 1);
+	reply_with(server, request, "x", 1);
 	assert_string_equal(source_of(request), source);
 }
 
-/* A verdict about a socket's replies holds for this socket, and for a moment. */
+/* A cached decision on replies applies to one socket, and for a short time. */
 static void test_judged(void **state)
 {
 	int version, server, other, one = 1;
@@ -415,7 +436,7 @@ static void test_judged(void **state)
 			 SLUICE_WIRE_reply_rewritten);
 		reply_from(other, &request, near_of(&request));
 		reply_from(server, &request, request.target);
-		/* a forwarded packet has no socket of this host */
+		/* a forwarded packet has no local socket */
 		flow_recent(&request);
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_other_sender);
 		setsockopt(server, version == 4 ? IPPROTO_IP : IPPROTO_IPV6,
@@ -428,7 +449,7 @@ static void test_judged(void **state)
 	}
 }
 
-/* Returns the record of a request, and whether only proven records evict it. */
+/* Returns the record of a request. Sets *proven if only proven records may evict it. */
 static struct sluice_wire_flow record_of(const struct shape *request, bool *proven)
 {
 	struct sluice_wire_set set;
@@ -440,7 +461,10 @@ static struct sluice_wire_flow record_of(const struct shape *request, bool *prov
 	return set.flow[way];
 }
 
-/* What a datagram changes although a stored decision applies to it, and what needs a new one. */
+/*
+ * Datagrams handled by a stored decision: what they still update, and when a new decision is
+ * needed.
+ */
 static void test_stored(void **state)
 {
 	struct shape one, two, right;
@@ -461,7 +485,7 @@ static void test_stored(void **state)
 		record_of(&one, &proven);
 		assert_true(proven);
 		reply_from(server, &one, one.target);
-		/* each keeps the record alive */
+		/* each reply and each request keeps the record alive */
 		flow_past(&host, &one, AGE_MS - 20000);
 		reply_from(server, &one, one.target);
 		flow_past(&host, &one, AGE_MS - 20000);
@@ -476,7 +500,10 @@ static void test_stored(void **state)
 		note(&two);
 		reply_from(server, &one, one.target);
 		reply_from(server, &one, two.target);
-		/* the first request has been answered: the next reply belongs to the other */
+		/*
+		 * the first request has been answered, so the next reply belongs to the other
+		 * request
+		 */
 		one.source_port = two.source_port = next_port();
 		exchange(&one, server, one.target, SLUICE_WIRE_half_open,
 			 SLUICE_WIRE_reply_rewritten);
@@ -484,7 +511,7 @@ static void test_stored(void **state)
 		reply_from(server, &one, one.target);
 		note(&two);
 		reply_from(server, &one, two.target);
-		/* a decision is about one requested address, and one source */
+		/* a decision applies to one requested address and one source */
 		flow = record_of(&one, &proven);
 		assert_memory_equal(&flow.server[1], &flow.server[0], sizeof(*flow.server));
 		one = request_of(version, next_port(), BACK);
@@ -495,7 +522,7 @@ static void test_stored(void **state)
 	}
 }
 
-/* One client port uses two addresses, and the server answers both from a third one. */
+/* One client port uses two addresses, and the server replies to both from a third. */
 static void test_two(void **state)
 {
 	struct shape one, two;
@@ -519,12 +546,12 @@ static void test_two(void **state)
 		reply_from(server, &one, two.target);
 		reply_from(server, &one, one.target);
 		reply_from(server, &one, two.target);
-		/* a pending request of more than three seconds ago gets no reply */
+		/* a request that has been pending for more than three seconds is not matched */
 		note(&one);
 		flow_past(&host, &one, 4000);
 		exchange(&two, server, two.target, SLUICE_WIRE_request_passed,
 			 SLUICE_WIRE_reply_rewritten);
-		/* a third address: which of them a reply belongs to is not known */
+		/* a third address: it is ambiguous which request a reply belongs to */
 		two.target = near_of(&two);
 		exchange(&two, server, near_of(&two), SLUICE_WIRE_request_mixed,
 			 SLUICE_WIRE_reply_mixed);
@@ -536,7 +563,7 @@ static void test_two(void **state)
 			 0);
 }
 
-/* A group or a broadcast is answered from any address. */
+/* Replies to a multicast or broadcast request may have any source. */
 static void test_groups(void **state)
 {
 	static const char *const targets[] = { "224.0.0.251", "255.255.255.255", "ff02::fb" };
@@ -557,7 +584,7 @@ static void test_groups(void **state)
 			 SLUICE_WIRE_reply_mixed);
 		close(server);
 	}
-	/* an Ethernet group is one, whatever its IP address */
+	/* a multicast MAC address counts, whatever the IP address */
 	for (version = 4; version <= 6; version += 2) {
 		struct shape request = request_of(version, next_port(), 2040);
 		struct frame frame;
@@ -566,7 +593,7 @@ static void test_groups(void **state)
 		frame.byte[0] = version == 4 ? 0xff : 0x33;
 		memset(frame.byte + 1, version == 4 ? 0xff : 0x33, 5);
 		pass_frame(&host, host.in, &frame, &frame, SLUICE_WIRE_request_mixed);
-		/* a frame for another host is none of this host's */
+		/* a frame to another host's MAC address does not concern this host */
 		memset(frame.byte, 0x02, 5);
 		frame.byte[5] = 0x77;
 		pass_frame(&host, host.in, &frame, &frame, SLUICE_WIRE_request_other_host);
@@ -575,7 +602,7 @@ static void test_groups(void **state)
 
 /* --- servers that connect back */
 
-/* A request is redirected only where no socket receives it. */
+/* A request is redirected only if no socket receives it. */
 static void test_redirect(void **state)
 {
 	int version, wildcard, server;
@@ -587,30 +614,28 @@ static void test_redirect(void **state)
 		reply = answer(&request, near_of(&request));
 		fixed = answer(&request, request.target);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
-		/* no socket */
+		/* no receiving socket */
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
 		flow_past(&host, &request, 100);
 		server = connect_back(&request);
 		wildcard = server_open(any_of(version), BACK);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_passed);
+		/* the socket that it reaches is known until that socket is closed */
+		flow_recent(&request);
 		close(wildcard);
-		/* that it reaches a socket is cached */
-		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_passed);
-		flow_past(&host, &request, 1000);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		error = error_about(&inside, inside.target, request.source, &errors[0]);
 		fixed = error_about(&request, request.target, request.source, &errors[0]);
 		pass(&host, host.out, &error, &fixed, SLUICE_WIRE_error_translated);
-		/* at once: another server, or none */
+		/* a new server, or its absence, is detected at once */
 		wildcard = server_open(any_of(version), BACK);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_passed);
 		close(wildcard);
-		flow_past(&host, &request, 1000);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		close(server);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
-		/* a peer that also uses the server address is answered from there */
+		/* a peer that also uses the server's address gets replies from that address */
 		request = request_of(version, next_port(), BACK);
 		converse(&host, &request);
 		inside = to_target(request, near_of(&request));
@@ -628,7 +653,7 @@ static void test_no_redirect(void **state)
 	struct shape request;
 
 	for (version = 4; version <= 6; version += 2) {
-		/* one that was bound to its address by the application */
+		/* a socket that the application has bound to its address */
 		request = request_of(version, next_port(), 2050);
 		server = server_open(near_of(&request), 2050);
 		connect_socket(server, version == 4 ? AF_INET : AF_INET6, request.source,
@@ -636,14 +661,17 @@ static void test_no_redirect(void **state)
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
 		close(server);
-		/* one that answers by another interface */
+		/* a socket that replies through another interface */
 		request = request_of(version, next_port(), 2051);
 		request.source = version == 4 ? "10.2.0.9" : "fd02::9";
 		request.target = version == 4 ? NEAR4 : NEAR6;
 		connect_back(&request);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
-		/* a search costs too much to repeat it for each datagram, or for two addresses */
+		/*
+		 * a search is too expensive to repeat for each datagram, or for each of two
+		 * addresses
+		 */
 		request = request_of(version, next_port(), 2052);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
@@ -656,8 +684,8 @@ static void test_no_redirect(void **state)
 }
 
 /*
- * Repeats a request until the kernel has announced an address that was added. For IPv6 it does so
- * in a work queue (net/ipv6/addrconf.c, addrconf_dad_work()), not before the system call returns.
+ * Repeats a request until the kernel has announced a new address. For IPv6, a work queue announces
+ * it (net/ipv6/addrconf.c, addrconf_dad_work()), possibly after the system call has returned.
  */
 static void pass_soon(const struct shape *request, const struct shape *wanted)
 {
@@ -676,7 +704,7 @@ static void pass_soon(const struct shape *request, const struct shape *wanted)
 	assert_frame(&out, &expected);
 }
 
-/* A request to another host passes, until its address is one of this host's. */
+/* A request to another host's address passes until this host gets the address. */
 static void test_elsewhere(void **state)
 {
 	struct shape request, inside, two;
@@ -698,7 +726,7 @@ static void test_elsewhere(void **state)
 		assert_int_equal(sh(version == 4 ? "ip addr del 10.3.0.1/24 dev far"
 						 : "ip addr del fd03::1/64 dev far"),
 				 0);
-		/* no answer to it is expected: one belongs to the request to this host */
+		/* no reply to it is expected: a reply belongs to the request to this host */
 		request = request_of(version, next_port(), 2054);
 		two = to_target(request, version == 4 ? "10.3.0.1" : "fd03::1");
 		note(&two);
@@ -718,7 +746,7 @@ static void test_address_gone(void **state)
 	struct shape request = request4(next_port(), BACK), reply, fixed, inside;
 	int server;
 
-	/* the requested one */
+	/* remove and add the requested address */
 	assert_int_equal(sh("ip addr add 10.2.0.77/24 dev far"), 0);
 	server = server_open("0.0.0.0", 2060);
 	request = to_target(request4(next_port(), 2060), "10.2.0.77");
@@ -732,7 +760,7 @@ static void test_address_gone(void **state)
 	assert_string_equal(source_of(&request), NEAR4);
 	close(server);
 
-	/* the server address */
+	/* remove and add the server's address */
 	assert_int_equal(sh("ip addr add 10.2.0.88/24 dev far &&"
 			    " ip route add 10.1.0.64/26 dev near src 10.2.0.88"),
 			 0);
@@ -745,7 +773,7 @@ static void test_address_gone(void **state)
 	connect_back(&request);
 	pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 	pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
-	/* another address changes nothing */
+	/* another address has no effect */
 	assert_int_equal(sh("ip addr add 10.2.0.89/24 dev far"), 0);
 	pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 	assert_int_equal(sh("ip addr del 10.2.0.89/24 dev far; ip addr del 10.2.0.88/24 dev far"),
@@ -767,7 +795,7 @@ static void test_aged(void **state)
 		flow_past(&host, &request, AGE_MS + 5000);
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_no_flow);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
-		/* a reply lets the record of a wrong server live on */
+		/* a reply extends the life of a record with wrong replies */
 		server = server_open(any_of(version), 2070);
 		request = request_of(version, next_port(), 2070);
 		exchange(&request, server, request.target, SLUICE_WIRE_half_open,
@@ -776,7 +804,7 @@ static void test_aged(void **state)
 		ask(&request);
 		reply_by(server);
 		assert_string_equal(source_of(&request), request.target);
-		/* a right one expires as well */
+		/* a record with right replies expires too */
 		request.source_port = next_port();
 		request.target = near_of(&request);
 		exchange(&request, server, near_of(&request), SLUICE_WIRE_half_open,
@@ -787,7 +815,7 @@ static void test_aged(void **state)
 	}
 }
 
-/* A reply that leaves by another interface has no record there. */
+/* A reply that leaves through another interface has no record there. */
 static void test_other_interface(void **state)
 {
 	struct shape request = request4(next_port(), BACK), reply = answer(&request, NEAR4);
@@ -801,7 +829,10 @@ static void test_other_interface(void **state)
 	assert_int_equal(counter(&host, SLUICE_WIRE_reply_no_flow), before + 1);
 }
 
-/* Stores that the replies of a socket from @source to the sender of a request are wrong. */
+/*
+ * Stores a cached decision: replies of the socket from @source to the sender of a request are
+ * wrong.
+ */
 static void judge(const struct shape *request, int server, const char *source)
 {
 	struct shape known = request4(next_port(), 2081);
@@ -812,7 +843,7 @@ static void judge(const struct shape *request, int server, const char *source)
 	socklen_t size = sizeof(cookie);
 	uint32_t index, genid;
 
-	/* that of this host's addresses */
+	/* get the current genid of the host's addresses */
 	exchange(&known, wrong, known.target, SLUICE_WIRE_half_open, SLUICE_WIRE_reply_rewritten);
 	close(wrong);
 	way = flow_find(&host, &known, &set, &index);
@@ -831,9 +862,9 @@ static void judge(const struct shape *request, int server, const char *source)
 }
 
 /*
- * A packet that a server's socket has sent by another interface, and that comes back through a
- * bridge, still has that socket, unless bridge netfilter has dropped it: only the interface that it
- * came in by tells.
+ * A server's packet leaves through another interface and returns through a bridge. The skb still
+ * refers to the socket, unless bridge netfilter has orphaned it. Only the ingress interface reveals
+ * the loop.
  */
 static void test_looped(void **state)
 {
@@ -860,7 +891,7 @@ static void test_looped(void **state)
 	judge(&request, server, "10.9.0.1");
 	rewritten = counter(&host, SLUICE_WIRE_reply_rewritten);
 	inet_pton(AF_INET, request.source, &to.sin_addr);
-	/* a bridge port forwards some time after it is up */
+	/* a bridge port starts forwarding some time after it is up */
 	for (tries = 0; tries < 1000 && counter(&host, SLUICE_WIRE_reply_other_sender) == others;
 	     tries++) {
 		flow_recent(&request);
@@ -894,7 +925,9 @@ static void test_unmanaged(void **state)
 
 /* --- a bridge port */
 
-/* Passes a frame to the Ethernet address that ends in @last, which is the bridge's or not. */
+/*
+ * Passes a frame to a MAC address whose last byte is @last, either the bridge's address or another.
+ */
 static void pass_to(const struct shape *in, const struct shape *wanted, uint8_t last,
 		    enum sluice_wire_counter which)
 {
@@ -906,7 +939,7 @@ static void pass_to(const struct shape *in, const struct shape *wanted, uint8_t 
 	pass_frame(&port, port.in, &frame_in, &frame_wanted, which);
 }
 
-#define BRIDGE	0x02 /* the last byte of the Ethernet address */
+#define BRIDGE	0x02 /* the last byte of the destination MAC address */
 #define PORT	0x33
 #define ANOTHER 0x77
 
@@ -916,8 +949,8 @@ static struct shape guest_request(int version)
 }
 
 /*
- * Leaves alone frames that the bridge forwards to another host, even one with an address of this
- * host.
+ * Leaves frames alone that the bridge forwards to another host, even if that host has an IP address
+ * of this host.
  */
 static void test_bridge_port(void **state)
 {
@@ -950,6 +983,33 @@ static void test_bridge_port(void **state)
 	}
 }
 
+/* A socket that requests reach connects back, or is closed; the programs are those for kernels
+ * without casts. */
+static void test_bridge_redirect(void **state)
+{
+	struct shape request, inside;
+	int version, server;
+
+	for (version = 4; version <= 6; version += 2) {
+		request = guest_request(version);
+		request.target_port = 2056;
+		inside = to_target(request, near_of(&request));
+		server = server_open(any_of(version), 2056);
+		pass_to(&request, &request, BRIDGE, SLUICE_WIRE_half_open);
+		pass_to(&request, &request, BRIDGE, SLUICE_WIRE_request_passed);
+		flow_recent_in(&port, &request);
+		connect_socket(server, version == 4 ? AF_INET : AF_INET6, request.source,
+			       request.source_port);
+		pass_to(&request, &inside, BRIDGE, SLUICE_WIRE_request_rewritten);
+		close(server);
+		server = server_open(any_of(version), 2056);
+		pass_to(&request, &request, BRIDGE, SLUICE_WIRE_request_passed);
+		flow_recent_in(&port, &request);
+		close(server);
+		pass_to(&request, &request, BRIDGE, SLUICE_WIRE_request_refused);
+	}
+}
+
 /* Reads the address from the kernel, so that it may change without another load. */
 static void test_bridge_changes(void **state)
 {
@@ -958,7 +1018,7 @@ static void test_bridge_changes(void **state)
 	converse(&port, &request);
 	pass_to(&request, &inside, BRIDGE, SLUICE_WIRE_request_rewritten);
 	assert_int_equal(sh("ip link set br0 address 02:02:02:02:02:77"), 0);
-	/* the new one after at most a tick of the clock */
+	/* the new address applies after at most one tick of the clock */
 	poll(NULL, 0, 20);
 	pass_to(&request, &inside, ANOTHER, SLUICE_WIRE_request_rewritten);
 	pass_to(&request, &request, BRIDGE, SLUICE_WIRE_request_other_host);
@@ -1003,7 +1063,7 @@ int main(void)
 		cmocka_unit_test(test_address_gone),	cmocka_unit_test(test_aged),
 		cmocka_unit_test(test_other_interface), cmocka_unit_test(test_looped),
 		cmocka_unit_test(test_unmanaged),	cmocka_unit_test(test_bridge_port),
-		cmocka_unit_test(test_bridge_changes),
+		cmocka_unit_test(test_bridge_redirect), cmocka_unit_test(test_bridge_changes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, down);

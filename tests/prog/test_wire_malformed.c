@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The wire programs on packets that are truncated, that have wrong lengths, or that are noise: each
- * is derived from a packet that the program would change, and comes out unchanged.
+ * The wire programs on truncated packets, wrong lengths, and noise. Each packet is derived from a
+ * packet that the program would change, and must stay unchanged.
  */
 #include "wire_lab.h"
 
-/* --- packets that each program would change, from which the malformed ones are derived */
+/* --- packets that each program changes, the base of the malformed packets */
 
 struct changed {
 	const char *name;
@@ -16,8 +16,9 @@ struct changed {
 };
 
 /*
- * test_run takes the first 14 bytes for an Ethernet header. Here these are part of the IP header:
- * the EtherType is part of the source address, and an odd first byte would be that of a group.
+ * test_run interprets the first 14 bytes as an Ethernet header. Here they belong to the IP header:
+ * the EtherType is part of the source address, and an odd first byte would mean a multicast MAC
+ * address.
  */
 static void frame_of(const struct changed *changed, const struct shape *shape, struct frame *frame)
 {
@@ -46,7 +47,7 @@ static struct shape bare_request(int version, uint16_t client_port)
 	return request;
 }
 
-/* Lets the server connect back to a request without an Ethernet header. */
+/* Sends a request without an Ethernet header, to which the server connects back. */
 static void bare_converse(const struct shape *request)
 {
 	const struct changed changed = { .bare = true };
@@ -59,7 +60,7 @@ static void bare_converse(const struct shape *request)
 
 #define CHANGED_MAX 8
 
-/* Makes a request and a reply with a known flow for each pair of programs. */
+/* Creates a request and a reply with a known flow for each pair of programs. */
 static int changed_make(struct changed *list, int version, int tags)
 {
 	struct shape request = tagged(request_of(version, next_port(), BACK), tags);
@@ -105,7 +106,7 @@ static int changed_make(struct changed *list, int version, int tags)
 	return count;
 }
 
-/* Compares the programs without an Ethernet header byte for byte with the others. */
+/* Compares the programs without an Ethernet header with the other programs, byte for byte. */
 static void test_bare(void **state)
 {
 	struct shape request, inside, reply, fixed;
@@ -130,7 +131,7 @@ static void test_bare(void **state)
 
 /* --- wrong lengths and truncation */
 
-/* Returns false if test_run refuses the frame: it requires some of the headers. */
+/* Returns false if test_run rejects the frame, because it requires some of the headers. */
 static bool is_left(const struct changed *changed, const struct frame *in)
 {
 	struct frame out;
@@ -149,11 +150,11 @@ static void cut(const struct changed *changed, const struct shape *shape)
 	while (--frame.len > 14)
 		if (!is_left(changed, &frame))
 			break;
-	/* down to the fixed IP header */
+	/* at least the fixed IP header */
 	assert_true(frame.len < 14 + 40 + 4 * (size_t)shape->vlan_tags);
 }
 
-/* Leaves alone a packet that is cut at any byte. */
+/* Leaves a packet alone that is truncated at any byte. */
 static void test_truncated(void **state)
 {
 	struct changed list[CHANGED_MAX];
@@ -225,8 +226,10 @@ static void test_lies(void **state)
 				uint8_t *at;
 
 				i = (int)(n % (size_t)count);
-				/* the bare packets have options, without which test_run refuses
-				 * them */
+				/*
+				 * packets without an Ethernet header have options, because test_run
+				 * would reject them otherwise
+				 */
 				if (lie->version != version || list[i].bare)
 					continue;
 				frame_of(&list[i], &list[i].shape, &frame);
@@ -240,8 +243,8 @@ static void test_lies(void **state)
 }
 
 /*
- * Makes an inbound error that the program of a host, a bridge port or a gateway translates; false
- * if there is none. The quoted datagram stays valid until the next call.
+ * Builds an inbound error that the program of a host, bridge port or gateway translates. Returns
+ * false if the program translates none. The quoted datagram stays valid until the next call.
  */
 static bool error_make(struct changed *changed, struct shape *error, int version, int which)
 {
@@ -283,7 +286,10 @@ static void lie_quoted(const struct changed *changed, const struct shape *error,
 	assert_true(is_left(changed, &frame));
 }
 
-/* The same inside quoted headers, of which fewer fields matter: the programs ignore the lengths. */
+/*
+ * The same malformations in quoted headers. Fewer fields matter there: the programs ignore the
+ * lengths.
+ */
 static void test_lies_quoted(void **state)
 {
 	static const struct lie lies[] = {
@@ -330,7 +336,7 @@ static void test_deep_and_signed(void **state)
 
 	request.chain = "hddddddddd";
 	pass(&host, host.in, &request, &request, SLUICE_WIRE_skipped_header);
-	request.chain = "dh"; /* hop-by-hop options must be first */
+	request.chain = "dh"; /* hop-by-hop options must come first */
 	pass(&host, host.in, &request, &request, SLUICE_WIRE_skipped_header);
 	request.chain = "a";
 	pass(&host, host.in, &request, &request, SLUICE_WIRE_skipped_signed);
@@ -341,7 +347,7 @@ static void test_deep_and_signed(void **state)
 	pass(&host, host.in, &request, &request, SLUICE_WIRE_skipped_header);
 }
 
-/* Any packet keeps its length, and only addresses and checksums change. */
+/* For any packet, the length stays the same, and only addresses and checksums may change. */
 static void test_noise(void **state)
 {
 	uint64_t random = 0x9e3779b97f4a7c15ULL;

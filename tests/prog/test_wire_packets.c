@@ -38,8 +38,8 @@ static void test_no_checksum(void **state)
 }
 
 /*
- * A checksum that is computed as 0 is sent as 0xffff. One of 65,536 payloads of two bytes gives
- * that; here the source port stands in for the payload.
+ * A checksum that is computed as 0 is sent as 0xffff. The test varies the source port until the
+ * checksum is 0.
  */
 static void test_checksum_zero(void **state)
 {
@@ -113,7 +113,7 @@ static void test_padding(void **state)
 	}
 }
 
-/* The headers need not be in the linear part of a packet (test_run supports that since 6.18). */
+/* The headers may be outside the linear part of a packet (test_run supports this since 6.18). */
 static void test_not_linear(void **state)
 {
 	int version, refused = 0;
@@ -134,7 +134,7 @@ static void test_not_linear(void **state)
 		assert_frame(&out, &wanted);
 	}
 	if (refused)
-		print_message("this kernel's test_run makes linear packets only\n");
+		print_message("this kernel's test_run supports only linear packets\n");
 }
 
 /* --- fragments */
@@ -145,13 +145,23 @@ static void test_fragments(void **state)
 
 	for (version = 4; version <= 6; version += 2) {
 		struct shape request = request_of(version, next_port(), BACK);
-		struct shape reply = answer(&request, near_of(&request));
+		struct shape reply = answer(&request, near_of(&request)), later;
 
 		converse(&host, &request);
 		fragments(&host, host.in, request, request.source, near_of(&request),
 			  SLUICE_WIRE_request_rewritten);
 		fragments(&host, host.out, reply, request.target, reply.target,
 			  SLUICE_WIRE_reply_rewritten);
+		/* of another protocol, with the same identification (RFC 791) */
+		later = request;
+		later.fragment = true;
+		later.id = 0x1234;
+		later.payload = 1400;
+		later.from = 512;
+		later.to = 1024;
+		later.body = BODY_TCP;
+		if (version == 4)
+			pass_uncounted(&host, host.in, &later);
 		/* a datagram that is right: its fragments are tracked, and not changed */
 		request.source_port = next_port();
 		reply = answer(&request, request.target);
@@ -162,7 +172,7 @@ static void test_fragments(void **state)
 	}
 }
 
-/* A later fragment that arrives first is unknown. */
+/* A later fragment that arrives first has no entry. */
 static void test_fragment_early(void **state)
 {
 	int version;
@@ -181,7 +191,7 @@ static void test_fragment_early(void **state)
 	}
 }
 
-/* More concurrent datagrams than entries: the oldest are evicted, and counted. */
+/* More concurrent datagrams than entries: the oldest entries are evicted and counted. */
 static void test_fragment_evicted(void **state)
 {
 	struct shape first = request4(next_port(), BACK);
@@ -202,8 +212,8 @@ static void test_fragment_evicted(void **state)
 /* --- ICMP errors */
 
 /*
- * Makes both errors about a flow in both directions; @change alters the quoted datagrams, @quote is
- * the number of quoted bytes.
+ * Sends errors about both datagrams of a flow, in both directions. @change modifies the quoted
+ * datagrams; @quote is the number of quoted bytes.
  */
 static void error_pair(const struct shape *request, const struct error_kind *kind, size_t quote,
 		       const char *router)
@@ -215,21 +225,21 @@ static void error_pair(const struct shape *request, const struct error_kind *kin
 
 	converse(&host, request);
 
-	/* the client, or a router before it, about the answer that came from the far address */
+	/* an error from the client, or a router near it, about the reply from the far address */
 	error = error_about(&fixed, router ? router : client, far, kind);
 	wanted = error_about(&reply, router ? router : client, near, kind);
 	error.quote = wanted.quote = quote;
 	error.vlan_tags = wanted.vlan_tags = request->vlan_tags;
 	pass(&host, host.in, &error, &wanted, SLUICE_WIRE_error_translated);
 
-	/* this host about the request to the near address */
+	/* an error from this host about the request to the near address */
 	error = error_about(&inside, near, client, kind);
 	wanted = error_about(request, far, client, kind);
 	error.quote = wanted.quote = quote;
 	error.vlan_tags = wanted.vlan_tags = request->vlan_tags;
 	pass(&host, host.out, &error, &wanted, SLUICE_WIRE_error_translated);
 
-	/* the same, of an address that the datagram does not have: it stays */
+	/* the same error, from an address that is not in the datagram: left unchanged */
 	if (!router)
 		return;
 	error = error_about(&inside, router, client, kind);
@@ -249,7 +259,7 @@ static void test_errors(void **state)
 			error_pair(&request, &errors[i], 0, NULL);
 			error_pair(&request, &errors[i], 0,
 				   version == 4 ? "10.1.0.77" : "fd01::77");
-			/* the IP header and 8 bytes, all that RFC 792 promises; and odd lengths */
+			/* the IP header and 8 bytes, the minimum of RFC 792; and odd lengths */
 			error_pair(&request, &errors[i], version == 4 ? 28 : 48, NULL);
 			error_pair(&request, &errors[i], version == 4 ? 33 : 53, NULL);
 			request.no_checksum = true;
@@ -281,7 +291,7 @@ static void test_errors_left(void **state)
 		pass(&host, host.in, &error, &error, SLUICE_WIRE_error_left);
 		unknown.body = BODY_TCP;
 		pass_uncounted(&host, host.in, &error);
-		/* no error, and no quoted datagram */
+		/* not an error, so there is no quoted datagram */
 		error.quoted = NULL;
 		error.type = version == 4 ? 8 : 128;
 		pass_uncounted(&host, host.in, &error);
@@ -290,7 +300,7 @@ static void test_errors_left(void **state)
 
 /* --- with VLAN tags */
 
-/* Runs fragments, errors and the gateway with tags: the other tests have them untagged. */
+/* Repeats the tests of fragments, errors and the gateway with VLAN tags. */
 static void test_vlan_all(void **state)
 {
 	int version, tags;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The table of the wire programs when it is full, and their cost under forged requests.
- */
+/* The table of the wire programs when full, and their cost under forged requests. */
 #include "wire_lab.h"
 
 #include <poll.h>
 #include <sluice/walks.h>
 #include <time.h>
 
-/* Sends requests with as many forged sources, all by the interface far. */
+/* Sends @count requests from different forged sources, all through the interface `far`. */
 static void flood(int count)
 {
 	unsigned int ifindex = if_nametoindex("far");
@@ -29,7 +27,7 @@ static void flood(int count)
 #define PROVEN	  300
 #define HALF_OPEN 100
 
-/* Forged requests evict no proven record, and no half-open ones of another interface. */
+/* Forged requests evict no proven records, and no half-open records of another interface. */
 static void test_flood(void **state)
 {
 	struct shape proven[PROVEN], reply, fixed, half[HALF_OPEN];
@@ -70,7 +68,7 @@ static uint32_t set_of(const struct shape *request)
 				     SETS);
 }
 
-/* Proven records leave the others two slots of their set, and evict the oldest of their own. */
+/* Proven records leave two slots of their set for others, and evict the oldest proven record. */
 static void test_proven_ways(void **state)
 {
 	struct shape request = request4(next_port(), BACK), other = request4(next_port(), WILDCARD);
@@ -87,7 +85,7 @@ static void test_proven_ways(void **state)
 	}
 	assert_true(counter(&host, SLUICE_WIRE_evicted) >=
 		    evicted + SLUICE_FLOW_WAYS - SLUICE_WIRE_PROVEN_WAYS);
-	/* a half-open record finds a slot, and keeps it */
+	/* a half-open record gets a slot, and keeps it */
 	while (set_of(&other) != wanted)
 		other.source_port++;
 	pass(&host, host.in, &other, &other, SLUICE_WIRE_half_open);
@@ -107,7 +105,10 @@ static uint64_t now_ns(void)
 
 #define PAIRS 3000
 
-/* Two requests each of many peers, to which no socket answers, do not cause as many searches. */
+/*
+ * The number of searches is limited: here many peers send two requests each, which no socket
+ * receives.
+ */
 static void test_search_limit(void **state)
 {
 	uint64_t searches = counter(&host, SLUICE_WIRE_address_search), begin = now_ns(), allowed;
@@ -129,7 +130,7 @@ static void test_search_limit(void **state)
 	skipped = counter(&host, SLUICE_WIRE_request_not_looked_up) - skipped;
 	assert_in_range(searches, 1, allowed);
 	assert_int_equal(searches + skipped, PAIRS);
-	/* a moment later, there are searches again */
+	/* shortly afterwards, searches are allowed again */
 	request = request4(next_port(), BACK);
 	pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
 	connect_back(&request);

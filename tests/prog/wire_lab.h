@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lab for the wire programs, packet by packet: a network namespace with sockets of each kind,
- * in which every header shape runs through the programs and comes out changed as described, byte
- * for byte, or unchanged.
+ * The lab for the wire programs, packet by packet: a network namespace with sockets of each kind.
+ * Every header shape runs through the programs; each output is compared byte for byte with the
+ * expected packet.
  *
  *	client 10.1.0.9, fd01::9 ── near 10.1.0.1, fd01::1 [host] far 10.2.0.1, fd02::1
  *	guest  10.6.0.9, fd06::9 ── port0 ═ br0 10.6.0.1, fd06::1
  *
- * The host answers the client from the near address; the client sends to the far one.
- *BPF_PROG_TEST_RUN has no socket that sends, so a reply is seen as a server's only where a request
- *was redirected to it: the conversations here are those of servers that have connected back.
- *test_wire_host.c has others, with real packets.
+ * The client sends to the far address; the host replies from the near address. Packets of
+ * BPF_PROG_TEST_RUN have no sending socket. So the programs recognise a reply only if a request was
+ * redirected to its server: the exchanges here use servers that have connected back.
+ * test_wire_host.c tests other servers with real packets.
  *
- * A header, so that each test stays one file for the build; each loads the programs that it needs.
+ * This is a header, so that each test is built from a single source file. Each test loads the
+ * programs that it needs.
  */
 #ifndef SLUICE_TESTS_PROG_WIRE_LAB_H
 #define SLUICE_TESTS_PROG_WIRE_LAB_H
@@ -57,23 +58,23 @@
 #define B2 "10.8.1.1"
 #define B3 "10.8.2.1" /* not configured */
 
-/* Sockets, by port. */
+/* Sockets, listed by port. */
 enum {
 	WILDCARD = 1000, /* [::]:1000, for both families */
-	BOUND,		 /* only at the far addresses */
-	BACK,		 /* connected back to each client, by converse() */
+	BOUND,		 /* bound to the far addresses only */
+	BACK,		 /* connected back to each client by converse() */
 	NOBODY,
 	UNMANAGED, /* a wildcard socket on an unmanaged port */
 };
 
-/* The programs for one role, with maps of their own. */
+/* The programs for one role, with their own maps. */
 struct programs {
 	struct wire_bpf *skel;
 	int in, out;
 };
 
 static struct programs host, gateway;
-static struct programs port;  /* a port of the bridge br0, whose Ethernet address the frames have */
+static struct programs port;  /* a port of the bridge br0; the frames have the MAC address of br0 */
 static struct programs plain; /* on an interface without Ethernet headers */
 static unsigned int near_index, port_index;
 
@@ -96,8 +97,8 @@ static inline uint64_t counter(const struct programs *programs, enum sluice_wire
 }
 
 /*
- * Runs a program; @linear is the length of the linear part, 0: all. Returns -errno on refusal, 0 if
- * the packet passes, or TC_ACT_SHOT.
+ * Runs a program. @linear is the length of the linear part; 0: all. Returns -errno if the kernel
+ * refuses the run, 0 if the packet passes, or TC_ACT_SHOT.
  */
 static inline int run_frame_on(unsigned int ifindex, int prog, const struct frame *in,
 			       size_t linear, struct frame *out)
@@ -143,7 +144,7 @@ static inline void assert_frame(const struct frame *got, const struct frame *wan
 	}
 }
 
-/* Runs @in, expects @wanted, and checks that @which has counted one. */
+/* Runs @in, expects @wanted, and checks that counter @which has increased by one. */
 static inline void pass_frame(const struct programs *programs, int prog, const struct frame *in,
 			      const struct frame *wanted, enum sluice_wire_counter which)
 {
@@ -165,7 +166,7 @@ static inline void pass(const struct programs *programs, int prog, const struct 
 	pass_frame(programs, prog, &frame_in, &frame_wanted, which);
 }
 
-/* Expects an unchanged packet that no counter counts. */
+/* Expects an unchanged packet and unchanged counters. */
 static inline void pass_uncounted(const struct programs *programs, int prog,
 				  const struct shape *shape)
 {
@@ -189,7 +190,7 @@ static inline void pass_uncounted(const struct programs *programs, int prog,
 #define SEED   42
 #define AGE_MS 120000
 
-/* Returns the slot and the set of a request's flow; -1 if it has none. */
+/* Returns the slot of a request's flow, and sets the index of its set; -1 if there is no flow. */
 static inline int flow_find(const struct programs *programs, const struct shape *request,
 			    struct sluice_wire_set *set, uint32_t *index)
 {
@@ -230,7 +231,6 @@ static inline void flow_past(const struct programs *programs, const struct shape
 	flow->pending[1] -= flow->pending[1] ? ago : 0;
 	flow->judged -= ago;
 	flow->routed -= ago;
-	flow->searched -= ago;
 	flow_store(programs, index, &set);
 }
 
@@ -262,7 +262,7 @@ static inline int connect_socket(int fd, int family, const char *addr, uint16_t 
 
 /* --- exchanges */
 
-/* Returns a new client port for each flow. */
+/* Returns a new client port for each call. */
 static inline uint16_t next_port(void)
 {
 	static uint16_t port = 20000;
@@ -295,7 +295,7 @@ static inline struct shape request_of(int version, uint16_t client_port, uint16_
 
 /*
  * Returns the local address from which the kernel answers the client of a request. Not inlined,
- * since the compiler would warn about a comparison with a constant address that cannot match.
+ * because the compiler would warn about a comparison with a constant address that never matches.
  */
 static __attribute__((noinline, unused)) const char *near_of(const struct shape *shape)
 {
@@ -322,7 +322,7 @@ static inline struct shape from_source(struct shape shape, const char *source)
 	return shape;
 }
 
-/* Returns the answer as the server sends it. */
+/* Returns the reply as the server sends it. */
 static inline struct shape answer(const struct shape *request, const char *server)
 {
 	struct shape shape = *request;
@@ -334,7 +334,7 @@ static inline struct shape answer(const struct shape *request, const char *serve
 	return shape;
 }
 
-/* Opens the server's socket that has connected back to the sender of a request. */
+/* Opens a server socket that has connected back to the sender of a request. */
 static inline int connect_back(const struct shape *request)
 {
 	int family = shape_is6(request) ? AF_INET6 : AF_INET;
@@ -346,8 +346,8 @@ static inline int connect_back(const struct shape *request)
 }
 
 /*
- * Sends a request and its answer, both of the given shape, after a first request to which the
- * server has connected back. The server's socket stays open until the process ends.
+ * Sends a request and its reply, both of the given shape, after a first request to which the server
+ * has connected back. The server's socket stays open until the process exits.
  */
 static inline void converse(const struct programs *programs, const struct shape *request)
 {
@@ -362,7 +362,7 @@ static inline void converse(const struct programs *programs, const struct shape 
 		pass(programs, programs->in, request, request, SLUICE_WIRE_half_open);
 		connect_back(request);
 	}
-	/* by a lookup, and again from the flow table only */
+	/* once with a lookup, and once from the flow table only */
 	for (i = 0; i < 2; i++) {
 		pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
 		pass(programs, programs->out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
@@ -371,7 +371,7 @@ static inline void converse(const struct programs *programs, const struct shape 
 
 /* --- fragments */
 
-/* Sends three fragments of a datagram, each with and without the change of one address. */
+/* Sends three fragments of a datagram, with and without the change of one address. */
 static inline void fragments(const struct programs *programs, int prog, struct shape whole,
 			     const char *source, const char *target, enum sluice_wire_counter first)
 {
@@ -387,7 +387,7 @@ static inline void fragments(const struct programs *programs, int prog, struct s
 		whole.from = cuts[i];
 		whole.to = cuts[i + 1];
 		changed = to_target(from_source(whole, source), target);
-		/* the checksum is in the first fragment only */
+		/* only the first fragment contains the checksum */
 		pass(programs, prog, &whole, &changed, i ? SLUICE_WIRE_fragment_followed : first);
 	}
 }
@@ -445,7 +445,7 @@ static inline struct shape tagged(struct shape shape, int tags)
 	return shape;
 }
 
-/* Passes an error that the gateway drops. */
+/* Sends an error that the gateway drops. */
 static inline void pass_withheld(const struct shape *error)
 {
 	uint64_t before = counter(&gateway, SLUICE_WIRE_error_withheld);
@@ -456,7 +456,7 @@ static inline void pass_withheld(const struct shape *error)
 	assert_int_equal(counter(&gateway, SLUICE_WIRE_error_withheld), before + 1);
 }
 
-/* Sends a request to a server that answers from B2, and then refuses the requested address. */
+/* Sends a request to a server that replies from B2 and then refuses the requested address. */
 static inline void gateway_converse(const struct shape *request)
 {
 	struct shape onward = to_target(*request, B2), reply = answer(request, B2);
@@ -483,7 +483,7 @@ static inline int sh(const char *command)
 	return status;
 }
 
-/* Opens the sockets, which stay open until the process ends. */
+/* Opens the sockets, which stay open until the process exits. */
 static inline int open_sockets(void)
 {
 	int failed = 0;
@@ -499,7 +499,7 @@ static inline int programs_load(struct programs *programs, uint32_t role)
 {
 	struct wire_bpf *skel = wire_bpf__open();
 	struct wire_kfuncs kfuncs = wire_kfuncs_probe();
-	/* on other interfaces, the programs for kernels without kfuncs */
+	/* on other interfaces, use the programs for kernels without kfuncs */
 	bool ct = programs == &host && kfuncs.conntrack;
 
 	if (!skel)
@@ -526,7 +526,7 @@ static inline int programs_load(struct programs *programs, uint32_t role)
 	return 0;
 }
 
-/* Makes the namespace with its interfaces and sockets. */
+/* Creates the namespace with its interfaces and sockets. */
 static inline int wire_lab_up(void)
 {
 	const struct rlimit files = { 8192, 8192 };

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Another owner's program on a cgroup or an interface: it lets everything pass, and must survive
- * everything that sluice does.
+ * Attaches another owner's program to a cgroup or an interface. The program passes all packets, and
+ * must survive all actions of sluice.
  *
  *	foreign-prog --cgroup DIR --type sendmsg4|sendmsg6|ingress|egress --name NAME
  *		     [--link PIN | --exclusive]
  *	foreign-prog --dev IF --type tc_ingress|tc_egress|xdp --name NAME
  *		     [--verdict N | --vlan IF] --link PIN | --prog PIN
  *
- * On a cgroup it is attached with BPF_PROG_ATTACH as systemd does (allowing other programs, or
- * exclusively with --exclusive), or by a link pinned at PIN. On an interface it is attached by a
- * tcx or XDP link; with --prog it is only pinned, for tc(8) or ip(8) to attach. A tc program
- * returns the verdict (default -1, "the next program"; 0 ends the chain), an XDP program passes.
- * With --vlan, two programs together do what a VLAN device does, on kernels that lack it: the one
- *on the ingress of the parent strips the tag and passes the frame to the ingress of IF, and the one
- *on egress adds a tag and sends the frame by the parent IF. Prints the id of the program. The
- *program is called NAME, so that `bpftool cgroup show DIR` shows the order in which programs run.
+ * On a cgroup, the program is attached with BPF_PROG_ATTACH as systemd does (with
+ * BPF_F_ALLOW_MULTI, or exclusively with --exclusive), or by a link pinned at PIN. On an interface,
+ * it is attached by a tcx or XDP link. With --prog it is only pinned, for tc(8) or ip(8) to attach.
+ * A tc program returns the verdict (default -1, TCX_NEXT; 0 ends the chain). An XDP program returns
+ * XDP_PASS. With --vlan, two programs emulate a VLAN device on kernels without 802.1Q support. The
+ * ingress program of the parent strips the tag and redirects the frame to the ingress of IF. The
+ * egress program adds a tag and sends the frame through the parent IF. Prints the id of the
+ * program. The program is named NAME, so that `bpftool cgroup show DIR` shows the order of the
+ * programs.
  *
- * The instructions and the system calls are written out: no BPF compiler, no library.
+ * The instructions and system calls are coded by hand, without a BPF compiler or a library.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -80,7 +81,7 @@ static bool is_tc(const struct type *type)
 	return type->prog == BPF_PROG_TYPE_SCHED_CLS;
 }
 
-/* Returns true for a type of an interface, false for one of a cgroup. */
+/* Returns true for an interface type, false for a cgroup type. */
 static bool is_of_dev(const struct type *type)
 {
 	return is_tc(type) || type->prog == BPF_PROG_TYPE_XDP;
@@ -163,7 +164,7 @@ static void pin_object(int fd, const char *pin)
 		err(1, "pin %s", pin);
 }
 
-/* The target is a cgroup's descriptor or an interface's index. */
+/* The target is a cgroup descriptor or an interface index. */
 static void attach_link(int prog, int target, const struct type *type, const char *pin)
 {
 	union bpf_attr create = {
@@ -205,7 +206,7 @@ static unsigned int prog_id(int prog)
 	return info.id;
 }
 
-/* Kernels before 5.11 charge the programs of all of the user's processes to this limit. */
+/* Kernels before 5.11 charge all programs of the user to this limit. */
 static void lift_memlock(void)
 {
 	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };

@@ -5,20 +5,21 @@
  *	udp-client --to ADDR:PORT[,ADDR:PORT…] [--from ADDR[:PORT]] [--count N] [--size N]
  *		   [--timeout-ms N] [--any] [--flows N] [--burst] [--until-signal] [--broadcast]
  *
- * The socket is connected, so that an answer from an address other than the requested one never
- * arrives, as with most real clients. With --any it is unconnected: it accepts answers from any
+ * The socket is connected, as in most real clients, so an answer from an address other than the
+ * requested one never arrives. With --any, the socket is unconnected: it accepts answers from any
  * address, prints each answering address, and may send to several addresses in turn. --flows N uses
  * N consecutive source ports; --burst sends the requests of all flows before it waits for answers.
- * --until-signal sends until SIGTERM, with pauses that leave the CPU to what is tested.
- * Every payload is distinct, and compared byte for byte.
+ * --until-signal sends until SIGTERM, with pauses that leave CPU time to the server. Each payload
+ * is unique, and each answer is compared byte by byte.
  *
- * Prints one line, and with --any one more for each answering address:
+ * Prints one line; with --any, also one line per answering address:
  *
  *	sent 3 right 3 wrong 0 refused 0 lost 0 corrupt 0
  *	answered 172.16.13.13:56789 3
  *
- * "right" came from the requested address, "wrong" from another one, "lost" did not arrive in time.
- * The exit status is 0 if every request got the right answer, 1 if not, 2 for a usage error.
+ * "right": answers from the requested address; "wrong": answers from another address; "lost": no
+ * answer in time. The exit status is 0 if every request got the right answer, 1 if not, 2 for a
+ * usage error.
  */
 #include <err.h>
 #include <errno.h>
@@ -69,7 +70,7 @@ struct client {
 	struct result result;
 };
 
-/* The head of the payload, whose other bytes are derived from it. */
+/* The head of the payload; the other bytes are derived from it. */
 struct stamp {
 	uint32_t flow, round, target, fill;
 };
@@ -203,7 +204,9 @@ static void request_send(struct client *client, int fd, const struct endpoint *t
 			     target->len);
 	else
 		len = send(fd, payload, client->size, 0);
-	/* a connected socket reports an earlier refusal here; the answer may still arrive */
+	/*
+	 * a connected socket may report an earlier ECONNREFUSED here; the answer may still arrive
+	 */
 	if (len < 0 && errno != ECONNREFUSED)
 		err(1, "send");
 }
@@ -216,7 +219,7 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until the socket is readable: returns 1, or 0 at the deadline. */
+/* Waits until the socket is readable. Returns 1, or 0 at the deadline. */
 static int wait_readable(int fd, int64_t deadline_ms)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
@@ -389,7 +392,7 @@ static void check_options(const struct client *client, int rest)
 		exit(2);
 	}
 	if (client->target_count > 1 && !client->any)
-		errx(2, "several targets need --any: a connected socket has one");
+		errx(2, "several targets need --any: a connected socket has only one");
 	if (client->burst && (client->count != 1 || client->target_count > 1))
 		errx(2, "--burst sends one request for each flow, to one target");
 }

@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A client of many flows, which stores for each flow the worker that answered last;
- * tests/servers/udp-worker.c answers with its process id and index.
+ * A client with many flows. It records the worker of the last answer for each flow;
+ * tests/servers/udp-worker.c answers with its PID and worker index.
  *
  *	udp-flows --to ADDR:PORT [--from ADDR[:PORT]] [--sources N] [--flows N] [--rate N]
  *		  [--count N | --until-signal] [--window N] [--zipf S] [--burst N] [--timeout-ms N]
  *	udp-flows --to ADDR:PORT --flood N [--from ADDR[:PORT]] [--sources N] [--rate N]
  *		  [--burst N]
  *
- * A flow is a socket with its source port, bound to one of --sources consecutive addresses.
- * Numbered datagrams are sent on the flows in turn, or by weights of 1/k^S (--zipf), in bursts of
- * --burst; at --rate a second, or as fast as answers arrive. At most --window datagrams are
- * unanswered, of which those older than --timeout-ms no longer count. --count limits the number of
- * datagrams. Prints `ready` once every flow has had two answers (with --zipf: once there were that
- * many answers).
+ * A flow is a socket with its own source port, bound to one of --sources consecutive addresses. The
+ * flows send numbered datagrams in turn, or by weights of 1/k^S (--zipf), in bursts of --burst; at
+ * --rate per second, or as fast as answers arrive. At most --window datagrams are outstanding;
+ * after --timeout-ms without an answer, those in flight count as lost. --count limits the number of
+ * datagrams. Prints `ready` once every flow has received two answers (with --zipf: once the total
+ * is twice the number of flows).
  *
  *	sent 3000 answered 3000 lost 0 moved 0 split 0 workers 4 max/mean 1.07
  *	worker 4711/2 answered 802 flows 25 left 0 came 0
  *
- * is printed at the end and on SIGUSR1, when datagrams in flight count as lost. SIGUSR2 stops
- * sending until all are answered or timed out, and prints it then. "moved" counts the answers from
- * a worker other than the flow's last one. For a worker, "flows" counts the flows that it answered
- * last, "left" and "came" the moves from and to it. "split" counts the source addresses whose flows
- * have several workers. The exit status is 0 if all datagrams were answered, 1 if not.
+ * is printed at the end and on SIGUSR1; datagrams in flight count as lost. SIGUSR2 stops sending
+ * until all datagrams are answered or timed out, and then prints the report. "moved" counts the
+ * answers from a worker other than the flow's last one. For a worker, "flows" counts the flows
+ * whose last answer it sent; "left" and "came" count the moves from and to it. "split" counts the
+ * source addresses whose flows have several workers. The exit status is 0 if all datagrams were
+ * answered, 1 if not.
  *
  * --flood sends datagrams that request no answer, --burst from each source: addresses in turn, and
  * a new port after each round, unless --from names the port. The addresses must be local
@@ -67,7 +68,7 @@ struct flow {
 	uint32_t sent, last;  /* sequence of the newest answer */
 	uint32_t given_up_to; /* datagrams up to this sequence have timed out */
 	uint32_t answers;
-	struct worker *worker; /* of the newest answer */
+	struct worker *worker; /* worker of the newest answer */
 };
 
 struct client {
@@ -78,10 +79,10 @@ struct client {
 	bool until_signal, ready_printed;
 
 	struct flow *flow;
-	double *upto; /* of each flow, the sum of the weights up to it */
+	double *upto; /* cumulative weight of each flow */
 	int epoll;
 	unsigned long sent, answered, given_up, moved, ready;
-	unsigned long next;  /* flow in turn */
+	unsigned long next;  /* next flow */
 	unsigned long ahead; /* datagrams left of the burst */
 };
 
@@ -174,7 +175,7 @@ static int socket_open(const struct endpoint *from)
 
 	if (fd < 0)
 		err(1, "socket");
-	/* IPv4 allows addresses that are local only by a route, IPv6 does not */
+	/* IPv4 accepts addresses that are local only by a route, IPv6 does not */
 	if (from->addr.ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)))
 		err(1, "IPV6_FREEBIND");
@@ -221,7 +222,9 @@ static void flows_open(struct client *client)
 	}
 }
 
-/* Draws from a private generator: runs with the same options have the same order of flows. */
+/*
+ * Returns a pseudo-random number. The private generator makes the order of the flows reproducible.
+ */
 static double draw(void)
 {
 	static uint64_t state = 88172645463325252ULL;
@@ -323,7 +326,7 @@ static void flow_receive(struct client *client, unsigned long index)
 			flow_answered(client, flow, &stamp);
 }
 
-/* Receives the answers that arrive within the time; returns true if there were any. */
+/* Receives the answers that arrive within the time. Returns true if any arrived. */
 static bool receive(struct client *client, int wait_ms)
 {
 	struct epoll_event events[256];
@@ -381,7 +384,7 @@ static unsigned long outstanding(const struct client *client)
 	return client->sent > over ? client->sent - over : 0;
 }
 
-/* Counts the datagrams in flight as lost; a later answer reduces that number. */
+/* Counts the datagrams in flight as lost. A later answer decrements the count. */
 static void give_up(struct client *client)
 {
 	unsigned long i;
@@ -417,7 +420,7 @@ static void run(struct client *client)
 			last_seen_ns = now_ns();
 		if (now_ns() - last_seen_ns > client->timeout_ms * 1000000LL) {
 			give_up(client);
-			/* the next window has as much time: a late server is not flooded */
+			/* do not flood a late server: the next window gets the same time */
 			last_seen_ns = now_ns();
 		}
 		if (show || (debounce && !outstanding(client))) {
@@ -426,7 +429,7 @@ static void run(struct client *client)
 			result_print(client);
 		}
 	}
-	/* waits for datagrams in flight, also after a signal */
+	/* waits for datagrams in flight, even after a signal */
 	while (outstanding(client) && receive(client, client->timeout_ms))
 		;
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A server of another user that blocks who touches its socket.
+ * A server of another user that blocks processes which access its socket.
  *
  *	udp-hostile --port N --uid N [--flip DIR]
  *
- * With --flip, descriptor 3 refers by turns to a socket and to a file on a file system of the
- * process (FUSE, mounted on DIR in a mount namespace of its own), which answers close(2) only to
- * this process; the socket is closed and opened again at times. Otherwise SIGUSR1 starts a
- * sendmsg(2) with MSG_MORE from memory that never comes (userfaultfd): it holds the lock of the
- * socket until the process ends.
+ * With --flip, descriptor 3 refers alternately to a socket and to a file on a FUSE file system. The
+ * process serves this file system itself, mounted on DIR in a private mount namespace, and answers
+ * FUSE_FLUSH only for its own close(2). It closes and reopens the socket at times. Without --flip,
+ * SIGUSR1 starts a sendmsg(2) with MSG_MORE from a page whose fault is never resolved
+ * (userfaultfd). The call holds the socket lock until the process exits.
  *
  * Prints `ready`, and `locked` after SIGUSR1.
  */
@@ -37,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FLIPPED	 3 /* below SOCKET: a walk over the files finds it first */
+#define FLIPPED	 3 /* below SOCKET: a walk over the descriptors finds it first */
 #define SOCKET	 100
 #define FILE_INO 2
 
@@ -100,7 +100,7 @@ static void answer(const struct fuse_in_header *in)
 	case FUSE_OPEN:
 		return reply(in->unique, 0, &open, sizeof(open));
 	case FUSE_FLUSH:
-		/* the close(2) of another process waits */
+		/* a close(2) by any other process blocks */
 		if (in->pid == (uint32_t)getppid())
 			reply(in->unique, 0, NULL, 0);
 		return;
@@ -114,7 +114,7 @@ static void answer(const struct fuse_in_header *in)
 	}
 }
 
-/* In a process of its own: its end frees the processes that wait for an answer. */
+/* Runs in a process of its own; its exit wakes the processes that wait for an answer. */
 static void serve(void)
 {
 	static union {
@@ -126,7 +126,7 @@ static void serve(void)
 		answer(&request.head);
 }
 
-/* Moves the descriptor above SOCKET. */
+/* Moves a descriptor above SOCKET. */
 static int above(int fd)
 {
 	int moved = fcntl(fd, F_DUPFD_CLOEXEC, SOCKET + 1);
@@ -148,7 +148,7 @@ static void fuse_mount(const char *dir, unsigned int uid)
 		 uid, uid);
 	if (mount("hostile", dir, "fuse", MS_NOSUID | MS_NODEV, options))
 		err(1, "mount");
-	/* the user may not search the directories above */
+	/* open before the change of user: the user may not search the parent directories */
 	root_fd = above(open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	if (root_fd < 0)
 		err(1, "%s", dir);
@@ -186,12 +186,15 @@ static void flip(const char *port)
 	for (round = 1;; round++) {
 		int64_t before = now_ns();
 
-		/* waits for serve(), which takes long on a busy machine */
+		/* waits for serve(), which is slow on a busy machine */
 		dup2(SOCKET, FLIPPED);
 		dup2(file, FLIPPED);
-		/* the file as long as the socket: to be found, and to be taken */
+		/*
+		 * keep the file as long as the socket, so that sluice may find the socket and take
+		 * the file
+		 */
 		sleep_ns(now_ns() - before);
-		/* sluice takes a socket once */
+		/* sluice takes a socket only once, so open a new one */
 		if (round % 256 == 0)
 			socket_open(port, SOCKET);
 	}
@@ -199,7 +202,7 @@ static void flip(const char *port)
 
 /* --- the lock of the socket */
 
-/* Returns a page that blocks its reading process. */
+/* Returns a page that blocks any thread that reads it. */
 static void *page_missing(void)
 {
 	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
@@ -239,7 +242,7 @@ static void lock(void *page)
 	sigwait(&set, &number);
 	if (pthread_create(&holder, NULL, hold_lock, page))
 		errx(1, "pthread_create");
-	/* the lock is held once the thread waits for its page */
+	/* the lock is held once the thread waits for the page */
 	usleep(200000);
 	puts("locked");
 	fflush(stdout);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * udp-requests ADDR PORT MS [MAX]: sends requests to a server for so long, or until MAX answers,
- * and prints as JSON what came back. Each line of stdin is a local port (0: any) and the datagram
- * in hex, which one socket repeats.
+ * udp-requests ADDR PORT MS [MAX]: sends requests to a server for MS milliseconds, or until MAX
+ * answers, and prints the results as JSON. Each line of stdin describes one socket: its local port
+ * (0: any) and the datagram in hex that it repeats.
  *
- * A socket sends BATCH datagrams in one call, and the next ones once these are answered: the server
- * always has the batches of the other sockets to work on, and its receive buffer is not overrun.
+ * A socket sends BATCH datagrams in one call, and the next batch after the answers. So the batches
+ * of the other sockets keep the server busy, and its receive buffer does not overflow.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -63,7 +63,7 @@ static int open_socket(const struct addrinfo *server, unsigned int port)
 				      .sin6_port = htons((uint16_t)port) };
 	int fd = socket(server->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	/* the ports of both families are at the same place */
+	/* sin_port and sin6_port have the same offset */
 	if (fd < 0 || bind(fd, (struct sockaddr *)&local, server->ai_addrlen) ||
 	    connect(fd, server->ai_addr, server->ai_addrlen) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
@@ -82,14 +82,14 @@ static void send_batch(const struct sender *sender)
 	for (i = 0; i < BATCH; i++)
 		message[i].msg_hdr = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
 	done = sendmmsg(sender->fd, message, BATCH, 0);
-	/* ECONNREFUSED: nothing listens any more */
+	/* ECONNREFUSED: the server has closed its socket */
 	if (done < 0)
 		die("send");
 	sent += (unsigned int)done;
 	bytes_out += (uint64_t)done * sender->length;
 }
 
-/* Receives the answers to a batch; what does not come in time is lost. */
+/* Receives the answers to a batch; answers after the timeout are lost. */
 static void receive_batch(const struct sender *sender)
 {
 	static uint8_t data[BATCH][DATAGRAM_MAX];

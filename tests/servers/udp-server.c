@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A UDP echo server that imitates each way in which servers receive and answer.
+ * A UDP echo server that imitates the ways in which real servers receive and answer.
  *
  *	udp-server --kind KIND --port N [--bind ADDR] [--device IF] [--source ADDR]
  *		   [--join GROUP%IF] [--hold] [--reuseport]
  *
- * The kinds differ only in what determines the source address of an answer: the system call that
- * sends it, the socket, and the ancillary data. With --hold (sendto kinds) the server holds
- * requests, prints "held N" for each, and answers all on SIGUSR1: so a test controls what happens
- * between a request and its answer. Failed sends are reported on stderr, and the server continues.
+ * The kinds differ only in the factors that determine the source address of an answer: the system
+ * call, the socket, and the ancillary data. With --hold (sendto kinds), the server holds requests,
+ * prints "held N" for each, and answers all on SIGUSR1. So a test controls the events between a
+ * request and its answer. The server reports failed sends on stderr and continues.
  *
- * The programs in this directory need no library except the C library:
+ * The programs in this directory depend only on the C library:
  *	cc -D_GNU_SOURCE -o build/tests/udp-server tests/servers/udp-server.c -lm -pthread
  */
 #include <arpa/inet.h>
@@ -49,12 +49,12 @@ struct server {
 	int fd;
 };
 
-/* A way to answer: receives the pending datagrams on the socket and answers them. */
+/* A kind of server: receives the pending datagrams on the socket and answers them. */
 struct kind {
 	const char *name;
 	int family;
 	bool v6only;
-	bool pktinfo; /* receive the destination address of each request */
+	bool pktinfo; /* enable the destination address in ancillary data */
 	void (*serve)(struct server *server);
 	const char *help;
 };
@@ -180,9 +180,9 @@ static void serve_mmsg(struct server *server)
 }
 
 /*
- * Returns the received destination as the source, unchanged except for the interface: ip(7) wants
- * the address in ipi_spec_dst, and a fixed interface would override the route. A link-local address
- * needs its interface.
+ * Converts the received destination to the source. For IPv4, copies the address to ipi_spec_dst
+ * (see ip(7)). Clears the interface, which would override the route; only a link-local address
+ * needs it.
  */
 static void answer_with_pktinfo(struct server *server, struct msghdr *msg)
 {
@@ -280,7 +280,7 @@ static void serve_source(struct server *server)
 	complain("sendmsg", sendmsg(server->fd, &msg, 0));
 }
 
-/* Like `nc -u -l`: connects the socket to the first client, permanently. */
+/* Imitates `nc -u -l`: connects the socket to the first client, permanently. */
 static void serve_connect(struct server *server)
 {
 	struct sockaddr_storage peer;
@@ -505,7 +505,7 @@ int main(int argc, char **argv)
 	int signal_fd;
 
 	parse_options(&server, argc, argv);
-	/* before bind: a test may send the signal as soon as the port is bound */
+	/* before bind(), because a test may send the signal as soon as the port is bound */
 	signal_fd = release_signal();
 	server_open(&server);
 	server_run(&server, signal_fd);

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A server of several workers, each with its own socket on one port (SO_REUSEPORT).
+ * A server with several workers, each with its own socket on a shared port (SO_REUSEPORT).
  *
  *	udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC] [--stall INDEX]
  *		   [--rcvbuf BYTES] [--v6only] [--reopen MS] [--own classic|ebpf [--own-later]]
  *		   [--daemonize] [--exit-main] [--inherit]
  *
- * It behaves like real servers: it knows nothing of sluice, SIGTERM ends it at once, and the
- * datagrams in its queues are lost then. An answer is the request with the worker's process id and
- * index (tests/servers/udp-flows.c), unless the request wants none.
+ * It behaves like a real server without support for sluice: SIGTERM kills it at once, and the
+ * datagrams in its queues are lost. An answer is the request with the worker's PID and index
+ * (tests/servers/udp-flows.c). Requests may ask for no answer.
  *
- * Workers are threads, or with --processes children that die with their parent. --delay makes each
- * answer take that long; worker --stall INDEX never reads. With --reopen each worker periodically
- * answers what its socket holds, closes it and opens another. --own attaches the server's own
- * program, which selects worker 0 for everything; with --own-later it does so at SIGUSR1, and
- *prints `own`. With --daemonize the process that has bound the sockets prints `bound` and ends at
- *SIGUSR1; a child serves them, or with --processes children of that child, one socket each. With
- *--exit-main the main thread ends while the workers go on. With
- * --inherit the sockets are descriptors 3 and up, as systemd gives them to a service.
+ * Workers are threads, or with --processes, children that exit with their parent. --delay delays
+ * each answer; worker --stall INDEX never reads. With --reopen, each worker periodically drains its
+ * socket, closes it and opens a new one. --own attaches the server's own program, which selects
+ * worker 0 for every datagram; with --own-later, the server attaches it on SIGUSR1 and prints
+ * `own`. With --daemonize, the process that has bound the sockets prints `bound` and exits on
+ * SIGUSR1; a child serves the sockets, or with --processes, one grandchild per socket. With
+ * --exit-main, the main thread exits and the workers continue. With --inherit, the sockets are
+ * descriptors 3 and up, as systemd passes them to a service.
  *
  * Prints `worker INDEX PID` for each worker, then `ready`.
  */
@@ -69,7 +69,7 @@ static void set_option(int fd, int level, int name, int value)
 		err(1, "setsockopt");
 }
 
-/* Makes a program that returns 0, the first socket of the group. */
+/* Loads a program that returns 0, which selects the first socket of the group. */
 static int own_ebpf(void)
 {
 	static const struct bpf_insn insns[] = {
@@ -140,7 +140,7 @@ static void delay(void)
 		nanosleep(&time, NULL);
 }
 
-/* Answers one datagram: returns false if there was none. */
+/* Answers one datagram. Returns false if none was pending. */
 static bool answer(const struct worker *worker)
 {
 	struct {
@@ -159,7 +159,7 @@ static bool answer(const struct worker *worker)
 		return true;
 	datagram.stamp.pid = (uint32_t)getpid();
 	datagram.stamp.index = (uint32_t)worker->index;
-	/* fails if the peer is gone, which does not matter */
+	/* a send to a client that has exited may fail */
 	sendto(worker->fd, &datagram, (size_t)got, 0, (struct sockaddr *)&peer, length);
 	return true;
 }
@@ -213,7 +213,7 @@ static void print_worker(int index, pid_t pid)
 	fflush(stdout);
 }
 
-/* Binds the sockets one after another: worker N is the Nth of the kernel's group. */
+/* Binds the sockets in order, so that worker N is the Nth socket of the kernel's group. */
 static void bind_all(void)
 {
 	int i;
@@ -225,7 +225,7 @@ static void bind_all(void)
 		};
 }
 
-/* Blocks it, for threads that are started later, too. */
+/* Blocks the signal, also for threads that are started later. */
 static sigset_t block_sigusr1(void)
 {
 	sigset_t set;
@@ -295,7 +295,7 @@ static void start_process(int index)
 		serve(&workers[index]);
 	}
 	close(bound[1]);
-	/* ends when the child has bound its socket, or failed */
+	/* exits when the child has bound its socket, or has failed */
 	if (read(bound[0], &byte, 1) < 0)
 		err(1, "read");
 	close(bound[0]);
@@ -410,7 +410,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (server.exit_main)
 		pthread_exit(NULL);
-	/* the children serve */
+	/* the children serve the sockets */
 	for (i = 0; server.daemonize && server.processes && i < server.workers; i++)
 		close(workers[i].fd);
 	if (server.own_later) {

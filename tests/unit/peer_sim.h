@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A simulated Internet for two peers: hosts, NATs of every kind of RFC 4787, links with loss, delay
- * and reordering, a server with a relay, and a clock of each peer. Time jumps from one event to the
- * next.
+ * A simulated Internet for two peers: hosts, NATs of every kind in RFC 4787, links with loss, delay
+ * and reordering, a server with a relay, and one clock per peer. Time jumps from event to event.
  *
  *   internet: server 192.0.2.1, hosts, NATs ── realm of a NAT: hosts, NATs ── realm …
  */
@@ -36,9 +35,9 @@
 #define NOWHERE	     (-2)
 #define CLOCK_START  (100 * SECOND_NS)
 #define SIDES	     2
-#define NOBODY	     2 /* the host that belongs to neither peer */
+#define NOBODY	     2 /* a host that belongs to neither peer */
 #define HOSTS	     3
-#define LEGS_MAX     16 /* of a peer at the relay, by session */
+#define LEGS_MAX     16 /* per peer at the relay, indexed by session */
 #define SERVER	     "192.0.2.1:3478"
 
 /* RFC 4787, sections 4.1 and 5 */
@@ -64,15 +63,15 @@ struct sim_mapping {
 };
 
 struct sim_nat {
-	int realm; /* that its public side is in */
+	int realm; /* realm of its public side */
 	struct in6_addr addr;
 	enum sim_kind mapping, filtering;
 	bool hairpin;
-	uint64_t timeout_ns; /* 0: never */
+	uint64_t timeout_ns; /* 0: mappings never expire */
 	struct sim_mapping map[MAPPINGS_MAX];
 };
 
-/* A channel of the relay that a peer has bound. */
+/* A relay channel bound by a peer. */
 struct sim_leg {
 	bool bound;
 	struct stun_endpoint at;
@@ -82,24 +81,24 @@ struct sim_leg {
 struct sim_host {
 	int realm;
 	struct stun_endpoint at;
-	int64_t clock_ns; /* offset of its clock */
+	int64_t clock_ns; /* offset from the simulation clock */
 	struct peer_session *session;
-	struct introduction introduction; /* of the other peer: to be completed by the server */
+	struct introduction introduction; /* of the other peer; the server completes it */
 	struct stun_endpoint mapped;
-	unsigned int data; /* datagrams of other traffic that have arrived */
+	unsigned int data; /* number of other datagrams that have arrived */
 	uint64_t sent, bytes;
-	uint64_t up_ns; /* since when it has a full-size path, 0: it has none */
-	bool reflects;	/* sends each datagram back */
+	uint64_t up_ns; /* when it got its full-size path; 0: it has none */
+	bool reflects;	/* returns each datagram to its sender */
 	enum peer_session_relay relay;
 	uint64_t interval_ns;
 	struct sim_leg leg[LEGS_MAX];
-	unsigned int relayed; /* datagrams that the relay has passed on to it */
+	unsigned int relayed; /* number of datagrams received through the relay */
 };
 
 struct sim_packet {
 	struct stun_endpoint from, to;
 	int realm;
-	bool from_nat; /* it has passed the NAT of this realm inward */
+	bool from_nat; /* it has passed the NAT of this realm inbound */
 	size_t length;
 	uint8_t data[PACKET_MAX];
 };
@@ -108,22 +107,22 @@ struct sim {
 	uint64_t now_ns, random;
 	struct sim_nat nat[NATS_MAX];
 	struct sim_host host[HOSTS];
-	/* on the way: when each arrives; index of the next free packet */
+	/* in flight: arrival times, and slots; the rest of on_way lists the free slots */
 	uint64_t at_ns[PACKETS_MAX];
 	unsigned int on_way[PACKETS_MAX], packets;
 	struct sim_packet packet[PACKETS_MAX];
-	/* of the links of the internet, one way */
+	/* of the Internet links, one way */
 	uint64_t delay_ns, jitter_ns;
-	unsigned int loss; /* of 1000 */
-	size_t mtu;	   /* larger datagrams are lost; 0: none */
+	unsigned int loss; /* per mille */
+	size_t mtu;	   /* larger datagrams are lost; 0: no limit */
 	bool server_gone;
 	bool has_relay;
 	struct stun_endpoint server;
-	bool isolated; /* hosts behind one NAT reach each other by its public side alone */
+	bool isolated; /* hosts behind one NAT reach each other only through its public side */
 	uint64_t dropped_by_nat, introductions;
 	uint8_t static_key[SIDES][KEY_SIZE], static_public[SIDES][KEY_SIZE];
 	uint8_t ephemeral_key[SIDES][KEY_SIZE], ephemeral_public[SIDES][KEY_SIZE];
-	/* sees each datagram that enters the network */
+	/* called for each datagram that enters the network */
 	void (*tap)(int host, const struct stun_endpoint *to, const void *data, size_t length);
 };
 
@@ -131,7 +130,7 @@ static struct sim sim;
 
 /* --- basics */
 
-/* xorshift64*; each run is repeatable */
+/* xorshift64*, so that each run is repeatable */
 static inline uint64_t sim_random(void)
 {
 	sim.random ^= sim.random >> 12;
@@ -186,7 +185,7 @@ static inline bool is_mapping_of(const struct sim_nat *nat, const struct sim_map
 	       (nat->mapping == BY_ADDRESS || mapping->to.port_be == to->port_be);
 }
 
-/* A port that no mapping has: with one of another mapping, a guess could come true. */
+/* Returns a port that no mapping uses; with the port of another mapping, a guess might succeed. */
 static inline in_port_t sim_free_port(const struct sim_nat *nat)
 {
 	in_port_t port_be = htons((uint16_t)(1024 + sim_below(60000)));
@@ -198,7 +197,7 @@ static inline in_port_t sim_free_port(const struct sim_nat *nat)
 	return port_be;
 }
 
-/* Finds the mapping of an outbound datagram, or makes one at a random port. */
+/* Finds the mapping of an outbound datagram, or creates one at a random port. */
 static inline struct sim_mapping *sim_map(struct sim_nat *nat, const struct stun_endpoint *inside,
 					  const struct stun_endpoint *to)
 {
@@ -238,7 +237,7 @@ static inline struct sim_mapping *sim_map(struct sim_nat *nat, const struct stun
 	return mapping;
 }
 
-/* Finds the mapping of an inbound datagram that the NAT lets pass. */
+/* Finds the mapping of an inbound datagram. Returns NULL if the NAT drops the datagram. */
 static inline struct sim_mapping *sim_admit(struct sim_nat *nat, const struct stun_endpoint *from,
 					    in_port_t port_be)
 {
@@ -262,7 +261,7 @@ static inline struct sim_mapping *sim_admit(struct sim_nat *nat, const struct st
 
 /* --- packets */
 
-/* Puts a packet into a realm; it arrives later. */
+/* Puts a packet into a realm, with a later arrival time. */
 static inline void sim_enqueue(int realm, const struct stun_endpoint *from,
 			       const struct stun_endpoint *to, const void *data, size_t length,
 			       uint64_t delay_ns)
@@ -301,7 +300,7 @@ static inline void sim_host_send(unsigned int host, const struct stun_endpoint *
 	sim_enqueue(sim.host[host].realm, &sim.host[host].at, to, data, length, MS_NS);
 }
 
-/* --- the relay, as rendezvous/relay.c, which has tests of its own */
+/* --- the relay, modelled on rendezvous/relay.c, which has its own tests */
 
 static inline void sim_relay(const struct sim_packet *packet)
 {
@@ -374,7 +373,7 @@ static inline void sim_host_receive(unsigned int index, const struct sim_packet 
 		peer_session_heard(host->session, &from);
 		return;
 	}
-	copy = malloc(length ? length : 1); /* for the address sanitizer */
+	copy = malloc(length ? length : 1); /* exact size, for the address sanitizer */
 	assert_non_null(copy);
 	memcpy(copy, data, length);
 	if (!stun_parse(copy, length, &message))
@@ -383,7 +382,7 @@ static inline void sim_host_receive(unsigned int index, const struct sim_packet 
 	sim_flush(index);
 }
 
-/* Delivers a packet that has arrived in its realm, or moves it to the next one. */
+/* Delivers a packet that has arrived in its realm, or forwards it to the next realm. */
 static inline void sim_deliver(struct sim_packet *packet)
 {
 	struct stun_endpoint outside;
@@ -452,7 +451,7 @@ static inline int sim_first_packet(void)
 	return first;
 }
 
-/* When a session is due, by the clock of the simulation. */
+/* Returns the time at which a session is due, by the clock of the simulation. */
 static inline uint64_t sim_due(const struct sim_host *host)
 {
 	uint64_t due_ns, now_ns = sim_clock(host);
@@ -473,7 +472,7 @@ static inline void sim_timeout(unsigned int side)
 	sim_flush(side);
 }
 
-/* Runs one event. Returns false if none is due before @end_ns, where the time is then. */
+/* Runs one event. Returns false if none is due before @end_ns, and advances the time to @end_ns. */
 static inline bool sim_step(uint64_t end_ns)
 {
 	uint64_t due_ns, at_ns = end_ns;
@@ -498,7 +497,7 @@ static inline bool sim_step(uint64_t end_ns)
 		if (sim_due(&sim.host[timer]) <= sim.now_ns)
 			fail_msg("the session of host %d stays due", timer);
 	} else if (first >= 0) {
-		/* the last one moves to its place; the slot is taken again at the end */
+		/* the last packet moves to this position; the free slot goes to the end */
 		slot = sim.on_way[first];
 		sim.packets--;
 		sim.on_way[first] = sim.on_way[sim.packets];
@@ -534,7 +533,7 @@ static inline bool sim_has_failed(void)
 	       peer_session_state(sim.host[1].session) == PEER_SESSION_FAILED;
 }
 
-/* Runs until both have a full-size path. Returns false if they do not in time. */
+/* Runs until both peers have a full-size path. Returns false on timeout. */
 static inline bool sim_run_up(uint64_t duration_ns)
 {
 	uint64_t end_ns = sim.now_ns + duration_ns;
@@ -546,7 +545,7 @@ static inline bool sim_run_up(uint64_t duration_ns)
 
 /* --- the server */
 
-/* A host registers: the server sees the address that the NATs give it. */
+/* Registers a host: the server sees the address that the NATs assign. */
 static inline void sim_register(unsigned int side)
 {
 	struct sim_host *host = &sim.host[side];
@@ -559,7 +558,7 @@ static inline void sim_register(unsigned int side)
 		mapping = sim_map(&sim.nat[realm], &host->mapped, &sim.server);
 		host->mapped = (struct stun_endpoint){ sim.nat[realm].addr, mapping->port_be };
 	}
-	/* its channels move along */
+	/* its channels move to the new address */
 	for (i = 0; i < LEGS_MAX; i++)
 		host->leg[i].at = host->mapped;
 }
@@ -571,7 +570,7 @@ static inline void sim_put_candidate(struct introduction *introduction,
 		(struct candidate){ .at = *at, .kind = kind, .transport = CANDIDATE_UDP };
 }
 
-/* Makes the introductions of both, for the @initiator's request. */
+/* Creates the introductions of both peers, for a request by @initiator. */
 static inline void sim_introduce(unsigned int initiator, uint64_t skew_ns)
 {
 	uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
@@ -597,7 +596,7 @@ static inline void sim_introduce(unsigned int initiator, uint64_t skew_ns)
 	}
 }
 
-/* Begins the sessions of both with their introductions. */
+/* Starts the sessions of both peers with their introductions. */
 static inline void sim_begin(void)
 {
 	struct peer_session_options options;
@@ -634,7 +633,7 @@ static inline void sim_bind(unsigned int side)
 	sim_flush(side);
 }
 
-/* The relay forgets everything, as a server that was restarted. */
+/* Drops all state of the relay, as a restart of the server does. */
 static inline void sim_forget_relay(void)
 {
 	unsigned int side, i;
@@ -659,7 +658,7 @@ static inline bool sim_is_relayed(unsigned int side)
 	return path && path->kind == PEER_SESSION_REMOTE_RELAYED;
 }
 
-/* What the client of the rendezvous protocol and the server do. */
+/* Acts as the rendezvous client and the server. */
 static inline void sim_on_events(unsigned int side)
 {
 	unsigned int events, i;
@@ -684,7 +683,7 @@ static inline void sim_on_events(unsigned int side)
 				 0);
 }
 
-/* --- set up */
+/* --- setup */
 
 static inline void sim_reset(uint64_t seed)
 {
@@ -709,7 +708,7 @@ static inline void sim_reset(uint64_t seed)
 	sim.tap = NULL;
 	sim.now_ns = CLOCK_START;
 	sim.random = seed * 0x9e3779b97f4a7c15ULL + 1;
-	/* the session id makes the secrets differ */
+	/* the keys may be constant, because the session id makes the secrets differ */
 	for (i = 0; i < SIDES && !sim.static_key[i][0]; i++) {
 		memset(sim.static_key[i], 0x11 * ((int)i + 1), KEY_SIZE);
 		memset(sim.ephemeral_key[i], 0x11 * ((int)i + 3), KEY_SIZE);
@@ -735,7 +734,7 @@ static inline void sim_host(unsigned int side, int realm, const char *at)
 	sim.host[side].at = sim_endpoint(at);
 }
 
-/* Sends other traffic along the selected path, as QUIC would. */
+/* Sends other traffic along the selected path, as QUIC does. */
 static inline void sim_send_data(unsigned int side)
 {
 	const struct peer_session_remote *path = peer_session_path(sim.host[side].session);
@@ -748,7 +747,7 @@ static inline void sim_send_data(unsigned int side)
 	sim_flush(side);
 }
 
-/* Does traffic pass in both directions? */
+/* Returns true if traffic passes in both directions. */
 static inline bool sim_passes(void)
 {
 	unsigned int side, before[SIDES], loss = sim.loss;

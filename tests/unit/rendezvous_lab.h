@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A rendezvous server with peers a, b, c and d, without a network: each message is handed over with
- * its source, and the answers are kept. Time stands still unless a test moves it.
+ * A rendezvous server with peers a, b, c and d, without a network. Tests pass each message and its
+ * source to the server, which stores its answers here. The clock advances only when a test sets it.
  *
- * Only a may connect to b, and no peer to d.
+ * Only a may connect to b, and no peer may connect to d.
  */
 #ifndef SLUICE_TESTS_RENDEZVOUS_LAB_H
 #define SLUICE_TESTS_RENDEZVOUS_LAB_H
@@ -39,18 +39,18 @@ struct lab {
 	struct server *server;
 	struct server_config config;
 	uint64_t now_ns;
-	/* what the server has sent since lab_clear() */
+	/* messages sent by the server since lab_clear() */
 	struct sent sent[SENT_MAX];
 	unsigned int count;
 	uint64_t bytes;
 	uint8_t server_public[KEY_SIZE];
 };
 
-/* A peer's side. */
+/* The client side of a peer. */
 struct client {
 	const char *name;
 	uint8_t secret[KEY_SIZE];
-	uint8_t key[KEY_SIZE]; /* of the messages to the server */
+	uint8_t key[KEY_SIZE]; /* key for the messages to the server */
 	struct path path;
 	char nonce[NONCE_SIZE];
 	bool has_nonce;
@@ -93,7 +93,7 @@ static inline struct path path_from(const char *text)
 	return (struct path){ .client = endpoint(text), .local = lab.config.listener[0].at };
 }
 
-/* Hands a message over in a buffer of its size, for the address sanitizer. */
+/* Passes a message to the server in a buffer of its exact size, for the address sanitizer. */
 static inline void receive(const struct path *path, const void *message, size_t length)
 {
 	uint8_t *copy = malloc(length ? length : 1);
@@ -146,7 +146,7 @@ static inline struct peers lab_peers(bool with_c)
 	return peers;
 }
 
-/* Starts with other settings than the default ones, if lab.config was set before. */
+/* Starts the server. Settings in lab.config that were set before override the defaults. */
 static inline void lab_start(void)
 {
 	struct err err = { 0 };
@@ -191,7 +191,7 @@ struct outgoing {
 	uint8_t id[SLUICE_STUN_ID_SIZE];
 };
 
-/* Begins a request; @client: adds the nonce, if there is one, and the name. */
+/* Begins a request. With @client, adds its name, and its nonce if it has one. */
 static inline void begin(struct outgoing *out, const struct client *client, unsigned int method)
 {
 	assert_int_equal(getrandom(out->id, sizeof(out->id), 0), sizeof(out->id));
@@ -204,7 +204,7 @@ static inline void begin(struct outgoing *out, const struct client *client, unsi
 	stun_put(&out->builder, SLUICE_STUN_USERNAME, client->name, strlen(client->name));
 }
 
-/* Protects and sends a request of a peer. */
+/* Adds the MAC to a request of a peer, and sends it. */
 static inline void submit(struct outgoing *out, const struct client *client)
 {
 	size_t length;
@@ -215,7 +215,7 @@ static inline void submit(struct outgoing *out, const struct client *client)
 	receive(&client->path, out->data, length);
 }
 
-/* Parses a message that the server has sent. */
+/* Parses a message from the server. */
 static inline struct stun_message sent_message(unsigned int i)
 {
 	struct stun_message message;
@@ -225,7 +225,7 @@ static inline struct stun_message sent_message(unsigned int i)
 	return message;
 }
 
-/* Checks the only answer: a success. */
+/* Checks that the only answer is a success. */
 static inline struct stun_message want_success(const struct outgoing *out)
 {
 	struct stun_message message;
@@ -250,8 +250,7 @@ static inline struct stun_message want_error(unsigned int wanted)
 	return message;
 }
 
-/* Gets a nonce for the address of a client, by a request that is padded to the size of the answer.
- */
+/* Gets a nonce for the address of a client, with a request padded to the size of the answer. */
 static inline void get_nonce(struct client *client)
 {
 	static const uint8_t zeros[64];
@@ -282,7 +281,7 @@ static inline void put_candidate(struct outgoing *out, const char *at, const cha
 	candidate_put(&out->builder, &candidate, proof);
 }
 
-/* Reads id and key of a registration from the response. */
+/* Reads the id and key of a registration from the response. */
 static inline void read_registered(struct client *client, const struct stun_message *message)
 {
 	struct hmac_sha256_ctx hmac;
@@ -302,7 +301,7 @@ static inline void read_registered(struct client *client, const struct stun_mess
 	client->refresh_key.word[1] = le64toh(derived_le[1]);
 }
 
-/* Registers, with a host candidate or none, and reads the response. */
+/* Registers with an optional host candidate, and reads the response. */
 static inline void enrol(struct client *client, const char *candidate)
 {
 	struct stun_message message;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads all that a receiver may ask a STUN message for; for the test and the fuzzer of the codec,
- * which define MUST().
+ * Calls every read function on a STUN message. For the test and the fuzzer of the codec, which
+ * define MUST().
  */
 #ifndef SLUICE_TESTS_STUN_READ_H
 #define SLUICE_TESTS_STUN_READ_H
@@ -9,7 +9,7 @@
 #include "net/stun.h"
 #include "net/stun_digest.h"
 
-/* Reads an attribute in each form, present or not. */
+/* Reads an attribute in every form, whether present or not. */
 static inline void stun_read_forms(const struct stun_message *message, uint16_t type)
 {
 	struct stun_endpoint endpoint;

@@ -13,7 +13,7 @@
 struct vector {
 	const char *name;
 	const char *hex;
-	const char *key_hex; /* of the integrity attribute */
+	const char *key_hex; /* key of the integrity attribute */
 	int fingerprint;
 };
 
@@ -41,7 +41,7 @@ static const struct vector vectors[] = {
 	  "0015001c662f2f3439396b39353464364f4c33346f4c394653547679363473410014000b6578616d706c652e"
 	  "6f72670000080014f67024656dd64a3e02b8e0712e85c9a28ca89666",
 	  "e8ca7ad59d5eb0518e312911d2dab2a9", 0 },
-	/* the key is SHA-256 of them */
+	/* the key is SHA-256 of the same strings */
 	{ "RFC 8489, B.1",
 	  "000100902112a44278ad3433c6ad72c029da412e001e00204a3cf38fef6992bda952c6780417da0f24819415"
 	  "569e60b205c46e41407f1704001500296f624d61744a6f733241414143662f2f3439396b39353464364f4c33"

@@ -61,7 +61,7 @@ static void test_connected_has_sent(void **state)
 {
 	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_NOT, AUDIT_RIGHT);
 	assert_connected(2, 0, "172.17.0.1", WIRE_COVERS_NOT, AUDIT_WRONG);
-	/* connected again, and right this time */
+	/* connected again, and now right */
 	assert_connected(1, 5, "172.16.13.13", WIRE_COVERS_NOT, AUDIT_WRONG);
 }
 
@@ -77,12 +77,12 @@ static void test_connected_and_covered(void **state)
 	assert_connected(2, 0, "172.17.0.1", WIRE_COVERS_CLIENT, AUDIT_COVERED);
 	assert_connected(0, 0, "172.17.0.1", WIRE_COVERS_CLIENT, AUDIT_COVERED);
 	assert_connected(0, 0, NULL, WIRE_COVERS_CLIENT, AUDIT_COVERED);
-	/* right without mode wire, or because of it */
+	/* right even without mode wire, or because of it */
 	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_CLIENT, AUDIT_RIGHT);
 	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_BY_REWRITING, AUDIT_COVERED);
 }
 
-/* --- what fixes a server */
+/* --- the mode that fixes a server */
 
 static void test_fixes(void **state)
 {
@@ -91,7 +91,7 @@ static void test_fixes(void **state)
 	assert_int_equal(audit_fix_of(&row), AUDIT_FIX_NOT_NEEDED);
 	row.replies = AUDIT_WRONG;
 	assert_int_equal(audit_fix_of(&row), AUDIT_FIX_SOCKET);
-	/* its first reply is unconnected, the others are not */
+	/* its first reply is sent unconnected, the other replies connected */
 	row.connected = AUDIT_WRONG;
 	assert_int_equal(audit_fix_of(&row), AUDIT_FIX_WIRE);
 	row.audit.siblings = 1;
@@ -113,7 +113,7 @@ static void test_names(void **state)
 	assert_string_equal(audit_verdict_name(AUDIT_COVERED), "covered");
 }
 
-/* --- coverage by mode wire: port 53 of namespace 1, by eth0 (2), and veth5 (5) of bridge 3 */
+/* --- coverage by mode wire: port 53 of namespace 1, through eth0 (2), and veth5 (5) of bridge 3 */
 
 static struct wire_iface ifaces[4];
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The short name of a cgroup, and the container that its path names. */
+/* The short name of a cgroup, and the container name in its path. */
 #include "process/cgroup_names.h"
 
 #include <setjmp.h>

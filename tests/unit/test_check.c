@@ -66,7 +66,7 @@ static void test_each_line_is_complete(void **state)
 	}
 }
 
-/* A requirement of one object that another does not have: one line and two verdicts. */
+/* A requirement of only one of two objects: one line and two verdicts. */
 static void test_no_cgroup(void **state)
 {
 	const struct check_finding *cgroup;
@@ -107,7 +107,7 @@ static void test_no_bpffs(void **state)
 	assert_int_equal(finding("bpffs")->result, CHECK_FAIL);
 }
 
-/* Without CAP_BPF several lines have the same fallback, which the verdict counts once. */
+/* Without CAP_BPF several lines have the same fallback; the verdict counts it once. */
 static void test_fallbacks_are_counted_once(void **state)
 {
 	static const cap_value_t dropped[] = { CAP_BPF, CAP_SYS_ADMIN };
@@ -129,7 +129,7 @@ static void test_fallbacks_are_counted_once(void **state)
 	assert_int_equal(counted, 1);
 }
 
-/* Compares with the capabilities of this process, whichever it has. */
+/* Compares with the actual capabilities of this process. */
 static void test_capabilities(void **state)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };

@@ -25,7 +25,7 @@ struct covered {
 
 #define CHECK_WORD 3
 
-/* RFC 1071: returns the complement of the ones' complement sum, over bytes in network order. */
+/* Returns the complement of the ones' complement sum of bytes in network order (RFC 1071). */
 static __u16 full_sum(const void *bytes, size_t size)
 {
 	const __u8 *byte = bytes;
@@ -145,7 +145,7 @@ static void test_udp(void **state)
 	}
 }
 
-/* The sum of a pseudo-header stays that of the new address, and is never 0. */
+/* The sum of a pseudo-header becomes that of the new address, and is never 0. */
 static void test_partial(void **state)
 {
 	int i;
@@ -157,7 +157,7 @@ static void test_partial(void **state)
 		__u8 rest[4] = { 0, 17, random(), random() };
 		__sum16 before, after, sum;
 
-		/* full_check() is the complement */
+		/* full_check() returns the complement */
 		before = ~full_check(&from, sizeof(from));
 		after = ~full_check(&to, sizeof(to));
 		before = checksum_fold((__u64)before + ((const __u16 *)rest)[0] +
@@ -170,7 +170,7 @@ static void test_partial(void **state)
 	}
 }
 
-/* A change and its reversal restore the sender's checksum, for every checksum. */
+/* A change and its reversal restore the sender's checksum, for every checksum value. */
 static void test_back_again(void **state)
 {
 	struct in6_addr from, to;
@@ -204,8 +204,8 @@ static void test_zero(void **state)
 }
 
 /*
- * The quoted header's own checksum changes against its address, so the sum over the whole quoted
- * header, and with it the ICMP checksum, stays the same.
+ * In the quoted header, the change of the checksum cancels the change of the address. So the sum
+ * over the quoted header, and the ICMP checksum, stay the same.
  */
 static void test_quoted_header(void **state)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The daemon's file: which files are accepted, and which problems are reported, with line and text.
+ * The daemon's file: which files are accepted, and which problems are reported with line and text.
  */
 #include "daemon/config.h"
 
@@ -39,7 +39,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The file has exactly this problem, on this line. */
+/* Asserts that the file has only this problem, on this line. */
 static void assert_problem(const char *text, unsigned int line, const char *words)
 {
 	assert_int_equal(parse(text), -EINVAL);
@@ -232,7 +232,7 @@ static void test_values(void **state)
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,::\n", 3, "one host");
 }
 
-/* A line that is too long for inih, and one that just fits. */
+/* A line that is too long for inih, and a line that just fits. */
 static void test_long_lines(void **state)
 {
 	char text[1024] = "[reply]\nmode=audit\n", *at = text + strlen(text);
@@ -262,7 +262,7 @@ static void test_control_characters(void **state)
 	assert_problem("[reply]\nmode=audit\n\033[31m=1\n", 3, "unknown key '?[31m'");
 }
 
-/* Reports all problems, in the order of their lines. */
+/* All problems are reported, in line order. */
 static void test_all_at_once(void **state)
 {
 	static const unsigned int lines[] = { 1, 2, 4, 6, 7, 8, 9, 10 };
@@ -288,7 +288,7 @@ static void test_comments_after_values(void **state)
 	assert_string_equal(config.wire.ifaces.name[1], "#e");
 }
 
-/* A file of another kind, such as a program. */
+/* A file of another type, such as an executable. */
 static void test_stops_early(void **state)
 {
 	char text[8192] = "";
@@ -301,7 +301,7 @@ static void test_stops_early(void **state)
 	assert_int_equal(config.conf.problems, CONF_PROBLEMS_MAX);
 	assert_non_null(strstr(err.what, "stopped after 20 problems"));
 	config_free(&config);
-	/* each line is valid by itself, and each key is unknown */
+	/* each line has valid syntax, and each key is unknown */
 	strcpy(text, "[reply]\n");
 	for (i = 0; i < 100; i++)
 		snprintf(text + strlen(text), 64, "k\xff\x1b%zu = 1\n", i);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which entries contradict the host, and which do not: handmade tables with one fact changed at a
- * time.
+ * Which entries contradict the host, and which do not. Each test changes one fact in a synthetic
+ * table.
  *
  *   client 172.17.0.3:4000 ── 172.17.0.1 [this host] 172.16.13.13 ── lan
  */
@@ -52,7 +52,7 @@ static struct ct_tuple tuple(const char *src, int src_port, const char *dst, int
 				  .dst_port_be = htons(dst_port) };
 }
 
-/* Makes an unanswered entry without NAT. */
+/* Returns an unanswered entry without NAT. */
 static struct ct_entry entry(const char *src, int src_port, const char *dst, int dst_port)
 {
 	return (struct ct_entry){ .original = tuple(src, src_port, dst, dst_port),
@@ -227,7 +227,7 @@ static void test_twin_one_fact_missing(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 0);
 }
 
-/* A request with DNAT: the answer is compared with the translated address. */
+/* For a request with DNAT, the answer is compared with the translated address. */
 static void test_twin_behind_dnat(void **state)
 {
 	struct host *host = *state;
@@ -239,7 +239,7 @@ static void test_twin_behind_dnat(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 2);
 }
 
-/* A STUN server answers from its other address on request. */
+/* A STUN server answers from its second address on request. */
 static void test_twin_of_bound_sockets(void **state)
 {
 	struct host *host = *state;
@@ -250,7 +250,7 @@ static void test_twin_of_bound_sockets(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 0);
 }
 
-/* nc -ul: the socket was bound to the wildcard address, and has connected to the client since. */
+/* nc -ul: the socket, first bound to the wildcard address, has connected to the client. */
 static void test_twin_of_connected_back(void **state)
 {
 	struct host *host = *state;
@@ -260,7 +260,7 @@ static void test_twin_of_connected_back(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 2);
 }
 
-/* Requests to two addresses from one port: each answer could belong to either entry. */
+/* Requests to two addresses from one port: each answer could match either entry. */
 static void test_twin_of_two_requests(void **state)
 {
 	struct host *host = *state;
@@ -274,7 +274,7 @@ static void test_twin_of_two_requests(void **state)
 	assert_int_equal(classify(host), 3);
 }
 
-/* Compares the search with a comparison of every pair. */
+/* Compares the search with a brute-force comparison of all pairs. */
 static void test_twin_by_force(void **state)
 {
 	static const char *const addrs[] = { NEAR, FAR, CLIENT, "172.17.0.4" };
@@ -385,7 +385,7 @@ static void test_responders(void **state)
 	assert_receives(host, &ip4, true);
 }
 
-/* An entry of a local client whose socket was closed. */
+/* Returns an entry of a local client whose socket was closed. */
 static void test_originator_gone(void **state)
 {
 	struct host *host = *state;
@@ -398,7 +398,7 @@ static void test_originator_gone(void **state)
 	e.watched = false;
 	assert_int_equal(classify_one(host, &e), 0);
 	e.watched = true;
-	e.used = true; /* by a raw socket, or a tunnel */
+	e.used = true; /* sent by a raw socket or a tunnel */
 	assert_int_equal(classify_one(host, &e), 0);
 	e.used = false;
 	add_socket(&host->inet, "0.0.0.0", 4000, NULL, 0);
@@ -409,7 +409,7 @@ static void test_originator_gone(void **state)
 	assert_receives(host, &e, false);
 }
 
-/* VXLAN sends from any port to the one on which the kernel itself receives. */
+/* VXLAN sends from any port to the port of a kernel socket. */
 static void test_kernel_tunnel(void **state)
 {
 	struct host *host = *state;
@@ -423,7 +423,7 @@ static void test_kernel_tunnel(void **state)
 	host->inet.socket[0].local = in6addr_any;
 	assert_int_equal(classify_one(host, &e), 0);
 
-	/* the reverse direction is a separate entry, so neither is ever answered */
+	/* the reverse direction is a separate entry, so neither entry ever has a reply */
 	e.used = true;
 	assert_int_equal(classify_one(host, &e), 0);
 	e = entry("192.0.2.1", 50124, NEAR, 4789);
@@ -440,7 +440,7 @@ static void test_forwarded(void **state)
 
 	e.watched = true;
 	assert_int_equal(classify_one(host, &e), 0);
-	e.reply.dst = addr(FAR); /* masqueraded: a local address without a socket */
+	e.reply.dst = addr(FAR); /* masqueraded, so the local address has no socket */
 	assert_int_equal(classify_one(host, &e), 0);
 }
 
@@ -506,13 +506,13 @@ static void test_far_backend(void **state)
 		     "forwarded to 172.17.0.9, which does not answer ARP or NDP");
 	host->inet.host[0].reach = INET_REACH_OPEN;
 	assert_int_equal(classify_one(host, &e), 0);
-	/* without NAT the entry fixes nothing: the client itself chose the host */
+	/* without NAT, deleting the entry fixes nothing: the client itself chose the host */
 	host->inet.host[0].reach = INET_REACH_NO_ROUTE;
 	e = entry(CLIENT, 4000, "172.17.0.9", 53);
 	assert_int_equal(classify_one(host, &e), 0);
 }
 
-/* A pending neighbour may still answer, unless it was silent before. */
+/* A pending neighbour may still answer, unless it did not answer before. */
 static void test_slow_neighbours(void **state)
 {
 	const struct inet_neighbour failed = { addr("172.17.0.7"), 2, true };
@@ -555,7 +555,7 @@ static void test_unanswered(void **state)
 	assert_int_equal(classify_one(host, &e), 0);
 }
 
-/* A backend on another host has replied before; only counters show that it does not now. */
+/* A backend on another host has replied before; only counters show that it no longer replies. */
 static void test_backend_silent(void **state)
 {
 	struct host *host = *state;
@@ -573,7 +573,7 @@ static void test_backend_silent(void **state)
 	e.answered = e.used = false;
 	assert_int_equal(classify_one(host, &e), 0);
 	e.used = true;
-	/* a backend that never replied may be one that never does, such as a log server */
+	/* a backend that has never replied may never reply by design, such as a log server */
 	e.status = IPS_CONFIRMED;
 	assert_found(host, &e, AUDIT_UNANSWERED,
 		     "no reply was ever seen, but datagrams keep it alive");
@@ -585,7 +585,7 @@ static void test_backend_silent(void **state)
 	assert_int_equal(audit.uncounted, 1);
 	audit_free(&audit);
 	conntrack_free(&table);
-	/* without DNAT, no other backend would be found */
+	/* without DNAT, a new entry would lead to the same backend */
 	local = entry(CLIENT, 4000, "198.51.100.9", 53);
 	local.status = REPLIED;
 	local.used = local.counted = true;
@@ -610,7 +610,7 @@ static void test_groups_do_not_answer(void **state)
 
 /* --- two readings */
 
-/* Compares two readings of one entry, at 10 to 11 s and at 20 to 21 s. */
+/* Compares two readings of one entry, taken at 10 to 11 s and at 20 to 21 s. */
 static struct ct_entry compared(const struct ct_entry *before, const struct ct_entry *after)
 {
 	struct ct_table earlier = { .begin_ms = 10000, .end_ms = 11000 };
@@ -641,7 +641,7 @@ static void test_compare_timeouts(void **state)
 	after.timeout_s = 23;
 	assert_true(compared(&before, &after).used);
 	assert_false(compared(&before, &after).answered);
-	after.id = 2; /* a different entry by now */
+	after.id = 2; /* a different entry with the same tuple */
 	assert_false(compared(&before, &after).watched);
 	assert_false(compared(&before, &after).used);
 }
@@ -674,7 +674,7 @@ static void test_table(void **state)
 	conntrack_add(&table, &c);
 	conntrack_add(&table, &a);
 	conntrack_add(&table, &b);
-	conntrack_add(&table, &a); /* added twice */
+	conntrack_add(&table, &a); /* the entry appears twice in the dump */
 	conntrack_sort(&table);
 	assert_int_equal(table.count, 3);
 	assert_true(conntrack_same(conntrack_find(&table, &a), &a));
@@ -701,7 +701,7 @@ static void test_refusals(void **state)
 	assert_int_equal(conntrack_refused(-EPROTONOSUPPORT, &err), -EPROTONOSUPPORT);
 	assert_int_equal(err.code, EXIT_LACKING);
 	assert_non_null(strstr(err.what, "nf_conntrack_netlink"));
-	assert_int_equal(conntrack_refused(-EINVAL, &err), -EINVAL); /* as nfnetlink returns it */
+	assert_int_equal(conntrack_refused(-EINVAL, &err), -EINVAL); /* from nfnetlink */
 	assert_int_equal(err.code, EXIT_LACKING);
 	assert_int_equal(conntrack_refused(-EAGAIN, &err), -EAGAIN);
 	assert_int_equal(err.code, EXIT_ERROR);

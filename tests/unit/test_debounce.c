@@ -59,9 +59,7 @@ static void test_run_restarts(void **state)
 	assert_int_equal(debounce.due_us, 9000 + QUIET);
 }
 
-/*
- * After a run of half a second, the next one starts no earlier than four and a half seconds later.
- */
+/* After a run of 0.5 s, the next run starts at least 4.5 s later. */
 static void test_rest_after_a_long_run(void **state)
 {
 	struct debounce debounce = fresh();

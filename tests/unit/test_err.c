@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The exit status of an error: permissions and limits are not what the kernel lacks. */
+/*
+ * The exit status of an error: missing permissions and limits do not mean that the kernel lacks a
+ * feature.
+ */
 #include "base/err.h"
 
 #include <setjmp.h>
@@ -56,7 +59,7 @@ static void test_what_the_kernel_lacks(void **state)
 	assert_string_equal(err.hint, "lacks");
 }
 
-/* The reason is at the end: a path that does not fit loses its middle. */
+/* The reason comes last, so a path that is too long is shortened in the middle. */
 static void test_long_message(void **state)
 {
 	char path[4096];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The hash of the flow table: sets are within the table, every part of a flow counts, and similar
- * flows, like those of real peers, spread as evenly as by chance.
+ * The hash of the flow table: set indexes are within the table, every part of a flow matters, and
+ * similar flows, as real peers have them, spread as evenly as random flows.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ static struct sluice_addr ip4(uint32_t address)
 	return addr;
 }
 
-/* @server: the namespace in the upper half, the port in the lower 16 bits */
+/* @server: the network namespace in the upper half, the port in the lower 16 bits */
 static uint32_t set_of(uint64_t seed, uint32_t sets, uint64_t server,
 		       const struct sluice_addr *peer, uint16_t port_be)
 {
@@ -49,7 +49,7 @@ static void test_range(void **state)
 			if (index > highest)
 				highest = index;
 		}
-		/* 20,000 draws miss the last hundredth of a range once in e^200 runs */
+		/* 20,000 draws all miss the last hundredth of a range with probability e^-200 */
 		assert_true(highest >= sizes[i] - 1 - sizes[i] / 100);
 	}
 }
@@ -62,7 +62,7 @@ static void test_same_flow_same_set(void **state)
 			 set_of(SEED, SETS, 7, &again, htons(53)));
 }
 
-/* A changed flow keeps its set by chance once in SETS; 64 of them never do all at once. */
+/* A changed flow keeps its set with probability 1/SETS; 64 changed flows never all keep theirs. */
 static void test_every_part_counts(void **state)
 {
 	enum {
@@ -103,7 +103,8 @@ static void test_every_part_counts(void **state)
 
 /*
  * Chi-square over the sets: with SETS - 1 degrees of freedom the mean is SETS - 1 and the standard
- * deviation sqrt(2 (SETS - 1)), about 45. Six standard deviations above the mean are beyond chance.
+ * deviation sqrt(2 (SETS - 1)), about 45. A value six standard deviations above the mean is not
+ * random.
  */
 static void assert_spread(const uint32_t *load)
 {
@@ -116,7 +117,7 @@ static void assert_spread(const uint32_t *load)
 	assert_true(chi < SETS - 1 + 6 * 45.3);
 }
 
-/* One busy client, or a NAT: consecutive ports. */
+/* One busy client or NAT: consecutive ports. */
 static void test_spread_of_ports(void **state)
 {
 	uint32_t n, load[SETS] = { 0 };
@@ -159,7 +160,7 @@ static void test_spread_of_ip6(void **state)
 	assert_spread(hosts);
 }
 
-/* One peer with the same server in many namespaces, which the kernel numbers consecutively. */
+/* One peer with the same server in many namespaces, whose inode numbers are consecutive. */
 static void test_spread_of_netns(void **state)
 {
 	struct sluice_addr peer = ip4(0x0a000001);
@@ -170,7 +171,7 @@ static void test_spread_of_netns(void **state)
 	assert_spread(load);
 }
 
-/* Collisions under one seed do not predict those under another. */
+/* Collisions under one seed do not predict collisions under another seed. */
 static void test_seed_parts_what_met(void **state)
 {
 	uint32_t n, found = 0, met = 0;
@@ -187,7 +188,7 @@ static void test_seed_parts_what_met(void **state)
 	assert_true(met < found / 4);
 }
 
-/* The tag of a free slot is 0, so no flow may have it. */
+/* Tag 0 marks a free slot, so no flow may have it. */
 static void test_tag_is_never_free(void **state)
 {
 	uint32_t n;
@@ -202,8 +203,8 @@ static void test_tag_is_never_free(void **state)
 
 /*
  * A tag saves comparisons only if it is independent of the set: among flows of one set, equal tags
- * must be as rare as by chance. Of FLOWS * 100 / 2 pairs, of which one in 2^16 is equal, 78 are
- * expected; five standard deviations more are 122.
+ * must be as rare as random ones. FLOWS * 100 / 2 pairs are compared, each equal with probability
+ * 2^-16: 78 are expected, and 122 are five standard deviations more.
  */
 static void assert_tags_part(uint64_t (*hash_of)(uint32_t n))
 {
@@ -258,7 +259,7 @@ static void test_tags_part_what_shares_a_set(void **state)
 	assert_tags_part(hash_of_scope);
 }
 
-/* A change of any sealed bit must break the seal. */
+/* Changing any sealed bit breaks the seal. */
 static void test_seal(void **state)
 {
 	struct sluice_addr local = ip4(0xac100d0d);

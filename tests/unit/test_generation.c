@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Generations: sockets that start together are one; a newer instance takes over when it is as large
- * as the current one, a single further worker does not; when a generation dies, the previous one is
- * current again; a promoted instance stays current.
+ * Generations: sockets that start together form one generation. A newer instance takes over once it
+ * is as large as the current instance; a single additional worker does not. When a generation dies,
+ * the previous generation becomes current again. A promoted instance stays current.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 
 static struct sluice_steer_slot slots[SLOTS];
 static struct sluice_steer_past past;
-static uint64_t now_s; /* time of the last join, unless a test advances it */
+static uint64_t now_s; /* join time of the last socket, unless a test advances it */
 
 static int start(void **state)
 {
@@ -84,7 +84,7 @@ static int count(uint64_t instance, enum sluice_steer_state as)
 	return found;
 }
 
-/* Assigns twice: the second call must change nothing. */
+/* Assigns generations twice: the second call must change nothing. */
 static bool assign(void)
 {
 	struct sluice_steer_slot before[SLOTS];
@@ -123,7 +123,7 @@ static void test_restart(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
 }
 
-/* Its sockets arrive one by one, with a sweep after each. */
+/* The sockets arrive one by one, with a sweep after each. */
 static void test_restart_by_and_by(void **state)
 {
 	int i;
@@ -163,7 +163,7 @@ static void test_started_together(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 2);
 }
 
-/* The new instance crashes: the old one is current again. */
+/* The new instance crashes: the old instance becomes current again. */
 static void test_fall_back(void **state)
 {
 	join(1, 4, 0);
@@ -193,7 +193,7 @@ static void test_draining(void **state)
 	assert_int_equal(count(1, SLUICE_STEER_DRAINED), 4);
 }
 
-/* A process that opens one more socket keeps its generation. */
+/* A process that opens an additional socket keeps its generation. */
 static void test_more_sockets(void **state)
 {
 	join(1, 4, 0);
@@ -208,7 +208,7 @@ static void test_more_sockets(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 5);
 }
 
-/* One of two workers dies: its successor must not replace the other one. */
+/* One of two workers dies: its successor must not replace the other worker. */
 static void test_successor_of_the_dead(void **state)
 {
 	join(1, 1, 0);
@@ -239,7 +239,7 @@ static void test_ten_restarts(void **state)
 	assert_int_equal(slots[0].generation + slots[4].generation, 11);
 }
 
-/* The old instance opens one socket more than the new one ever has. */
+/* The old instance opens one more socket than the new instance ever has. */
 static void test_old_opens_more(void **state)
 {
 	join(1, 4, 0);
@@ -283,7 +283,7 @@ static void test_old_reopens(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
 }
 
-/* A restart with fewer workers, and another with as few. */
+/* A restart with fewer workers, and another restart with the same number. */
 static void test_fewer(void **state)
 {
 	join(1, 4, 0);
@@ -316,7 +316,9 @@ static void test_far_fewer(void **state)
 	assert_true(assign());
 }
 
-/* One of two workers with two sockets each dies: its successor must not replace the other one. */
+/*
+ * One of two workers with two sockets each dies: its successor must not replace the other worker.
+ */
 static void test_successor_of_a_pair(void **state)
 {
 	join(1, 2, 0);
@@ -347,7 +349,7 @@ static void test_workers_of_one_socket(void **state)
 		assert_int_equal(count(i, SLUICE_STEER_ACTIVE), 1);
 }
 
-/* A server of one socket is replaced by one of four. */
+/* A server with one socket is replaced by a server with four. */
 static void test_one_socket_to_four(void **state)
 {
 	join(1, 1, 0);
@@ -377,7 +379,7 @@ static void test_shrunk(void **state)
 	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 2);
 }
 
-/* A restart with far fewer workers is not recognised; the restart after it is. */
+/* A restart with far fewer workers is not recognised; the next restart is. */
 static void test_shrunk_by_restart(void **state)
 {
 	join(1, 8, 0);
@@ -391,7 +393,7 @@ static void test_shrunk_by_restart(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_RETIRED), 2);
 }
 
-/* A missing instance is not expected back for ever. */
+/* A missing instance is not expected back forever. */
 static void test_forgotten(void **state)
 {
 	join(1, 2, 0);
@@ -404,8 +406,7 @@ static void test_forgotten(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_RETIRED), 2);
 }
 
-/* Nor does the last of several workers succeed its living siblings when one of them is forgotten.
- */
+/* When one of several workers is forgotten, the last worker does not succeed its live siblings. */
 static void test_sibling_is_no_successor(void **state)
 {
 	join(1, 2, 0);
@@ -443,7 +444,7 @@ static void test_promote(void **state)
 	assert_false(assign());
 	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 1);
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 1);
-	/* and back */
+	/* and promote the first instance again */
 	assert_true(promote(1));
 	assert_false(assign());
 	assert_int_equal(count(1, SLUICE_STEER_ACTIVE), 1);
@@ -454,7 +455,7 @@ static void test_promote(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 1);
 }
 
-/* A later socket of a promoted instance is promoted, also if all sockets are one instance. */
+/* A later socket of a promoted instance is promoted too, even if all sockets are one instance. */
 static void test_promote_and_more(void **state)
 {
 	bool selected[SLOTS] = { [1] = true };

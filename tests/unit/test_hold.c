@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The interval that probes lead to, and the packet of a keepalive. */
+/* The interval derived from probes, and the packet of a keepalive. */
 #include "hold/interval.h"
 #include "hold/packet.h"
 #include "hold/ttl.h"
@@ -31,15 +31,15 @@ static void test_interval(void **state)
 		enum nat_lifetime results[HOLD_STEPS];
 		unsigned int proven, max, interval_ds;
 	} cases[] = {
-		{ { U, U, U, U, U }, 0, 25, 180 },  /* nothing shown: the default */
-		{ { A, U, U, U, U }, 20, 25, 180 }, /* 16 s would be less than the default */
+		{ { U, U, U, U, U }, 0, 25, 180 },  /* no result: the default */
+		{ { A, U, U, U, U }, 20, 25, 180 }, /* 16 s would be below the default */
 		{ { A, A, U, U, U }, 30, 25, 240 },
-		{ { A, A, A, U, U }, 60, 25, 250 }, /* limited */
+		{ { A, A, A, U, U }, 60, 25, 250 }, /* capped */
 		{ { A, A, A, A, A }, 180, 150, 1440 },
 		{ { A, A, X, U, U }, 30, 150, 240 },
-		{ { X, U, U, U, U }, 0, 25, 100 }, /* not even 20 s */
+		{ { X, U, U, U, U }, 0, 25, 100 }, /* even 20 s failed */
 		{ { R, A, A, A, A }, 0, 25, 100 },
-		{ { A, X, A, A, A }, 20, 150, 180 }, /* a longer step proves nothing then */
+		{ { A, X, A, A, A }, 20, 150, 180 }, /* a longer step then proves nothing */
 		{ { U, A, X, U, U }, 30, 25, 240 },
 	};
 	size_t i;
@@ -53,7 +53,7 @@ static void test_interval(void **state)
 	}
 }
 
-/* A later probe raises and lowers; one without a result changes nothing. */
+/* A later probe may raise or lower the interval; a probe without a result changes nothing. */
 static void test_later_probes(void **state)
 {
 	static const enum nat_lifetime none[HOLD_STEPS] = { U, U, U, U, U };
@@ -80,7 +80,7 @@ static void test_steps(void **state)
 {
 	assert_int_equal(hold_steps_useful(15), 1);
 	assert_int_equal(hold_steps_useful(16), 1);
-	assert_int_equal(hold_steps_useful(25), 3); /* 30 s lead to 24, 60 s to 25 */
+	assert_int_equal(hold_steps_useful(25), 3); /* 30 s yield 24 s, 60 s yield 25 s */
 	assert_int_equal(hold_steps_useful(48), 3);
 	assert_int_equal(hold_steps_useful(3600), HOLD_STEPS);
 }
@@ -105,7 +105,7 @@ static struct sluice_hold_key key_of(const char *local, const char *peer)
 	return key;
 }
 
-/* Sums as a receiver does: a correct packet gives 0xffff. */
+/* Sums the packet as a receiver does: a correct packet yields 0xffff. */
 static unsigned int sum(const void *data, size_t length, unsigned int from)
 {
 	const unsigned char *at = data;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which processes are one instance: a process and those that it forks, but not those that execute
- * their program again, even if that is the same one, as the servers of a supervisor may.
+ * Which processes are one instance: a process and its forked children, but not children that call
+ * execve(), even with the same program, as a supervisor may do.
  */
 #include "steer/group/instance.h"
 
@@ -20,7 +20,7 @@
 
 #define WAITS "waits"
 
-/* Starts a process that writes to the returned pipe once it runs; ended by child_end(). */
+/* Starts a process that writes to the returned pipe once it runs; child_end() kills it. */
 static pid_t child_start(bool again)
 {
 	int ready[2];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A list printed item by item must equal the document printed as a whole, byte for byte. */
+/* A list printed item by item must equal the document printed in one piece, byte for byte. */
 #include "base/json_list.h"
 
 #include <setjmp.h>

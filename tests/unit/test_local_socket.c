@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The side of a status socket that asks: whole answers, and the head of those with a long list. */
+/*
+ * The client side of a status socket: complete answers, and the head of an answer with a long list.
+ */
 #include "base/local_socket.h"
 
 #include <errno.h>
@@ -36,8 +38,8 @@ static void write_all(int fd, const char *text, size_t length, size_t step)
 }
 
 /*
- * Starts a process that answers one connection with @text, in pieces of @step bytes. @endless: then
- * writes on until the client closes its end.
+ * Starts a process that answers one connection with @text, in pieces of @step bytes. With @endless,
+ * it keeps writing until the client closes the connection.
  */
 static struct server serve(const char *text, size_t step, bool endless)
 {
@@ -56,7 +58,7 @@ static struct server serve(const char *text, size_t step, bool endless)
 		return server;
 	}
 	signal(SIGPIPE, SIG_DFL);
-	/* whatever happens, it ends */
+	/* exits in any case */
 	alarm(60);
 	fd = accept(listening, NULL, NULL);
 	write_all(fd, text, strlen(text), step);
@@ -65,7 +67,7 @@ static struct server serve(const char *text, size_t step, bool endless)
 	_exit(0);
 }
 
-/* An answer without an end ends by EPIPE, or by ECONNRESET if the client has left some unread. */
+/* An endless answer ends with EPIPE, or with ECONNRESET if the client has left data unread. */
 static void serve_end(const struct server *server)
 {
 	int status;
@@ -87,7 +89,7 @@ static void test_whole(void **state)
 	serve_end(&server);
 }
 
-/* The list has no end, and the head arrives in pieces of any size. */
+/* The list is endless, and the head arrives in pieces of any size. */
 static void test_head(void **state)
 {
 	static const char text[] =
@@ -111,7 +113,7 @@ static void test_head(void **state)
 	}
 }
 
-/* A list that begins behind the first buffer. */
+/* A list that begins after the first buffer. */
 static void test_long_head(void **state)
 {
 	char *text = malloc(200100);

@@ -39,7 +39,7 @@ static const char *catch_end(void)
 	return text;
 }
 
-/* The only test before logfmt, which cannot be turned off again. */
+/* The only test before logfmt is switched on, which is irreversible. */
 static void test_people(void **state)
 {
 	catch_begin();
@@ -63,7 +63,7 @@ static void test_err(void **state)
 	catch_begin();
 	log_err(&err);
 	assert_string_equal(catch_end(), "level=error msg=\"it broke\" hint=\"fix it\"\n");
-	/* each mistake in a file has a line of its own */
+	/* each error in a file has its own line */
 	snprintf(err.detail, sizeof(err.detail), "f:1: no\nf:2: \tnot\n");
 	catch_begin();
 	log_err(&err);
@@ -72,7 +72,7 @@ static void test_err(void **state)
 					 "level=error msg=\"f:2: ?not\"\n");
 }
 
-/* A condition that lasts is logged once: again if its text changes, and if it comes back. */
+/* A lasting condition is logged once, and again if its text changes or it recurs. */
 static void test_condition(void **state)
 {
 	struct log_condition condition = { 0 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The lease of a mapped port, and NAT-PMP against gateways that answer well, badly or not at all.
+/*
+ * The lease of a mapped port, and NAT-PMP against gateways that answer correctly, wrongly or not at
+ * all.
  */
 #include "meet/mapping/lease.h"
 
@@ -43,7 +45,7 @@ static bool grant(struct lease *lease, const char *address, unsigned int port, u
 	return lease_grant(lease, &granted, now_ns);
 }
 
-/* The next request is due at this time, by this protocol. */
+/* Checks that the next request is due at this time, with this protocol. */
 static void want_asked(struct lease *lease, enum lease_method method, uint64_t at_ns)
 {
 	if (at_ns) {
@@ -52,7 +54,7 @@ static void want_asked(struct lease *lease, enum lease_method method, uint64_t a
 	}
 	assert_true(lease_timeout(lease, at_ns));
 	assert_int_equal(lease->method, method);
-	/* not again before an answer */
+	/* no further request before an answer */
 	assert_false(lease_timeout(lease, at_ns));
 }
 
@@ -65,7 +67,7 @@ static void test_renewed(void **state)
 	assert_true(grant(&lease, "12.0.0.1", 5000, 100, 0));
 	assert_true(lease.granted);
 	want_asked(&lease, LEASE_NAT_PMP, 50 * SECOND_NS);
-	/* a longer lifetime than was asked for is not relied upon */
+	/* a lifetime longer than requested is ignored */
 	assert_true(grant(&lease, "12.0.0.1", 5000, UINT32_MAX, 50 * SECOND_NS));
 	want_asked(&lease, LEASE_NAT_PMP, (50 + LEASE_S / 2) * SECOND_NS);
 }
@@ -83,7 +85,7 @@ static void test_other_protocol(void **state)
 	want_asked(&lease, LEASE_UPNP, 300 * SECOND_NS);
 }
 
-/* A gateway that speaks no protocol is not asked again until something has changed. */
+/* A gateway without any of the protocols is not queried again until something changes. */
 static void test_silent(void **state)
 {
 	struct lease lease = { .allowed = BOTH };
@@ -102,7 +104,7 @@ static void test_silent(void **state)
 	lease_failed(&lease, LEASE_REASON_SILENT, 62 * SECOND_NS);
 	lease_doubt(&lease, 62 * SECOND_NS);
 	want_asked(&lease, LEASE_NAT_PMP, (62 + 120) * SECOND_NS);
-	/* another gateway is asked at once */
+	/* another gateway is queried at once */
 	lease_start(&lease, 200 * SECOND_NS);
 	want_asked(&lease, LEASE_NAT_PMP, 200 * SECOND_NS);
 }
@@ -126,7 +128,7 @@ static void test_refused(void **state)
 	assert_true(grant(&lease, "12.0.0.1", 5000, 600, at_ns));
 }
 
-/* What the gateway says is not what a mapping can be. */
+/* Answers of the gateway that cannot describe a mapping. */
 static void test_bad_grants(void **state)
 {
 	static const struct {
@@ -160,7 +162,7 @@ static void test_bad_grants(void **state)
 		assert_int_equal(lease.reason, bad[i].reason);
 		assert_true(lease_due_ns(&lease) > 300 * SECOND_NS);
 	}
-	/* behind another NAT: of use to the peers behind the same one */
+	/* behind another NAT: useful to peers behind the same outer NAT */
 	{
 		struct lease lease = { .allowed = 1U << LEASE_NAT_PMP };
 
@@ -170,7 +172,7 @@ static void test_bad_grants(void **state)
 	}
 }
 
-/* A gateway that is silent when asked again: the mapping stays until it ends. */
+/* A gateway does not answer the renewal: the mapping stays until its lifetime ends. */
 static void test_expired(void **state)
 {
 	struct lease lease = { .allowed = 1U << LEASE_NAT_PMP };
@@ -196,7 +198,7 @@ static void test_doubt(void **state)
 {
 	struct lease lease = { .allowed = BOTH };
 
-	/* no mapping is wanted */
+	/* no mapping is requested */
 	lease_stop(&lease, LEASE_REASON_NONE);
 	lease_doubt(&lease, 0);
 	assert_int_equal(lease_due_ns(&lease), UINT64_MAX);
@@ -205,7 +207,7 @@ static void test_doubt(void **state)
 	lease_doubt(&lease, 100 * SECOND_NS);
 	assert_int_equal(lease_due_ns(&lease), UINT64_MAX);
 	assert_true(grant(&lease, "12.0.0.1", 5000, 600, 100 * SECOND_NS));
-	/* however often */
+	/* regardless of the number of calls */
 	lease_doubt(&lease, 101 * SECOND_NS);
 	lease_doubt(&lease, 102 * SECOND_NS);
 	want_asked(&lease, LEASE_NAT_PMP, 110 * SECOND_NS);
@@ -218,7 +220,7 @@ static void test_doubt(void **state)
 	assert_false(lease.granted);
 }
 
-/* --- NAT-PMP: a gateway at an address of the loopback network that no other test has */
+/* --- NAT-PMP: a gateway at a loopback address that no other test uses */
 
 #define OWN_PORT 40000
 
@@ -287,7 +289,7 @@ static void test_natpmp_granted(void **state)
 
 	fake_open(&fake);
 	begin(&fake, &natpmp);
-	/* empty, too short, and to a request that was not sent */
+	/* empty, too short, and an answer to a request that was not sent */
 	SEND(&fake, "");
 	SEND(&fake, "\0\x80\0\0\0\0\0\1\x0d\0\0");
 	SEND(&fake, MAPPED);
@@ -298,7 +300,7 @@ static void test_natpmp_granted(void **state)
 			fake_read(&fake);
 	}
 	assert_memory_equal(fake.request, "\0\1\0\0\x9c\x40\x9c\x40\0\0\2\x58", 12);
-	/* too short, of TCP, and of another port */
+	/* too short, for TCP, and for another port */
 	SEND(&fake, "\0\x81\0\0\0\0\0\1\x9c\x40\x9c\x43\0\0\2");
 	SEND(&fake, "\0\x82\0\0\0\0\0\1\x9c\x40\x9c\x44\0\0\2\x58");
 	SEND(&fake, "\0\x81\0\0\0\0\0\1\x9c\x42\x9c\x45\0\0\2\x58");
@@ -323,7 +325,7 @@ static void test_natpmp_refused(void **state)
 		{ "\0\x80\0\3\0\0\0\1\0\0\0\0", LEASE_REASON_NO_ADDRESS },
 		{ "\0\x80\0\4\0\0\0\1\0\0\0\0", LEASE_REASON_FULL },
 		{ "\0\x80\0\5\0\0\0\1\0\0\0\0", LEASE_REASON_REFUSED },
-		{ "\2\x80\0\1\0\0\0\1\0\0\0\0", LEASE_REASON_REFUSED }, /* PCP alone */
+		{ "\2\x80\0\1\0\0\0\1\0\0\0\0", LEASE_REASON_REFUSED }, /* supports only PCP */
 	};
 	struct natpmp natpmp = { .running = false };
 	struct fake fake;
@@ -388,7 +390,7 @@ static void test_natpmp_epoch(void **state)
 	struct natpmp_epoch epoch = { .known = false };
 
 	assert_false(natpmp_epoch_is_new(&epoch, 1000, 0));
-	/* clocks that are slow by an eighth, and two seconds more */
+	/* a clock that is slow by an eighth, plus two seconds */
 	assert_false(natpmp_epoch_is_new(&epoch, 1000 + 70 - 2, 80 * SECOND_NS));
 	assert_true(natpmp_epoch_is_new(&epoch, 1068 + 70 - 3, 160 * SECOND_NS));
 	assert_false(natpmp_epoch_is_new(&epoch, 2000, 160 * SECOND_NS));
@@ -423,7 +425,7 @@ static void test_upnp_url(void **state)
 	assert_true(upnp_url_is_of("http://10.0.0.1:5000/rootDesc.xml", gateway));
 }
 
-/* --- the candidate: reports of a process that the test stands for */
+/* --- the candidate: the test supplies the reports of a process */
 
 static unsigned int changes;
 
@@ -460,7 +462,7 @@ static void test_candidate(void **state)
 	assert_int_equal(candidate.at.port_be, htons(5000));
 	assert_int_equal(candidate.at.addr.s6_addr32[3], htonl(0x0c000001));
 
-	/* a server sees another address, over IPv6 or IPv4 */
+	/* a server reports another address, over IPv6 or IPv4 */
 	assert_true(addr_parse("2001:db8::1", &seen.addr));
 	mapping_seen(&mapping, 0, &seen);
 	assert_true(mapping_candidate(&mapping, &candidate));
@@ -468,7 +470,7 @@ static void test_candidate(void **state)
 	mapping_seen(&mapping, 0, &seen);
 	assert_false(mapping_candidate(&mapping, &candidate));
 	assert_true(mapping.unused.text[0]);
-	/* behind the same NAT, that is of use */
+	/* behind the same NAT, this mapping is useful */
 	report.grant = grant_of("100.64.0.1", 5000, 600);
 	report_of(&mapping, fds[1], &report, sizeof(report));
 	assert_true(mapping_candidate(&mapping, &candidate));
@@ -487,7 +489,7 @@ static void test_candidate(void **state)
 	close(fds[1]);
 }
 
-/* A process that was taken over, or has ended, is not asked any more. */
+/* A process that was replaced or has exited is not used any more. */
 static void test_bad_report(void **state)
 {
 	struct helper_report report = { .granted = 1, .by = LEASE_METHODS };

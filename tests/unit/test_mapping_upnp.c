@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Jobs of UPnP against gateways that behave well, badly or not at all. */
+/* UPnP jobs against gateways that answer correctly, wrongly or not at all. */
 #include "meet/mapping/upnp.h"
 
 #include <arpa/inet.h>
@@ -22,19 +22,19 @@
 
 #define OWN_PORT 40000
 
-/* How a gateway behaves. */
+/* The behaviour of a gateway. */
 struct habits {
 	const char *control;	 /* URL; NULL: its own */
-	const char *address;	 /* external; NULL: 12.0.0.1 */
-	unsigned int add_error;	 /* of the first AddPortMapping */
-	unsigned int add_errors; /* of each */
-	unsigned int lease_s;	 /* of an entry */
+	const char *address;	 /* external address; NULL: 12.0.0.1 */
+	unsigned int add_error;	 /* answer to the first AddPortMapping */
+	unsigned int add_errors; /* answer to each AddPortMapping */
+	unsigned int lease_s;	 /* lifetime of an entry */
 	bool others_port;	 /* OWN_PORT is mapped for another host */
-	bool lies;		 /* an entry that was added is another host's */
+	bool lies;		 /* after adding, the entry belongs to another host */
 	bool silent;		 /* requests get no answer */
 };
 
-/* What a gateway was asked for. */
+/* The requests that a gateway received. */
 struct shared {
 	char log[2048];
 };
@@ -46,7 +46,7 @@ static struct {
 	struct in_addr self;
 	in_port_t port_be;
 	pid_t pid;
-	char entry[8]; /* the external port that was added */
+	char entry[8]; /* external port of the added entry */
 } fake;
 
 /* --- the gateway */
@@ -130,7 +130,7 @@ static void act(int fd, const char *action, const char *port)
 	}
 }
 
-/* Reads a request: its headers and its body. */
+/* Reads the headers and the body of a request. */
 static void read_request(int fd, char *text, size_t size)
 {
 	const char *body, *length;
@@ -260,7 +260,7 @@ static void test_granted(void **state)
 	stop();
 }
 
-/* The mapping of another host stays, whether the gateway would protect it or not. */
+/* The mapping of another host stays, whether or not the gateway protects it. */
 static void test_others_port(void **state)
 {
 	struct upnp_result result = map((struct habits){ .lease_s = 600, .others_port = true });
@@ -287,7 +287,7 @@ static void test_refused(void **state)
 	} cases[] = {
 		{ { .add_errors = 606 }, LEASE_REASON_REFUSED, "AddPortMapping 40000, " },
 		{ { .add_errors = 725 }, LEASE_REASON_LIFETIME, "AddPortMapping 40000, " },
-		/* a permanent mapping, whatever was asked for */
+		/* a permanent mapping, whatever was requested */
 		{ { .lease_s = 0 },
 		  LEASE_REASON_LIFETIME,
 		  "AddPortMapping 40000, DeletePortMapping 40000, " },
@@ -308,7 +308,7 @@ static void test_refused(void **state)
 	}
 }
 
-/* A description that sends commands to another host. */
+/* A description whose control URL points to another host. */
 static void test_foreign_control(void **state)
 {
 	assert_int_equal(map((struct habits){ .control = "http://127.0.0.3/control" }).reason,
@@ -316,7 +316,7 @@ static void test_foreign_control(void **state)
 	stop();
 }
 
-/* A gateway that never answers holds only the process of the job. */
+/* A gateway that never answers blocks only the process of the job. */
 static void test_silent(void **state)
 {
 	struct upnp_result result;
@@ -348,7 +348,7 @@ static void test_release(void **state)
 	job.release = true;
 	upnp_run(&job);
 	assert_string_equal(fake.shared->log, "AddPortMapping 50000, DeletePortMapping 50000, ");
-	/* of another host */
+	/* belongs to another host */
 	job.external_be = htons(OWN_PORT);
 	upnp_run(&job);
 	assert_string_equal(fake.shared->log, "AddPortMapping 50000, DeletePortMapping 50000, ");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* ChannelData: each length, each truncation, and what is not a channel. */
+/* ChannelData: all lengths, all truncations, and data that is no channel message. */
 #include "meet/channel.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-/* Copies to a buffer of exactly this size, for the address sanitizer, at an odd address. */
+/* Copies to a buffer of this exact size at an odd address, for the address sanitizer. */
 static uint8_t *exact(const void *data, size_t length)
 {
 	uint8_t *copy = malloc(length + 1);
@@ -49,7 +49,7 @@ static void test_lengths(void **state)
 		assert_int_equal(parse(message, SLUICE_CHANNEL_HEADER + length, &data), 0);
 		assert_int_equal(data.number, 0x4abc);
 		assert_int_equal(data.length, length);
-		/* more bytes than announced are padding, fewer are an error */
+		/* additional bytes are padding; missing bytes are an error */
 		assert_int_equal(channel_parse(message, sizeof(message), &data), 0);
 		assert_int_equal(data.length, length);
 		assert_int_equal(parse(message, SLUICE_CHANNEL_HEADER + length - 1, &data),
@@ -91,7 +91,7 @@ static void test_stream(void **state)
 		channel_put_header(message, 0x4000, 5);
 		assert_int_equal(frame(message, have, 100), 0);
 	}
-	/* 4 + 5 bytes, and 3 of padding */
+	/* 4 + 5 bytes, and 3 bytes of padding */
 	assert_int_equal(frame(message, 4, 100), 12);
 	assert_int_equal(frame(message, 4, 12), 12);
 	assert_int_equal(frame(message, 4, 11), -EPROTO);

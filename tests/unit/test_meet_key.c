@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Keys of peers: their text, RFC 7748's vectors, and keys that must be refused. */
+/* Keys of peers: their text, the vectors of RFC 7748, and keys that must be rejected. */
 #include "meet/key.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ static void test_both_derive_the_same(void **state)
 	assert_memory_not_equal(one, alice, KEY_SIZE);
 }
 
-/* With a key of small order, everybody knows the result. */
+/* With a key of small order, any third party knows the result. */
 static void test_small_order(void **state)
 {
 	uint8_t derived[KEY_SIZE], weak[KEY_SIZE] = { 0 };
@@ -50,7 +50,9 @@ static void test_small_order(void **state)
 	assert_int_equal(key_derive(derived, alice, weak), -EINVAL);
 }
 
-/* The table knows what the multiplication shows: those of order 8, and the numbers around 0 and p.
+/*
+ * The table lists the keys for which the multiplication yields 0: order 8, and the numbers around 0
+ * and p.
  */
 static void test_weak(void **state)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The peers file: names, keys, who may connect to whom, and every mistake with its line. */
+/* The peers file: names, keys, permissions to connect, and each error with its line. */
 #include "meet/peers.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ static struct peers parse(const char *text)
 	return peers;
 }
 
-/* Checks the line and the reason of the only mistake. */
+/* Checks the line and the reason of the only error. */
 static void refuse(const char *text, const char *mistake)
 {
 	struct err err = { 0 };
@@ -110,7 +110,7 @@ static void test_mistakes(void **state)
 	memset(long_name, 'x', PEER_NAME_MAX + 1);
 	strcpy(long_name + PEER_NAME_MAX + 1, " " KEY "\n");
 	refuse(long_name, "is not a name");
-	/* what a terminal would interpret is not shown */
+	/* control characters are not printed */
 	refuse("a\033[2Jb " KEY "\n", "'a?[2Jb' is not a name");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Scopes: no way of writing an address gets around the check of it. */
+/* Scopes: no notation of an address bypasses the check. */
 #include "meet/scope.h"
 
 #include "base/addr.h"
@@ -41,7 +41,7 @@ static const struct {
 	{ "239.255.255.255", SCOPE_NONE },
 	{ "240.0.0.1", SCOPE_NONE },
 	{ "255.255.255.255", SCOPE_NONE },
-	/* mapped: classified as what they stand for */
+	/* v4-mapped: classified as the IPv4 address */
 	{ "::ffff:127.0.0.1", SCOPE_NONE },
 	{ "::ffff:10.0.0.1", SCOPE_PRIVATE },
 	{ "::ffff:0.0.0.0", SCOPE_NONE },
@@ -65,7 +65,7 @@ static const struct {
 	{ "ff02::1", SCOPE_NONE },
 	{ "fc00::1", SCOPE_PRIVATE },
 	{ "fd12:3456::1", SCOPE_PRIVATE },
-	{ "fd00:ec2::254", SCOPE_NONE },      /* metadata: AWS */
+	{ "fd00:ec2::254", SCOPE_NONE },      /* metadata services: AWS */
 	{ "fd20:ce::254", SCOPE_NONE },	      /* Google */
 	{ "fd00:c1::a9fe:a9fe", SCOPE_NONE }, /* Oracle */
 	{ "fd00:42::42", SCOPE_NONE },	      /* Scaleway */

@@ -22,7 +22,7 @@ static void want_accept(const char *accept, enum metrics_format format)
 
 static void test_accept(void **state)
 {
-	/* of Prometheus 2.42 */
+	/* header sent by Prometheus 2.42 */
 	want_accept("application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
 		    "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
 		    METRICS_OPENMETRICS);
@@ -122,7 +122,7 @@ static void test_large(void **state)
 	free(text);
 }
 
-/* Does a line of the document begin with @sample, up to a space, and end with @value? */
+/* Returns true if a line of the document begins with @sample and a space, and ends with @value. */
 static void want_sample(const char *text, const char *sample, const char *value)
 {
 	char line[256];
@@ -147,7 +147,7 @@ static void test_objects(void **state)
 	objects_add(&objects, "wire", false, true);
 	objects_add(&objects, "hold", true, false);
 	objects_add_table(&objects, "reply", "flows", 7, 64, 4096);
-	/* a program that is loaded twice, and another object's */
+	/* a program that is loaded twice, and a program of another object */
 	objects_add_program(&objects, "steer", "sluice_steer", 1500000000, 10);
 	objects_add_program(&objects, "reply", "sluice_fix4", 250000000, 3);
 	objects_add_program(&objects, "steer", "sluice_steer", 500000000, 5);
@@ -169,11 +169,11 @@ static void test_objects(void **state)
 	want_sample(text, "sluice_program_runs_total{object=\"reply\",program=\"sluice_fix4\"}",
 		    "3");
 	free(text);
-	/* what has no room is left out */
+	/* entries beyond the capacity are left out */
 	for (i = 0; i < 100; i++) {
 		objects_add(&objects, "more", true, true);
 		objects_add_table(&objects, "more", "flows", 0, 0, 0);
-		/* a shorter name each time */
+		/* the name gets shorter each time */
 		objects_add_program(&objects, "more", many + i, 0, 0);
 	}
 	assert_int_equal(objects.objects, OBJECTS_MAX);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The events between two states of 'sluice monitor', as it prints them. */
+/* The events between two states, as 'sluice monitor' prints them. */
 #include "cmd/monitor/diff.h"
 #include "cmd/monitor/diff_groups.h"
 #include "cmd/monitor/event.h"
@@ -32,7 +32,9 @@ static void *copy_of(const void *from, size_t count, size_t size)
 	return copy;
 }
 
-/* Sets @after to what would be read if nothing changed: without what monitor_diff() keeps. */
+/*
+ * Sets @after to the state read if nothing has changed, without the fields kept by monitor_diff().
+ */
 static void read_again(void)
 {
 	size_t i;
@@ -163,7 +165,7 @@ static void test_begin(void **state)
 	expect("hold attached\n");
 }
 
-/* An unload detaches the programs first: that is no event of its own. */
+/* An unload detaches the programs first, which is not reported as an event. */
 static void test_detached(void **state)
 {
 	load(MONITOR_REPLY, 1);
@@ -190,7 +192,7 @@ static void test_changing(void **state)
 	expect("");
 	load(MONITOR_REPLY, 2);
 	expect("reply replaced ports 53 by command\n");
-	/* killed */
+	/* the load was killed */
 	for (i = 0; i < 3; i++) {
 		after.load[MONITOR_REPLY].state = MONITOR_IS_CHANGING;
 		expect("");
@@ -203,7 +205,7 @@ static void test_changing(void **state)
 	expect("reply unloaded\n");
 }
 
-/* The remains of a first load that was killed */
+/* The leftovers of a first load that was killed */
 static void test_remains(void **state)
 {
 	int i;
@@ -230,12 +232,12 @@ static void test_unreadable(void **state)
 	expect("reply replaced ports 53 by command\n");
 }
 
-/* --- what the states cannot show */
+/* --- changes that the states cannot show */
 
 static void test_unseen_loads(void **state)
 {
 	after.load[MONITOR_HOLD].made = 1;
-	expect("hold gap changes 1 reason \"it was loaded, or partly, and unloaded in between\"\n");
+	expect("hold gap changes 1 reason \"it was loaded, at least partly, and unloaded in between\"\n");
 	after.load[MONITOR_HOLD].made = 2;
 	load(MONITOR_HOLD, 1);
 	expect("hold loaded ports 53 by command\n");
@@ -245,18 +247,18 @@ static void test_unseen_loads(void **state)
 	after.load[MONITOR_HOLD].made = 5;
 	load(MONITOR_HOLD, 3);
 	expect("hold unloaded\n"
-	       "hold gap changes 1 reason \"it was loaded, or partly, and unloaded in between\"\n"
+	       "hold gap changes 1 reason \"it was loaded, at least partly, and unloaded in between\"\n"
 	       "hold loaded ports 53 by command\n");
-	/* a load in place makes no directory */
+	/* a load in place creates no directory */
 	load(MONITOR_HOLD, 4);
 	expect("hold replaced ports 53 by command\n");
 	after.load[MONITOR_HOLD].made = 6;
 	load(MONITOR_HOLD, 0);
-	expect("hold gap changes 1 reason \"it was loaded, or partly, and unloaded in between\"\n"
+	expect("hold gap changes 1 reason \"it was loaded, at least partly, and unloaded in between\"\n"
 	       "hold unloaded\n");
 }
 
-/* The last unload removes the pin directory, and with it the watch that counts. */
+/* The last unload removes the pin directory, and also the watch that counts creations. */
 static void test_remade(void **state)
 {
 	load(MONITOR_HOLD, 1);
@@ -271,7 +273,7 @@ static void test_remade(void **state)
 	expect("");
 }
 
-/* The next state must follow soon if it decides. */
+/* If the next state decides about an event, it must follow soon. */
 static void test_settled(void **state)
 {
 	load(MONITOR_HOLD, 1);
@@ -359,13 +361,13 @@ static void test_ifaces(void **state)
 	expect("wire detached interface veth1 ifindex 3\n");
 	after.iface_count = 1;
 	expect("");
-	/* unknown during a load */
+	/* the interfaces are unknown during a load */
 	after.load[MONITOR_WIRE].state = MONITOR_IS_CHANGING;
 	after.iface_count = 0;
 	expect("");
 	load(MONITOR_WIRE, 2);
 	expect("wire replaced ports 53 by command\n");
-	/* an unload detaches all of them */
+	/* an unload detaches all interfaces */
 	load(MONITOR_WIRE, 0);
 	after.iface_count = 0;
 	expect("wire unloaded\n");
@@ -426,7 +428,7 @@ static void test_workers(void **state)
 	expect("");
 	after.groups[0].workers[1].closed = true;
 	expect("steer worker-left " GROUP " pid 7 process nsd generation 1\n");
-	/* a sweep frees the slot, which is no event, and another socket takes it */
+	/* a sweep frees the slot, which is no event, and then another socket joins in it */
 	after.groups[0].count = 1;
 	expect("");
 	worker_add(3, 8, 1);
@@ -452,7 +454,7 @@ static void test_workers_unseen(void **state)
 	after.groups[0].incarnation[2] = after.groups[0].incarnation[9] = 1;
 	expect("steer gap " GROUP " changes 2 reason"
 	       " \"workers joined and left, or were drained, in between\"\n");
-	/* one socket was there between two known ones */
+	/* one socket was there between two known sockets */
 	after.groups[0].workers[1].cookie = 5;
 	after.groups[0].incarnation[1] += 2;
 	expect("steer gap " GROUP " changes 1 reason"
@@ -461,7 +463,7 @@ static void test_workers_unseen(void **state)
 	       "steer worker-joined " GROUP " pid 7 process nsd generation 1\n");
 }
 
-/* The number of an incarnation has 16 bits, and is never 0. */
+/* The incarnation number has 16 bits and is never 0. */
 static void test_incarnations_wrap(void **state)
 {
 	group_up();
@@ -525,7 +527,7 @@ static void test_drain(void **state)
 	expect("steer worker-joined " GROUP " pid 9 process nsd generation 1\n");
 	drain_to(SLUICE_STEER_DRAINING);
 	expect("steer drain-started " GROUP " pid 7 process nsd generation 1 sockets 2\n");
-	/* its flows are expelled */
+	/* the drain expels its flows */
 	after.groups[0].incarnation[0]++;
 	after.groups[0].incarnation[1]++;
 	expect("");
@@ -543,7 +545,7 @@ static void test_drain_ends_otherwise(void **state)
 	expect("steer drain-started " GROUP " pid 7 process nsd generation 1 sockets 2\n");
 	drain_to(SLUICE_STEER_ACTIVE);
 	expect("steer drain-cancelled " GROUP " pid 7 process nsd generation 1 sockets 2\n");
-	/* all of it between two readings */
+	/* all steps between two readings */
 	drain_to(SLUICE_STEER_DRAINED);
 	after.groups[0].incarnation[0]++;
 	after.groups[0].incarnation[1]++;
@@ -615,7 +617,7 @@ static void test_wrong_not_recorded(void **state)
 	expect(WRONG
 	       "requested 192.0.2.1 reply_source 192.0.2.2 fixed_by socket replies 1\n"
 	       "reply gap changes 2 reason \"wrong replies of sockets that are not recorded\"\n");
-	/* the audits are read after the counter, and may be ahead of it */
+	/* the audits are read after the counter, so they may be ahead of it */
 	after.wrong = 4;
 	after.audits[0].unconnected.count = 4;
 	expect(WRONG "requested 192.0.2.1 reply_source 192.0.2.2 fixed_by socket replies 3\n");
@@ -638,7 +640,7 @@ static void test_wrong_again(void **state)
 	after.audits[0].unconnected.count = 1;
 	expect("reply replaced ports 53 by command\n" WRONG
 	       "requested 192.0.2.1 reply_source 192.0.2.2 fixed_by socket replies 1\n");
-	/* neither is known during a load */
+	/* the counter and the audits are unknown during a load */
 	after.load[MONITOR_REPLY].state = MONITOR_IS_CHANGING;
 	after.wrong = 0;
 	after.audit_count = 0;
@@ -679,13 +681,13 @@ static void test_daemon(void **state)
 	after.daemon.refused[0] = '\0';
 	section(MONITOR_REPLY, "", "");
 	expect("reply removed\n");
-	/* another one in the same container, with the same process id */
+	/* another daemon in the same container, with the same PID */
 	daemon_up(5, 20 * SECOND);
 	section(MONITOR_WIRE, "loaded", "");
 	expect("daemon stopped pid 5\ndaemon started pid 5\nwire applied\n");
 	daemon_up(0, 0);
 	expect("daemon stopped pid 5\n");
-	/* whose process is not visible */
+	/* the process of the daemon is not visible */
 	daemon_up(-1, 30 * SECOND);
 	expect("daemon started\n");
 }

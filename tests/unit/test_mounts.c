@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Finds cgroup2 in the mountinfo of different hosts and containers. */
+/* Finds cgroup2 in mountinfo files of different hosts and containers. */
 #include "kernel/mounts.h"
 
 #include <errno.h>
@@ -74,7 +74,7 @@ static void test_none(void **state)
 	assert_none("24 30 0:22 / /proc rw - proc proc rw\n");
 }
 
-/* Only the type counts, not cgroup2 as a name, a source or an option. */
+/* Only the file system type matters, not the word cgroup2 in a name, source or option. */
 static void test_type_alone_counts(void **state)
 {
 	assert_none("36 24 0:31 / /mnt/cgroup2 rw - tmpfs cgroup2 rw,cgroup2\n"
@@ -106,7 +106,7 @@ static void test_first_of_equals(void **state)
 		     "/a");
 }
 
-/* Any number of optional fields precede the dash. */
+/* Any number of optional fields precedes the hyphen. */
 static void test_optional_fields(void **state)
 {
 	assert_found("26 23 0:24 / /cg rw - cgroup2 none rw\n", "/cg");
@@ -151,7 +151,7 @@ static void test_small_buffer(void **state)
 	assert_string_equal(path, "/123456");
 }
 
-/* A root that does not fit keeps the subtree that did. */
+/* If a later root does not fit, keeps the earlier subtree. */
 static void test_small_buffer_keeps_what_fits(void **state)
 {
 	char path[8];
@@ -187,12 +187,12 @@ static void test_kinds_of_directories(void **state)
 	assert_int_equal(mounts_is_cgroup2("/nonexistent"), -ENOENT);
 	assert_int_equal(mounts_is_bpffs("/nonexistent"), -ENOENT);
 	assert_int_equal(mounts_is_bpffs("/proc/self/status/x"), -ENOTDIR);
-	/* /proc's root inode is 1 too: the type of file system must be checked */
+	/* /proc's root inode is also 1, so the file system type must be checked */
 	assert_false(mounts_is_cgroup2_root("/proc"));
 	assert_false(mounts_is_cgroup2_root("/nonexistent"));
 }
 
-/* Both functions must agree on any host. */
+/* Both functions must return the same result on any host. */
 static void test_this_host(void **state)
 {
 	char path[PATH_MAX];

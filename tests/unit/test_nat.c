@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The behaviour of a NAT that follows from the outcomes of the tests (RFC 5780, RFC 4787). */
+/* The NAT behaviour derived from the outcomes of the tests (RFC 5780, RFC 4787). */
 #include "nat/behaviour.h"
 
 #include "base/addr.h"
@@ -43,8 +43,8 @@ static void answer_maps(struct nat_findings *findings, const char *same, const c
 }
 
 /*
- * A host at 10.0.0.2, with the ports 1 to 4, and a server at 5.0.0.1:3478 and 5.0.0.2:3479: an
- * endpoint-independent NAT at 9.0.0.9 without filter.
+ * A host at 10.0.0.2 with ports 1 to 4, and a server at 5.0.0.1:3478 and 5.0.0.2:3479. In between,
+ * an endpoint-independent NAT at 9.0.0.9 without a filter.
  */
 static void begin(struct nat_findings *findings)
 {
@@ -110,13 +110,13 @@ static void test_mapping(void **state)
 		{ "9.0.0.9:1", "9.0.0.9:1", "9.0.0.9:1", "9.0.0.9:1", NAT_ENDPOINT_INDEPENDENT },
 		{ "9.0.0.9:8", "9.0.0.9:8", "9.0.0.9:8", "9.0.0.9:8", NAT_ENDPOINT_INDEPENDENT },
 		{ "9.0.0.9:1", "9.0.0.9:8", "9.0.0.9:1", "9.0.0.9:8", NAT_ADDRESS_DEPENDENT },
-		/* another address of a pool */
+		/* another address from the NAT's pool */
 		{ "9.0.0.9:1", "9.0.0.8:1", "9.0.0.9:1", "9.0.0.8:1", NAT_ADDRESS_DEPENDENT },
 		{ "9.0.0.9:1", "9.0.0.9:6", "9.0.0.9:7", "9.0.0.9:8",
 		  NAT_ADDRESS_AND_PORT_DEPENDENT },
 		{ "9.0.0.9:1", "9.0.0.9:8", "9.0.0.9:7", "9.0.0.9:8",
 		  NAT_ADDRESS_AND_PORT_DEPENDENT },
-		/* the port alone: RFC 4787 has no narrower word */
+		/* only the port differs: RFC 4787 has no narrower category */
 		{ "9.0.0.9:1", "9.0.0.9:1", "9.0.0.9:8", "9.0.0.9:8",
 		  NAT_ADDRESS_AND_PORT_DEPENDENT },
 		{ "10.0.0.2:1", "10.0.0.2:1", "10.0.0.2:1", "10.0.0.2:1", NAT_NONE },
@@ -143,7 +143,10 @@ static void test_mapping_unknown(void **state)
 	answer(&findings, NAT_MAP_PORT, NULL);
 	assert_mapping(&findings, NAT_UNKNOWN, "no response from 5.0.0.1:3479");
 	begin(&findings);
-	/* from the address that was asked before, as by a server with the fault of `reply` */
+	/*
+	 * answers come from the previously requested address, as by a server with the fault of
+	 * `reply`
+	 */
 	findings.tests[NAT_MAP_BOTH].from = at("5.0.0.1:3478");
 	assert_mapping(&findings, NAT_UNKNOWN, "no response from 5.0.0.2:3479");
 	begin(&findings);
@@ -151,7 +154,7 @@ static void test_mapping_unknown(void **state)
 	assert_mapping(&findings, NAT_UNKNOWN, "no second address");
 	findings.other_refused = true;
 	assert_mapping(&findings, NAT_UNKNOWN, "cannot be used");
-	/* without a second address, it is known that there is no NAT */
+	/* the absence of a NAT is known even without a second address */
 	answer(&findings, NAT_MAP, "10.0.0.2:1");
 	assert_mapping(&findings, NAT_NONE, "");
 }
@@ -187,7 +190,7 @@ static void test_filtering(void **state)
 	assert_filtering(&findings, NAT_ADDRESS_AND_PORT_DEPENDENT, true, "");
 }
 
-/* Silence alone shows no filter, except where no request can open it. */
+/* A missing answer proves no filter, unless no request can open it. */
 static void test_filtering_unconfirmed(void **state)
 {
 	struct nat_findings findings;
@@ -216,8 +219,8 @@ static void test_filtering_unknown(void **state)
 	assert_filtering(&findings, NAT_UNKNOWN, false, "malformed");
 	begin(&findings);
 	findings.tests[NAT_FILTER_BOTH].from = at("5.0.0.1:3478");
-	assert_filtering(&findings, NAT_UNKNOWN, false, "does not follow CHANGE-REQUEST");
-	/* the request was refused on the way, and the next one was not: no filter */
+	assert_filtering(&findings, NAT_UNKNOWN, false, "ignores CHANGE-REQUEST");
+	/* one request was refused on the path but the next was not, so there is no filter */
 	begin(&findings);
 	answer(&findings, NAT_FILTER_BOTH, NULL);
 	findings.tests[NAT_FILTER_BOTH].error = ECONNREFUSED;
@@ -255,7 +258,7 @@ static void test_hairpin(void **state)
 	findings.tests[NAT_HAIRPIN].error = EPERM;
 	assert_hairpin(&findings, NAT_HAIRPIN_UNKNOWN, "Operation not permitted");
 	begin(&findings);
-	/* one direction is enough: a filter may be closed for the other */
+	/* one direction is enough, since a filter may be closed in the other */
 	findings.tests[NAT_HAIRPIN_OTHER].outcome = NAT_LOOPED;
 	findings.tests[NAT_HAIRPIN_OTHER].from = at("9.0.0.9:4");
 	assert_hairpin(&findings, NAT_HAIRPIN_EXTERNAL, "");
@@ -296,7 +299,7 @@ static void test_ports(void **state)
 	assert_true(found.rewritten);
 }
 
-/* A server must not direct requests to any address. */
+/* A server must not direct requests to arbitrary addresses. */
 static void test_usable(void **state)
 {
 	static const char *const wrong[] = {

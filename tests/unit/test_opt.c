@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Options from tables: the values that reach set(), where parsing stops, and error messages. */
+/*
+ * Options from tables: values passed to set(), the position where parsing stops, and error
+ * messages.
+ */
 #include "base/opt.h"
 #include "base/ports.h"
 
@@ -160,7 +163,7 @@ static void assert_watch(const char *line, const char *seconds, int words)
 	assert_int_equal(p.result, p.argc - words);
 }
 
-/* Each form of an optional value, in any position. */
+/* All forms of an optional value, in any position. */
 static void test_value_that_may_be_left_out(void **state)
 {
 	assert_watch("--watch", NULL, 0);
@@ -208,7 +211,7 @@ static void test_two_dashes_end_options(void **state)
 	assert_null(p.own.port);
 }
 
-/* opt_parse() runs twice for a command line: the first call must leave no state. */
+/* opt_parse() runs twice for a command line, so the first call must leave no state. */
 static void test_twice(void **state)
 {
 	assert_int_equal(parse_until("-v reply -v", 1).global.verbose, 1);
@@ -225,14 +228,14 @@ static void test_unknown_long(void **state)
 	assert_refused("word --vrebose", "unknown option '--vrebose'", "did you mean '--verbose'?");
 }
 
-/* A key of the file is not an option, and is not suggested. */
+/* A key of the file that is no option is not suggested. */
 static void test_key_of_the_file(void **state)
 {
 	assert_refused("--filed 1", "unknown option '--filed'",
 		       "'filed' is a key of the daemon's file, sluice.conf(5)");
 }
 
-/* The name of the last parsed option of a table, for messages. */
+/* Returns the name of the last parsed option of a table, for messages. */
 static void test_given(void **state)
 {
 	assert_null(parse("-v").given);
@@ -261,7 +264,7 @@ static void test_value_too_much(void **state)
 	assert_refused("word --verbose=", "option '--verbose' takes no value", "");
 }
 
-/* Keeps the setter's own message. */
+/* The setter's own message is kept. */
 static void test_value_refused(void **state)
 {
 	struct parsed p = parse("--mode bad --port 53");
@@ -337,7 +340,7 @@ static const struct opt *typed_opt(const char *name)
 	return opt;
 }
 
-/* Sets one value, from the file (@what is NULL) or the command line. */
+/* Sets one value, from the file (@what is NULL) or from the command line. */
 static struct typed typed(const char *name, const char *what, const char *value)
 {
 	struct typed into = { 0 };
@@ -377,7 +380,7 @@ static void test_types(void **state)
 	assert_true(ports_contain(&into.ports, 53));
 }
 
-/* Errors name the flag on the command line, the key in the file. */
+/* Errors name the flag on the command line, and the key in the file. */
 static void test_type_errors(void **state)
 {
 	assert_untyped("small", "--small", "10", "--small: 10 is out of range",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Output of commands: documents that parse, and tables with aligned columns. */
+/* Output of commands: documents that can be parsed, and tables with aligned columns. */
 #include "base/output.h"
 
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* An output into memory. */
+/* Returns an output that writes to memory. */
 struct capture {
 	struct output output;
 	char *text;
@@ -132,7 +132,7 @@ static void test_empty_cells(void **state)
 	assert_printed(capture, "a  b  c\n      3\n");
 }
 
-/* The last cell takes the rest of the line, so a message may contain the separator. */
+/* The last cell gets the rest of the line, so a message may contain the separator. */
 static void test_mark_in_the_last_cell(void **state)
 {
 	struct capture *capture = capture_start();
@@ -172,7 +172,7 @@ static void test_many_rows(void **state)
 	free(capture->text);
 }
 
-/* Colours have no width, and a header is dim as a whole. */
+/* Colours have no width; the entire header is dim. */
 static void test_colours_and_widths(void **state)
 {
 	struct capture *capture = capture_start();
@@ -201,7 +201,7 @@ static void test_utf8_widths(void **state)
 				"name  y\n");
 }
 
-/* An unterminated escape must not be read past the cell. */
+/* Reading an unterminated escape must not run past the cell. */
 static void test_cut_escape(void **state)
 {
 	struct capture *capture = capture_start();

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit tests of the packet parser: each header shape, truncated at each byte, and each wrong
- * length.
+ * Unit tests of the packet parser: all header shapes, truncated at each byte, and all wrong
+ * lengths.
  *
- * A test builds a frame from the outside in, then parses it the way the BPF programs do. Each parse
- * runs on a heap copy of exactly the frame's size, at an odd address, so that the sanitizers detect
- * overreads; and each checks that a rejected header leaves cursor and result unchanged.
+ * A test builds a frame from the outermost header inward, then parses it as the BPF programs do.
+ * Each parse runs on a heap copy with the exact size of the frame, at an odd address, so that the
+ * sanitizers detect overreads. Each parse also checks that a rejected header leaves cursor and
+ * result unchanged.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +29,7 @@ struct frame {
 	__u32 len;
 };
 
-/* How far parsing got, and the results of each layer. */
+/* The depth that parsing reached, and the result of each layer. */
 struct parsed {
 	enum packet_verdict verdict;
 	struct packet_cursor cursor;
@@ -142,7 +143,7 @@ static void add_icmp(struct frame *frame, __u8 type, __u8 code)
 	header[1] = code;
 }
 
-/* Parses one layer; a rejection must leave cursor and result unchanged. */
+/* Parses one layer. A rejection must leave cursor and result unchanged. */
 #define PARSE(parsed, out, call)                                                         \
 	do {                                                                             \
 		const struct packet_cursor before = (parsed)->cursor;                    \
@@ -176,7 +177,7 @@ static void parse_layers(struct parsed *parsed, int with_eth)
 	      packet_parse_udp(cursor, &parsed->inner, &parsed->inner_udp));
 }
 
-/* Parses with the first @there bytes of the frame linear; the packet has @len bytes. */
+/* Parses a packet of @len bytes, of which the first @there bytes are linear. */
 static struct parsed parse_part(const struct frame *frame, __u32 there, __u32 len, int with_eth,
 				unsigned int proto)
 {
@@ -208,7 +209,7 @@ static struct parsed parse_eth(const struct frame *frame)
 
 #define assert_verdict(frame, expected) assert_int_equal(parse(frame).verdict, expected)
 
-/* Cuts a whole datagram anywhere: TRUNCATED; with its headers linear: OK. */
+/* A complete datagram, cut anywhere: TRUNCATED. With linear headers: OK. */
 static void check_cuts(const struct frame *frame, int with_eth)
 {
 	struct parsed whole = parse_part(frame, frame->len, frame->len, with_eth, 0);
@@ -316,7 +317,7 @@ static void test_ipv4_total_len(void **state)
 	assert_verdict(&frame, PACKET_LYING);
 	put16(frame.bytes + 2, 0);
 	assert_verdict(&frame, PACKET_JUMBO);
-	/* the header announces no UDP, whatever follows it */
+	/* the header announces no UDP, whatever follows */
 	put16(frame.bytes + 2, 27);
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	put16(frame.bytes + 2, 31);
@@ -430,19 +431,19 @@ static void test_padding(void **state)
 	add_udp(&frame, 8, 18);
 	assert_verdict(&frame, PACKET_TRUNCATED);
 
-	frame.len = 0; /* half an ICMP header, of another type */
+	frame.len = 0; /* half an ICMP header of another type */
 	add_ipv4(&frame, IPPROTO_ICMP, 4);
 	add_icmp(&frame, 8, 0);
 	assert_verdict(&frame, PACKET_TRUNCATED);
 
-	frame.len = 0; /* the same for a quoted header, of another protocol */
+	frame.len = 0; /* the same for a quoted header of another protocol */
 	add_ipv6(&frame, IPPROTO_ICMPV6, 8 + 39);
 	add_icmp(&frame, 1, 4);
 	add_ipv6(&frame, IPPROTO_TCP, 8);
 	frame_add(&frame, 8);
 	assert_verdict(&frame, PACKET_TRUNCATED);
 
-	frame.len = 0; /* half a quoted header, whose padding would make it invalid */
+	frame.len = 0; /* half a quoted header, whose padding would make the header invalid */
 	add_ipv4(&frame, IPPROTO_ICMP, 8 + 18);
 	add_icmp(&frame, 3, 3);
 	add_ipv4(&frame, IPPROTO_UDP, 8);
@@ -509,7 +510,7 @@ static void test_other_protocols(void **state)
 	}
 }
 
-/* Does not parse AH in IPv4, and must not rewrite its packets either. */
+/* AH in IPv4 is not parsed, so its packets must not be rewritten. */
 static void test_ipv4_ah(void **state)
 {
 	struct frame frame = {};
@@ -548,7 +549,7 @@ static void test_ipv4_fragments(void **state)
 	assert_int_equal(parsed.ip.more_fragments, 1);
 	assert_int_equal(parsed.ip.fragment_off, 1480);
 	assert_int_equal(parsed.ip.fragment_id_be, PACKET_BE16(0x1234));
-	put16(header + 6, 0x1fff - 2); /* 65512, plus 24 bytes */
+	put16(header + 6, 0x1fff - 2); /* 65512 + 24 bytes */
 	assert_verdict(&frame, PACKET_LYING_FRAGMENT);
 	put16(header + 6, 0x1fff - 3);
 	parsed = parse(&frame);
@@ -556,7 +557,7 @@ static void test_ipv4_fragments(void **state)
 	assert_int_equal(parsed.ip.more_fragments, 0);
 	assert_int_equal(parsed.ip.fragment_off, 65504);
 
-	frame.len = 0; /* a first fragment without room for UDP, RFC 1858 */
+	frame.len = 0; /* RFC 1858: a first fragment too short for the UDP header */
 	header = add_ipv4(&frame, IPPROTO_UDP, 7);
 	frame_add(&frame, 7);
 	put16(header + 6, 0x2000);
@@ -597,15 +598,15 @@ static void test_ipv6_udp(void **state)
 	assert_verdict(&frame, PACKET_JUMBO);
 }
 
-/* Tests each extension header by itself, in each size up to 64 bytes. */
+/* Tests each extension header alone, in each size up to 64 bytes. */
 static void test_ipv6_each_extension(void **state)
 {
 	static const struct {
 		__u8 protocol;
-		__u8 unit, first; /* size is first + unit * its length field */
+		__u8 unit, first; /* size is first + unit * length field */
 	} kinds[] = {
 		{ IPPROTO_HOPOPTS, 8, 8 }, { IPPROTO_ROUTING, 8, 8 },  { IPPROTO_DSTOPTS, 8, 8 },
-		{ IPPROTO_AH, 4, 8 },	   { IPPROTO_FRAGMENT, 0, 8 }, /* its second byte is
+		{ IPPROTO_AH, 4, 8 },	   { IPPROTO_FRAGMENT, 0, 8 }, /* the second byte is
 									  reserved */
 	};
 	size_t i;
@@ -637,8 +638,10 @@ static void test_ipv6_extension_lengths(void **state)
 	unsigned int units;
 
 	(void)state;
-	/* 8 bytes of options and 8 of UDP: a larger size is invalid, a size up to both leaves no
-	 * UDP */
+	/*
+	 * 8 bytes of options and 8 of UDP: a larger size is invalid, and a size of up to 16 leaves
+	 * no UDP
+	 */
 	for (units = 0; units < 256; units++) {
 		struct frame frame = {};
 
@@ -652,7 +655,7 @@ static void test_ipv6_extension_lengths(void **state)
 		else
 			assert_verdict(&frame, PACKET_LYING_EXTENSION);
 	}
-	/* a header whose last byte is beyond the payload length, then one with a part */
+	/* a header whose last byte exceeds the payload length, then a truncated header */
 	for (units = 1; units < 8; units++) {
 		struct frame frame = {};
 
@@ -689,7 +692,7 @@ static void test_ipv6_routing(void **state)
 	assert_int_equal(parsed.ip.addresses_fixed, 1);
 }
 
-/* Builds @n options headers of 8 bytes, then UDP. */
+/* Adds @n option headers of 8 bytes, then UDP. */
 static void build_chain(struct frame *frame, __u8 first, unsigned int n)
 {
 	frame->len = 0;
@@ -714,7 +717,7 @@ static void test_ipv6_chain(void **state)
 		build_chain(&frame, IPPROTO_DSTOPTS, n);
 		assert_verdict(&frame, PACKET_TOO_DEEP);
 	}
-	/* a header of the maximum length, then two of them */
+	/* a header of maximum length, then two such headers */
 	frame.len = 0;
 	add_ipv6(&frame, IPPROTO_DSTOPTS, 2048 + 8);
 	add_extension(&frame, IPPROTO_UDP, 255, 2048);
@@ -778,14 +781,14 @@ static void test_ipv6_fragments(void **state)
 	assert_int_equal(parsed.ip.fragment_off, 1448);
 	assert_int_equal(parsed.ip.more_fragments, 1);
 	assert_int_equal(parsed.ip.protocol, IPPROTO_UDP);
-	put16(frame.bytes + 40 + 8 + 2, 65512); /* plus 24 bytes */
+	put16(frame.bytes + 40 + 8 + 2, 65512); /* plus 24 bytes of header */
 	assert_verdict(&frame, PACKET_LYING_FRAGMENT);
 	put16(frame.bytes + 40 + 8 + 2, 65504);
 	assert_verdict(&frame, PACKET_NO_L4);
 
 	put16(frame.bytes + 40 + 8 + 2, 7); /* the reserved bits are ignored */
 	assert_int_equal(parse(&frame).ip.fragment, PACKET_FIRST_FRAGMENT);
-	put16(frame.bytes + 40 + 8 + 2, 6); /* atomic, RFC 6946, with its reserved bits set */
+	put16(frame.bytes + 40 + 8 + 2, 6); /* atomic (RFC 6946), with its reserved bits set */
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	put16(frame.bytes + 56 + 4, 24);
 	parsed = parse(&frame);
@@ -794,7 +797,7 @@ static void test_ipv6_fragments(void **state)
 	assert_int_equal(parsed.ip.fragment_id_be, PACKET_BE32(0xdeadbeef));
 }
 
-/* After the fragment header of a later fragment comes data, whatever it looks like. */
+/* The bytes after the fragment header of a later fragment are data, whatever they look like. */
 static void test_ipv6_later_fragment_is_data(void **state)
 {
 	static const __u8 nexts[] = { IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_HOPOPTS };
@@ -815,7 +818,7 @@ static void test_ipv6_later_fragment_is_data(void **state)
 	}
 }
 
-/* A later fragment as the eighth header counts no deeper than a UDP header there. */
+/* A later fragment as the eighth header does not exceed the limit, as a UDP header does not. */
 static void test_ipv6_fragment_last(void **state)
 {
 	struct frame frame = {};
@@ -828,13 +831,13 @@ static void test_ipv6_fragment_last(void **state)
 	assert_verdict(&frame, PACKET_NO_L4);
 	put16(frame.bytes + 40 + 7 * 8 + 2, 1);
 	assert_verdict(&frame, PACKET_TOO_DEEP);
-	/* headers follow in a first fragment, whatever its reserved bits */
+	/* a first fragment is followed by headers, whatever its reserved bits */
 	build_chain(&frame, IPPROTO_FRAGMENT, 2);
 	put16(frame.bytes + 40 + 2, 7);
 	assert_verdict(&frame, PACKET_OK);
 }
 
-/* Builds an error about a datagram with @quoted bytes of L4 and payload. */
+/* Builds an error that quotes @quoted bytes of L4 and payload. */
 static void build_error4(struct frame *frame, __u8 type, __u8 code, __u32 quoted)
 {
 	frame->len = 0;
@@ -912,7 +915,7 @@ static void test_icmp_quote_cut(void **state)
 	check_cuts(&frame, NO_ETH);
 	build_error6(&frame, 2, 0, 8);
 	check_cuts(&frame, NO_ETH);
-	/* the outer length shortened together with the quote, down to nothing */
+	/* truncate the outer packet and the quote together, down to zero bytes */
 	for (quoted = 0; quoted < 24 + 8; quoted++) {
 		build_error4(&frame, 3, 3, 8);
 		frame.len = 28 + quoted;
@@ -935,7 +938,7 @@ static void test_icmp_quote_lies(void **state)
 	build_error4(&frame, 3, 3, 8);
 	frame.bytes[28] = 0x44;
 	assert_verdict(&frame, PACKET_LYING);
-	frame.bytes[28] = 0x66; /* an IPv4 error quotes IPv4 */
+	frame.bytes[28] = 0x66; /* an IPv4 error that quotes IPv4 */
 	assert_verdict(&frame, PACKET_LYING);
 	build_error4(&frame, 3, 3, 8);
 	put16(frame.bytes + 28 + 2, 23);
@@ -945,14 +948,13 @@ static void test_icmp_quote_lies(void **state)
 	put16(frame.bytes + 28 + 2, 24 + 999);
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	build_error6(&frame, 1, 4, 8);
-	put16(frame.bytes + 4,
-	      8 + 40 + 7); /* the options extend into the padding, and are invalid there */
+	put16(frame.bytes + 4, 8 + 40 + 7); /* options that extend into the padding are invalid */
 	frame.bytes[48 + 40 + 1] = 255;
 	assert_verdict(&frame, PACKET_TRUNCATED);
 	build_error6(&frame, 1, 4, 8);
 	frame.bytes[48 + 40 + 1] = 126; /* options of 1016 bytes in a payload of 1008 */
 	assert_verdict(&frame, PACKET_LYING_EXTENSION);
-	frame.bytes[48 + 40 + 1] = 125; /* valid, but beyond the quote */
+	frame.bytes[48 + 40 + 1] = 125; /* valid length, but beyond the quote */
 	assert_verdict(&frame, PACKET_TRUNCATED);
 }
 
@@ -1004,7 +1006,7 @@ static void test_icmp_deep(void **state)
 	parsed = parse(&frame);
 	assert_int_equal(parsed.verdict, PACKET_OK);
 	assert_int_equal(parsed.inner.l4_off, PACKET_CHAIN_MAX + 48);
-	frame.bytes[40 + 2048 + 1]++; /* the second header one unit longer */
+	frame.bytes[40 + 2048 + 1]++; /* the second header is one unit longer */
 	assert_verdict(&frame, PACKET_TOO_DEEP);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The carrier of services against another peer that does as it likes: streams in memory at one end,
- * local sockets at the other.
+ * The carrier of services against a misbehaving peer. One end has in-memory streams, the other end
+ * local sockets.
  */
 #include "meet/quic/carrier.h"
 
@@ -27,16 +27,16 @@
 #define PACKETS_MAX 4096
 #define WAIT_NS	    30000000000ULL
 #define STREAMS_MAX 512
-#define ANSWER	    65536 /* more than the buffers of a local socket below */
+#define ANSWER	    65536 /* exceeds the buffers of the local sockets below */
 
 struct packet {
 	size_t length;
 	uint8_t data[QUIC_PACKET];
 };
 
-/* A stream at the peer that has no carrier. */
+/* A stream at the end without a carrier. */
 struct raw {
-	struct quic_stream *stream; /* NULL: it has ended */
+	struct quic_stream *stream; /* NULL: the stream has ended */
 	bool reset;
 };
 
@@ -45,7 +45,7 @@ struct end {
 	struct quic *quic;
 	struct quic_settings settings;
 	struct carrier *carrier;
-	struct packet packet[PACKETS_MAX]; /* under way to this end */
+	struct packet packet[PACKETS_MAX]; /* in flight to this end */
 	unsigned int packets;
 };
 
@@ -55,7 +55,7 @@ struct net {
 	struct end end[2]; /* the client and the server */
 	struct raw raw[STREAMS_MAX];
 	unsigned int raws, open, datagrams;
-	struct drops drops; /* of the carrier */
+	struct drops drops; /* counted by the carrier */
 };
 
 static struct net net;
@@ -111,7 +111,7 @@ static void *on_opened(void *arg, struct quic_stream *stream)
 	return raw;
 }
 
-/* Answers a request that has ended. */
+/* Answers a request once it is complete. */
 static void on_data(void *user, const uint8_t *data, size_t length, bool fin)
 {
 	static const uint8_t answer[ANSWER] = { SERVICE_OK };
@@ -164,7 +164,7 @@ static void flush(void *arg)
 	quic_flush(end->quic, now_ns());
 }
 
-/* Delivers what is under way to an end, and sends what it has. */
+/* Delivers the packets in flight to an end, and sends its pending packets. */
 static void work(struct end *end)
 {
 	unsigned int i;
@@ -187,7 +187,7 @@ static void work(struct end *end)
 		quic_flush(end->quic, now_ns());
 }
 
-/* Until nothing is under way. Acknowledgements may still be due. */
+/* Runs until no packets are in flight. Acknowledgements may still be due. */
 static void settle(void)
 {
 	do {
@@ -197,7 +197,7 @@ static void settle(void)
 	} while (net.end[0].packets || net.end[1].packets);
 }
 
-/* An acknowledgement may be delayed. */
+/* Waits for a value, since acknowledgements may be delayed. */
 static void wait_for(const unsigned int *number, unsigned int value)
 {
 	uint64_t until_ns = now_ns() + WAIT_NS;
@@ -259,7 +259,7 @@ static void down(void)
 
 /* --- the tests */
 
-/* Opens a local connection that sends nothing and reads nothing. Returns the program's end. */
+/* Opens a local connection that neither sends nor reads. Returns the descriptor of the program. */
 static int open_local(int *fd)
 {
 	const int size = 4096;
@@ -274,8 +274,8 @@ static int open_local(int *fd)
 }
 
 /*
- * A connection whose local end does not read outlives its stream, so that the limit of streams does
- * not bound the number of such connections, and what they hold.
+ * A connection whose local end does not read outlives its stream. So the stream limit does not
+ * bound the number of such connections or their memory.
  */
 static void test_unread(void **state)
 {
@@ -300,7 +300,7 @@ static void test_unread(void **state)
 	assert_true(count > QUIC_STREAMS_MAX);
 	assert_int_equal(carrier_count(net.end[0].carrier), count - 1);
 
-	/* one that has read all makes room */
+	/* a connection that has read all data makes room for another */
 	until_ns = now_ns() + WAIT_NS;
 	while (carrier_count(net.end[0].carrier) == count - 1) {
 		assert_true(now_ns() < until_ns);
@@ -314,7 +314,7 @@ static void test_unread(void **state)
 		close(program[i]);
 }
 
-/* A stream that ends before its request, or has none at all. */
+/* A stream that ends before its request, or that has no request. */
 static void test_no_request(void **state)
 {
 	unsigned int size;
@@ -336,7 +336,7 @@ static void test_no_request(void **state)
 	}
 }
 
-/* More flows than a service may have, of lengths that make no sense; then the stream ends. */
+/* More flows than the limit of a service, with invalid lengths; then the stream ends. */
 static void test_flows(void **state)
 {
 	static const uint8_t request[] = { SERVICE_UDP, 0 };
@@ -365,7 +365,7 @@ static void test_flows(void **state)
 	down();
 }
 
-/* Datagrams follow the request for their service, and do not wait for the answer. */
+/* Datagrams follow the request for their service without waiting for the answer. */
 static void test_no_answer(void **state)
 {
 	struct service_address address = { .kind = SERVICE_UDP };
@@ -391,7 +391,7 @@ static void test_no_answer(void **state)
 	close(program);
 }
 
-/* When there are descriptors again, the listener accepts, even if it has no connection by then. */
+/* The listener accepts again once descriptors are available, even if it has no connection left. */
 static void test_descriptors(void **state)
 {
 	struct service_address address = { .kind = SERVICE_TCP };

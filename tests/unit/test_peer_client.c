@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The client of the rendezvous protocol, with real servers and a simulated network: two clients,
- * two servers, each pair with its own loss. Time jumps from one deadline to the next.
+ * The rendezvous client, with real servers and a simulated network: two clients and two servers,
+ * with a separate loss rate for each pair. Time jumps from one deadline to the next.
  */
 #include "base/addr.h"
 #include "meet/channel.h"
@@ -41,12 +41,12 @@ struct node {
 	struct stun_endpoint at;
 	uint8_t secret[KEY_SIZE], public[KEY_SIZE];
 	bool refuses, pins_other_key;
-	/* the last event of each kind, and how many */
+	/* last event and number of events, by kind */
 	struct peer_client_event event[PEER_CLIENT_RELAY_ENDED + 1];
 	unsigned int count[PEER_CLIENT_RELAY_ENDED + 1];
 	unsigned int sent;
-	unsigned int relayed; /* datagrams that have come through the relay */
-	uint16_t channel;     /* of the last one */
+	unsigned int relayed; /* number of datagrams received through the relay */
+	uint16_t channel;     /* channel of the last datagram */
 };
 
 static struct {
@@ -55,7 +55,7 @@ static struct {
 	struct stun_endpoint server_at[SERVERS];
 	uint8_t server_secret[SERVERS][KEY_SIZE];
 	bool dead[SERVERS];
-	unsigned int loss; /* of 1000 */
+	unsigned int loss; /* loss, per mille */
 	struct node node[CLIENTS];
 	struct datagram queue[QUEUE];
 	unsigned int queued;
@@ -271,7 +271,7 @@ static void run(uint64_t duration_ns)
 			server_expire(net.server[i], net.now_ns);
 		if (first < QUEUE) {
 			datagram = net.queue[first];
-			/* those of one time stay in order */
+			/* datagrams with equal times stay in order */
 			memmove(&net.queue[first], &net.queue[first + 1],
 				(--net.queued - first) * sizeof(*net.queue));
 			deliver(&datagram);
@@ -319,7 +319,7 @@ static void test_register(void **state)
 	assert_true(stun_endpoint_is_same(&event->mapped, &net.node[0].at));
 	assert_int_equal(event->rtt_ns, 2 * DELAY_NS);
 	assert_true(event->behind_nat);
-	/* a day: refreshes alone, each 15 to 18 seconds, and the proof of each hour */
+	/* one day: only refreshes, every 15 to 18 seconds, and an hourly proof */
 	net.node[0].sent = 0;
 	run(86400 * SECOND_NS);
 	assert_in_range(net.node[0].sent, 2 * 86400 / 18, 2 * 86400 / 15 + 200);
@@ -327,7 +327,10 @@ static void test_register(void **state)
 	assert_int_equal(store_count(server_store(net.server[0])), 2);
 }
 
-/* The server sees the address among the candidates, and passes over one that it may not allow. */
+/*
+ * The server finds the mapped address among the candidates, and skips a candidate that it may not
+ * allow.
+ */
 static void test_candidates(void **state)
 {
 	struct candidate candidates[] = {
@@ -346,7 +349,7 @@ static void test_candidates(void **state)
 	assert_non_null(registration);
 	assert_int_equal(registration->candidates, 2);
 	assert_false(registration->behind_nat);
-	/* fewer ones are registered at once */
+	/* a shorter list is registered at once */
 	peer_client_set_candidates(net.node[0].client, candidates, 1, net.now_ns);
 	flush(&net.node[0]);
 	run(SECOND_NS);
@@ -377,21 +380,23 @@ static void test_silent_server(void **state)
 	assert_int_equal(net.node[0].count[PEER_CLIENT_SERVER_SILENT], 1);
 	net.node[0].sent = 0;
 	run(600 * SECOND_NS);
-	/* 5 requests and at most 30 seconds, and the refreshes of the other server */
+	/*
+	 * 5 requests per attempt, at most 30 seconds apart, and the refreshes to the other server
+	 */
 	assert_in_range(net.node[0].sent, 600 / 18, 600 / 15 + 600 / 37 * 5 + 10);
 	net.dead[0] = false;
 	run(50 * SECOND_NS);
 	assert_true(peer_client_registered(net.node[0].client, 0));
 }
 
-/* A server that was restarted has forgotten the registration; the next refresh finds out. */
+/* A restarted server has lost the registration; the next refresh detects this. */
 static void test_restarted_server(void **state)
 {
 	start_both(1);
 	start_server(0);
 	run(20 * SECOND_NS);
 	assert_int_equal(store_count(server_store(net.server[0])), 2);
-	/* at once, if the caller suspects something */
+	/* immediately, if the caller suspects a change */
 	start_server(0);
 	peer_client_refresh(net.node[0].client, net.now_ns);
 	flush(&net.node[0]);
@@ -399,7 +404,10 @@ static void test_restarted_server(void **state)
 	assert_int_equal(store_count(server_store(net.server[0])), 1);
 }
 
-/* The mapping has changed: the same as a restart, for the refresh has the address in its MAC. */
+/*
+ * The mapping has changed. This is handled as a restart, since the MAC of a refresh covers the
+ * address.
+ */
 static void test_changed_mapping(void **state)
 {
 	start_both(1);
@@ -423,7 +431,7 @@ static void test_stop(void **state)
 	assert_int_equal(net.node[0].count[PEER_CLIENT_UNREGISTERED], 2);
 	assert_int_equal(store_count(server_store(net.server[0])), 1);
 	assert_true(peer_client_due_ns(net.node[0].client) == UINT64_MAX);
-	/* a server that does not answer does not hold it up */
+	/* a server without an answer does not delay it */
 	net.dead[0] = true;
 	peer_client_stop(net.node[1].client, net.now_ns);
 	flush(&net.node[1]);
@@ -464,7 +472,7 @@ static void test_introduce(void **state)
 	want_introduced();
 	assert_int_equal(net.node[0].count[PEER_CLIENT_INTRODUCED], 1);
 	assert_int_equal(net.node[1].count[PEER_CLIENT_INTRODUCED], 1);
-	/* both start at the same time, as far as the round trips are known */
+	/* both peers start at the same time, within the accuracy of the RTTs */
 	assert_in_range(
 		(a->start_ns > b->start_ns ? a->start_ns - b->start_ns : b->start_ns - a->start_ns),
 		0, 2 * DELAY_NS);
@@ -474,7 +482,7 @@ static void test_introduce(void **state)
 	assert_int_equal(server_counters(net.server[0])[COUNT_reported_direct], 1);
 }
 
-/* A candidate that comes while a request runs: the other peer is introduced to it. */
+/* A candidate that appears while a request is pending is also sent to the other peer. */
 static void test_late_candidate(void **state)
 {
 	const struct introduction *b = &net.node[1].event[PEER_CLIENT_INTRODUCED].introduction;
@@ -487,7 +495,7 @@ static void test_late_candidate(void **state)
 	mapped.at.port_be = htons(50000);
 	peer_client_set_candidates(net.node[0].client, &mapped, 1, net.now_ns);
 	flush(&net.node[0]);
-	/* and not only when the request is repeated */
+	/* immediately, not only with the next retransmission */
 	run(8 * DELAY_NS);
 	want_introduced();
 	assert_int_equal(b->candidates, 2);
@@ -495,7 +503,7 @@ static void test_late_candidate(void **state)
 	assert_true(stun_endpoint_is_same(&b->candidate[1].at, &mapped.at));
 }
 
-/* 30 % of the datagrams are lost, each way. */
+/* 30 % of the datagrams are lost in each direction. */
 static void test_loss(void **state)
 {
 	unsigned int seed, introduced = 0;
@@ -554,7 +562,7 @@ static void test_peer_refuses(void **state)
 	assert_int_equal(net.node[1].count[PEER_CLIENT_INTRODUCED], 0);
 }
 
-/* A server that has swapped the key of a peer gets no session. */
+/* A server that replaces the key of a peer gets no session. */
 static void test_swapped_key(void **state)
 {
 	net.node[0].pins_other_key = true;
@@ -573,7 +581,7 @@ static void test_no_server(void **state)
 	want_failure(PEER_CLIENT_CODE_SILENT);
 }
 
-/* The first server does not know the other peer, or has died: the second one introduces. */
+/* The first server does not know the other peer, or is dead: the second server introduces. */
 static void test_second_server(void **state)
 {
 	start_both(2);
@@ -584,7 +592,23 @@ static void test_second_server(void **state)
 	assert_int_equal(net.node[0].event[PEER_CLIENT_INTRODUCED].introduction.server, 1);
 }
 
-/* The request is made before the registration, and after the server has forgotten it. */
+/* A connect does not wait for the response to the registration: three round trips to the server. */
+static void test_connect_at_once(void **state)
+{
+	start_client(1, 1);
+	run(SECOND_NS);
+	start_client(0, 1);
+	connect_to("bob");
+	run(6 * DELAY_NS - 1);
+	assert_int_equal(net.node[0].count[PEER_CLIENT_INTRODUCED], 0);
+	run(2);
+	want_introduced();
+	assert_int_equal(net.node[0].sent, 3);
+	assert_true(stun_endpoint_is_same(
+		&net.node[0].event[PEER_CLIENT_INTRODUCED].introduction.mapped, &net.node[0].at));
+}
+
+/* The request precedes the registration, or comes after the server has lost it. */
 static void test_connect_early(void **state)
 {
 	start_client(1, 1);
@@ -617,9 +641,11 @@ static void test_many(void **state)
 	assert_int_equal(peer_client_connect(net.node[0].client, "bob", net.now_ns), 0);
 }
 
-/* --- what is not from a server */
+/* --- messages from other senders */
 
-/* Each byte of each message of the server is flipped, and each message is cut: nothing follows. */
+/*
+ * Flips a bit in each byte of a server message, and truncates it at each length: no event follows.
+ */
 static void test_forged(void **state)
 {
 	struct stun_endpoint stranger = endpoint("198.51.100.66:3478");
@@ -630,7 +656,7 @@ static void test_forged(void **state)
 
 	start_both(1);
 	connect_to("bob");
-	/* the request, and the introduction */
+	/* skip the request and wait for the introduction */
 	while (!(net.queued && !net.queue[0].to_server && net.queue[0].client == 1))
 		run(DELAY_NS);
 	kept = net.queue[0];
@@ -652,7 +678,7 @@ static void test_forged(void **state)
 	/* from an address that is not the server's */
 	assert_int_equal(stun_parse(kept.data, kept.length, &message), 0);
 	assert_false(peer_client_receive(net.node[1].client, &stranger, &message, net.now_ns));
-	/* the same one is answered as often as it comes, and makes one event */
+	/* repeated copies of the same introduction are all answered, and produce one event */
 	for (byte = 0; byte < 3; byte++) {
 		assert_true(peer_client_receive(net.node[1].client, &net.server_at[0], &message,
 						net.now_ns));
@@ -662,7 +688,7 @@ static void test_forged(void **state)
 	assert_int_equal(net.queued, 3);
 }
 
-/* Waits for a request of the first client, which the server then does not get. */
+/* Waits for a request of the first client, and drops it on the way to the server. */
 static struct datagram take_request(unsigned int method)
 {
 	struct stun_message message;
@@ -684,7 +710,7 @@ static struct datagram take_request(unsigned int method)
 	return taken;
 }
 
-/* Answers with a success as an attacker can who sees the request, and has no key. */
+/* Answers with a success, as an attacker who sees the request but has no key. */
 static void forge_success(const struct datagram *request)
 {
 	static const uint8_t zeros[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
@@ -748,7 +774,10 @@ static const struct stun_endpoint *relay_of(unsigned int index)
 	return &net.node[index].event[PEER_CLIENT_RELAYED].relay;
 }
 
-/* Sends through the relay from this client. Does the datagram arrive in the other's channel? */
+/*
+ * Sends through the relay from this client. Returns true if the datagram arrives in the other
+ * client's channel.
+ */
 static bool passes(unsigned int index)
 {
 	uint8_t message[SLUICE_CHANNEL_HEADER + 100] = { 0 };
@@ -761,7 +790,7 @@ static bool passes(unsigned int index)
 	       net.node[!index].channel == relay_channel(relay_of(!index));
 }
 
-/* The binding is kept for as long as it is held, and then ends. */
+/* The binding stays while it is held, and then ends. */
 static void test_relay(void **state)
 {
 	unsigned int i;
@@ -779,12 +808,12 @@ static void test_relay(void **state)
 		assert_true(channel_is_valid(relay_channel(relay_of(i))));
 	}
 	assert_true(passes(0) && passes(1));
-	/* to ask again changes nothing */
+	/* a repeated bind changes nothing */
 	bind_relay(0);
 	run(SECOND_NS);
 	net.node[0].sent = 0;
 	run(3600 * SECOND_NS);
-	/* the refreshes of the registration and of the binding, which needs a nonce each minute */
+	/* refreshes of the registration and of the binding, which needs a new nonce each minute */
 	assert_in_range(net.node[0].sent, 3600 / 18 + 3600 / 21, 3600 / 15 + 3600 / 18 + 3600 / 30);
 	assert_int_equal(server_relays(net.server[0]), 1);
 	assert_true(passes(0) && passes(1));
@@ -814,7 +843,7 @@ static void test_relay_loss(void **state)
 	assert_true(passes(0) && passes(1));
 }
 
-/* The address of a client changes: its channel moves along. */
+/* When the address of a client changes, its channel follows. */
 static void test_relay_moves(void **state)
 {
 	introduce_both();
@@ -827,7 +856,7 @@ static void test_relay_moves(void **state)
 	flush(&net.node[0]);
 	run(2 * SECOND_NS);
 	assert_true(passes(0) && passes(1));
-	/* without a call, by the next refresh of the registration */
+	/* without the call, the next refresh of the registration has the same effect */
 	net.node[0].at = endpoint("198.51.100.9:42000");
 	run(25 * SECOND_NS);
 	assert_true(passes(0) && passes(1));
@@ -843,7 +872,7 @@ static void want_relay_ended(unsigned int code)
 			    SLUICE_RENDEZVOUS_SESSION_ID_SIZE);
 }
 
-/* The server is restarted, and does not know the session any more. */
+/* The restarted server no longer knows the session. */
 static void test_relay_restarted_server(void **state)
 {
 	introduce_both();
@@ -883,7 +912,7 @@ static void test_relay_limit(void **state)
 	assert_int_equal(peer_client_relay(net.node[0].client, introduction, net.now_ns), -EBUSY);
 }
 
-/* A weak key of a server is refused at the start. */
+/* A weak server key is rejected at the start. */
 static void test_weak_server_key(void **state)
 {
 	struct peer_client_options options = {
@@ -901,7 +930,7 @@ static void test_weak_server_key(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
-/* Answers the connect request that is under way in place of the server. */
+/* Answers the pending connect request in place of the server. */
 static void forge_introduction(const uint8_t key[KEY_SIZE], const uint8_t ephemeral[KEY_SIZE])
 {
 	const struct candidate candidate = { .at = net.node[1].at, CANDIDATE_HOST, CANDIDATE_UDP };
@@ -929,8 +958,8 @@ static void forge_introduction(const uint8_t key[KEY_SIZE], const uint8_t epheme
 }
 
 /*
- * A server, or the other peer, sends a key with which no session is possible. The caller must learn
- * that, and not wait for a session.
+ * The server or the other peer sends a key that makes a session impossible. The caller must get an
+ * error instead of waiting for a session.
  */
 static void test_impossible_keys(void **state)
 {
@@ -939,7 +968,7 @@ static void test_impossible_keys(void **state)
 
 	start_client(0, 1);
 	run(SECOND_NS);
-	/* the forged message is otherwise right */
+	/* the rest of the forged message is valid */
 	connect_to("bob");
 	forge_introduction(bob->public, bob->public);
 	assert_int_equal(alice->count[PEER_CLIENT_INTRODUCED], 1);
@@ -976,6 +1005,7 @@ int main(void)
 		TEST(swapped_key),
 		TEST(no_server),
 		TEST(second_server),
+		TEST(connect_at_once),
 		TEST(connect_early),
 		TEST(many),
 		TEST(forged),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Pairs of peers behind simulated NATs: each pair gets a direct path if and only if theory allows
- * one, and with the relay of the server each pair has a path. PAIRS in the environment sets the
- * number of random pairs.
+ * Pairs of peers behind simulated NATs: each pair gets a direct path if and only if one is possible
+ * in theory. With the relay of the server, each pair gets a path. The environment variable PAIRS
+ * sets the number of random pairs.
  */
 #include "meet/peer/session.h"
 #include "peer_sim.h"
@@ -13,19 +13,18 @@
 #define PAIRS_DEFAULT 800
 
 /*
- * Which pairs of NATs can be punched without guesses at ports. Rows and columns: mapping
- * independent of the destination, by address, by address and port; each with filtering of these
- * kinds.
+ * Pairs of NATs that can be punched without guessing ports. Rows and columns: mapping independent
+ * of the destination, by address, by address and port; each with filtering of the same three kinds.
  *
  * Let r be a peer's address as the server sees it. A peer whose mapping depends on the destination
  * sends from a different address.
  *  - Both mappings independent: each peer's checks open its own NAT for the r of the other peer.
- *  - One mapping independent: the other peer sends from an unknown port, so that the filter of the
- *    first must not depend on ports.
- *  - No mapping independent: a check for r meets a mapping that has sent to the server alone, so
- *    one of the filters must be independent; the answer comes from an unknown port, so that the
- * other filter must not depend on ports. If both map by port, an answer never comes from the port
- * of its request.
+ *  - One mapping independent: the other peer sends from an unknown port, so the filter of the first
+ *    peer must not depend on ports.
+ *  - No mapping independent: a check for r meets a mapping that has sent only to the server, so one
+ *    of the filters must be independent. The answer comes from an unknown port, so the other filter
+ *    must not depend on ports. If both peers map by port, an answer never comes from the port of
+ *    its request.
  */
 static const char *const theory[KINDS] = {
 	/*       independent  address  port */
@@ -35,8 +34,8 @@ static const char *const theory[KINDS] = {
 };
 
 /*
- * Stands in for the exchange of keys, which would take most of the time. test_peer_secret tests it,
- * and test_peer_session runs with it.
+ * Replaces the key exchange, which would take most of the run time. test_peer_secret tests it, and
+ * test_peer_session uses it.
  */
 int peer_secret_derive(struct peer_secret *secret, const uint8_t own_secret[KEY_SIZE],
 		       const struct introduction *introduction)
@@ -74,14 +73,17 @@ static void begin(uint64_t skew_ns)
 	sim_begin();
 }
 
-/* Two NATs, with the same private addresses behind both: a host of a third party has each. */
+/*
+ * Lays out two NATs with the same private addresses behind each, so that both have a host of a
+ * third party.
+ */
 static void lay_out_pair(unsigned int a, unsigned int b)
 {
 	put_nat(0, INTERNET, "198.51.100.1:1", a);
 	put_nat(1, INTERNET, "203.0.113.2:1", b);
 	sim_host(0, 0, "10.0.0.5:40000");
 	sim_host(1, 1, "10.0.0.7:40001");
-	sim_host(NOBODY, 0, "10.0.0.7:40001"); /* a stranger at the private address of the other */
+	sim_host(NOBODY, 0, "10.0.0.7:40001"); /* has the other peer's private address */
 	sim.host[NOBODY].reflects = true;
 }
 
@@ -109,7 +111,7 @@ struct random_pair {
 	bool possible, private;
 };
 
-/* One NAT for both: the private path. */
+/* Lays out one NAT for both peers, which then use the private path. */
 static void lay_out_same(struct random_pair *pair)
 {
 	put_nat(0, INTERNET, "198.51.100.1:1", pair->a);
@@ -121,9 +123,10 @@ static void lay_out_same(struct random_pair *pair)
 }
 
 /*
- * Both map by destination, in the inner or the outer NAT. A NAT whose mapping, with those behind
- * it, does not depend on the destination has seen datagrams to the other peer's address; any other
- * lets a check for r pass only with independent filtering.
+ * Returns true if a path is possible when both sides map by destination, in the inner or the outer
+ * NAT. If the mapping of a NAT and of the NATs behind it is independent of the destination, the NAT
+ * has seen datagrams to the other peer's address. Any other NAT passes a check for r only with
+ * independent filtering.
  */
 static bool nested_is_possible(const unsigned int inner[SIDES], unsigned int outer)
 {
@@ -144,8 +147,9 @@ static bool nested_is_possible(const unsigned int inner[SIDES], unsigned int out
 }
 
 /*
- * A NAT behind a NAT for both, as with a provider's: each stage adds its restrictions, and only a
- * hairpin of the outer NAT leads from one to the other. The private addresses collide.
+ * Lays out a NAT behind a NAT for both peers, as with carrier-grade NAT. Each stage adds its
+ * restrictions, and only hairpinning of the outer NAT connects the peers. The private addresses
+ * collide.
  */
 static void lay_out_nested(struct random_pair *pair)
 {
@@ -160,7 +164,7 @@ static void lay_out_nested(struct random_pair *pair)
 	pair->possible = sim.nat[2].hairpin && nested_is_possible(inner, outer);
 }
 
-/* One side without a NAT. */
+/* Lays out one side without a NAT. */
 static void lay_out_public(struct random_pair *pair)
 {
 	put_nat(0, INTERNET, "198.51.100.1:1", pair->a);
@@ -195,8 +199,8 @@ static void lay_out_random(struct random_pair *pair)
 }
 
 /*
- * Some pairs are held: idle through NATs that forget, then one NAT reboots; the path is there again
- * a minute later, without traffic.
+ * Returns true if the path survives idle time behind NATs with timeouts, and is restored within a
+ * minute after one NAT reboots, without traffic.
  */
 static bool is_held(void)
 {
@@ -212,7 +216,7 @@ static bool is_held(void)
 	return sim_passes();
 }
 
-/* Of the possible pairs, at least 99 of 100; of the impossible ones, none. */
+/* At least 99 of 100 possible pairs get a path, and no impossible pair does. */
 static void test_random_pairs(void **state)
 {
 	const char *wanted = getenv("PAIRS");
@@ -279,7 +283,7 @@ static void test_relayed_table(void **state)
 		}
 }
 
-/* As is_held(); a relayed pair is also introduced again, for a direct path. */
+/* As is_held(); in addition, a relayed pair is introduced again to find a direct path. */
 static bool is_relay_held(void)
 {
 	unsigned int i, rebooted = (unsigned int)sim_below(2);
@@ -294,7 +298,7 @@ static bool is_relay_held(void)
 	return sim_passes();
 }
 
-/* Every pair; a datagram through the relay has two chances to be lost, so loss is half of that. */
+/* All pairs get a path. The loss is halved, because a relayed datagram crosses two links. */
 static void test_relayed_pairs(void **state)
 {
 	const char *wanted = getenv("PAIRS");
@@ -326,8 +330,8 @@ static void test_relayed_pairs(void **state)
 }
 
 /*
- * Two NATs that map by port and admit all: each check comes from a new address. There the relay,
- * far away and with loss, gets its turn.
+ * Two NATs that map by port and do not filter: each check comes from a new address. The relay must
+ * still be tried, even with a long delay and loss.
  */
 static void test_relayed_in_a_crowd(void **state)
 {

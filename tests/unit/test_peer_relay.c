@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A session and the relay: when the relay is used, how the path moves between it and a direct
- * address without a loss, and what --relay-only and --direct-only mean. The NATs are simulated.
+ * A session and the relay: when the relay is used, how the path moves between the relay and a
+ * direct address without loss, and the effect of --relay-only and --direct-only. The NATs are
+ * simulated.
  */
 #include "meet/peer/relay.h"
 #include "meet/scope.h"
 #include "peer_sim.h"
 
 #define MINUTE_NS (60 * SECOND_NS)
-/* A NAT that maps by port, and one that does not: no path as long as the second filters by port. */
+/*
+ * A NAT that maps by port, and a NAT that does not: no direct path while the second NAT filters by
+ * port.
+ */
 #define PUBLIC_A "198.51.100.1:1"
 #define PUBLIC_B "203.0.113.2:1"
 
@@ -38,7 +42,7 @@ static void want_relayed(bool relayed)
 		assert_int_equal(sim_is_relayed(side), relayed);
 }
 
-/* Sends in both directions ten times a second. Each datagram has to arrive. */
+/* Sends in both directions ten times a second. All datagrams must arrive. */
 static void run_with_data(uint64_t duration_ns)
 {
 	const unsigned int before[SIDES] = { sim.host[0].data, sim.host[1].data };
@@ -80,7 +84,7 @@ static void test_endpoint(void **state)
 	assert_false(relay_is_endpoint(&other));
 }
 
-/* A direct path needs no relay: none is asked for. */
+/* A direct path needs no relay, and none is requested. */
 static void test_not_needed(void **state)
 {
 	lay_out(INDEPENDENT);
@@ -106,13 +110,13 @@ static void test_relayed(void **state)
 	assert_int_equal(path->kind, PEER_SESSION_REMOTE_RELAYED);
 	assert_string_equal(peer_session_remote_kinds[path->kind], "relayed");
 	assert_in_range(path->rtt_ns, 80 * MS_NS, 100 * MS_NS);
-	/* why it is relayed */
+	/* the reason for using the relay */
 	direct = find_kind(0, PEER_SESSION_REMOTE_REFLEXIVE);
 	assert_non_null(direct);
 	assert_int_equal(direct->reason, PEER_SESSION_REASON_SILENT);
 }
 
-/* A NAT starts to let the checks pass: the path becomes direct, and no datagram is lost. */
+/* A NAT starts to pass the checks: the path becomes direct, and no datagram is lost. */
 static void test_becomes_direct(void **state)
 {
 	unsigned int initiator;
@@ -131,7 +135,7 @@ static void test_becomes_direct(void **state)
 	}
 }
 
-/* The attempts go on with back-off, up to ten minutes. */
+/* The attempts continue with back-off, up to ten minutes. */
 static void test_back_off(void **state)
 {
 	unsigned int introductions;
@@ -145,7 +149,7 @@ static void test_back_off(void **state)
 	assert_in_range(sim.introductions, 9, 13);
 	want_relayed(true);
 	assert_true(sim_passes());
-	/* a change of the network has them begin again */
+	/* a network change restarts them */
 	introductions = sim.introductions;
 	peer_session_network_changed(sim.host[0].session, sim_clock(&sim.host[0]));
 	sim_flush(0);
@@ -154,7 +158,7 @@ static void test_back_off(void **state)
 	assert_true(sim_passes());
 }
 
-/* A direct path is lost for good: the relay replaces it. */
+/* A direct path is lost permanently: the relay replaces it. */
 static void test_becomes_relayed(void **state)
 {
 	lay_out(INDEPENDENT);
@@ -173,8 +177,8 @@ static void test_becomes_relayed(void **state)
 }
 
 /*
- * A direct path that has replaced the relay breaks while data flows, and the channels are still
- * bound: both peers return to the relay.
+ * A direct path has replaced the relay and breaks while data flows and the channels are still
+ * bound. Both peers must return to the relay.
  */
 static void test_becomes_relayed_again(void **state)
 {
@@ -192,7 +196,10 @@ static void test_becomes_relayed_again(void **state)
 	memset(sim.nat[1].map, 0, sizeof(sim.nat[1].map));
 	sim_register(0);
 	sim_register(1);
-	/* one peer notices at once; what the other one hears of it then conceals nothing */
+	/*
+	 * one peer detects this at once; datagrams that the other peer then receives must not hide
+	 * the failure
+	 */
 	peer_session_network_changed(sim.host[0].session, sim_clock(&sim.host[0]));
 	sim_flush(0);
 	for (i = 0; i < 20; i++) {
@@ -204,7 +211,7 @@ static void test_becomes_relayed_again(void **state)
 	run_with_data(10 * SECOND_NS);
 }
 
-/* The server is restarted, and has lost the bindings: another introduction, and other channels. */
+/* The restarted server has lost the bindings: another introduction, and new channels. */
 static void test_server_restarts(void **state)
 {
 	lay_out(BY_ADDRESS_AND_PORT);
@@ -217,14 +224,14 @@ static void test_server_restarts(void **state)
 	assert_true(sim_is_up());
 	assert_int_equal(sim.introductions, 2);
 	run_with_data(5 * SECOND_NS);
-	/* it is gone: so is the path */
+	/* without the server, the path is lost */
 	sim_forget_relay();
 	sim.server_gone = true;
 	sim_run(2 * MINUTE_NS);
 	assert_int_equal(peer_session_state(sim.host[0].session), PEER_SESSION_FAILED);
 	assert_int_equal(peer_session_state(sim.host[1].session), PEER_SESSION_FAILED);
 	assert_true(peer_session_due_ns(sim.host[0].session) == UINT64_MAX);
-	/* a later introduction revives it, and the relay again carries it */
+	/* a later introduction restores the path, again through the relay */
 	sim.server_gone = false;
 	sim_register(0);
 	sim_register(1);
@@ -245,7 +252,7 @@ static void count_direct(int host, const struct stun_endpoint *to, const void *d
 	direct += !host && !relay_is_endpoint(to);
 }
 
-/* No datagram leaves for another address, and none from one is taken. */
+/* No datagram leaves to a direct address, and none from a direct address is accepted. */
 static void test_relay_only(void **state)
 {
 	const struct peer_session_remote *remote;
@@ -285,7 +292,7 @@ static void test_direct_only(void **state)
 	want_relayed(false);
 }
 
-/* A server cannot name a channel as a candidate, and the relay of no session is not taken. */
+/* A server cannot inject a channel as a candidate, and a relay without a session is ignored. */
 static void test_not_injected(void **state)
 {
 	static const uint8_t other_id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE] = { 1 };

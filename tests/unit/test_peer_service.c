@@ -74,12 +74,12 @@ static void test_find(void **state)
 	assert_null(service_find(some, 4, SERVICE_TCP, "c"));
 	assert_null(service_find(some, 0, SERVICE_TCP, ""));
 	assert_ptr_equal(service_find(some, 4, SERVICE_TCP, ""), &some[3]);
-	/* the only one of its kind needs no name, one of several does */
+	/* the only service of its kind needs no name; one of several does */
 	assert_ptr_equal(service_find(some, 4, SERVICE_UDP, ""), &some[1]);
 	assert_null(service_find(some, 3, SERVICE_TCP, ""));
 }
 
-/* Reads what is in a buffer of exactly this size, for the sanitizer to see reads behind it. */
+/* Reads from a buffer of this exact size, so that the sanitizers detect overreads. */
 static int read_exactly(const void *data, size_t length, enum service_kind *kind,
 			char name[PEER_NAME_MAX + 1])
 {

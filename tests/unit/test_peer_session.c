@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A session after it has a path: idle and busy, with NATs that forget, peers that move, a server
- * that is gone, and hosts that attack.
+ * A session with a path: idle and busy, with NAT timeouts, peers that move, a dead server, and
+ * attackers.
  */
 #include "meet/peer/session.h"
 #include "meet/scope.h"
@@ -37,7 +37,7 @@ static int setup(void **state)
 	put_nats(BY_ADDRESS_AND_PORT);
 	begin();
 	assert_true(sim_run_up(5 * SECOND_NS));
-	sim_run(15 * SECOND_NS); /* also the search for a private path is over */
+	sim_run(15 * SECOND_NS); /* also ends the search for a private path */
 	return 0;
 }
 
@@ -52,9 +52,9 @@ static const struct peer_session_stats *stats(unsigned int side)
 	return peer_session_stats(sim.host[side].session);
 }
 
-/* --- how soon */
+/* --- time to a path */
 
-/* One round trip after the start; and full size half a round trip later, at most. */
+/* One RTT after the start; the full-size path at most half an RTT later. */
 static void test_time_to_path(void **state)
 {
 	uint64_t start_ns;
@@ -84,13 +84,13 @@ static void test_private_first(void **state)
 	assert_true(path->private_scope);
 	assert_true(path->full);
 	assert_true(sim_passes());
-	/* nothing but keepalives follows */
+	/* only keepalives follow */
 	sim.host[0].sent = sim.host[1].sent = 0;
 	sim_run(MINUTE_NS);
 	assert_in_range(sim.host[0].sent + sim.host[1].sent, 2, 10);
 }
 
-/* The path by a hairpin is there first; the private one takes over as soon as it is. */
+/* The path through a hairpin is found first; the private path takes over once it works. */
 static void test_private_takes_over(void **state)
 {
 	sim_reset(3);
@@ -111,7 +111,7 @@ static void test_private_takes_over(void **state)
 
 /* --- keepalive and consent */
 
-/* RFC 7675: no traffic for more than 30 seconds to a peer that does not answer. */
+/* RFC 7675: sends no traffic for more than 30 seconds to a peer that does not answer. */
 static void test_consent(void **state)
 {
 	unsigned int i;
@@ -132,8 +132,8 @@ static void test_consent(void **state)
 }
 
 /*
- * An idle path through NATs that forget after 20 seconds: one side's keepalive and its answer keep
- * both mappings, so that 2 datagrams in 15 to 18 seconds suffice.
+ * An idle path through NATs with a timeout of 20 seconds. A keepalive from one side and its answer
+ * refresh both mappings, so 2 datagrams every 15 to 18 seconds suffice.
  */
 static void test_idle(void **state)
 {
@@ -147,7 +147,7 @@ static void test_idle(void **state)
 			3600 / 15);
 }
 
-/* With traffic there are no keepalives, but RFC 7675's consent checks. */
+/* With traffic, there are no keepalives, only the consent checks of RFC 7675. */
 static void test_busy(void **state)
 {
 	uint64_t sent_before = stats(0)->keepalives_sent, checks_before = stats(0)->checks_sent;
@@ -180,7 +180,7 @@ static void test_interval(void **state)
 	assert_true(sim_passes());
 }
 
-/* 30 % of the datagrams are lost for an hour; the path stays. */
+/* 30 % of the datagrams are lost for an hour; the path survives. */
 static void test_lossy(void **state)
 {
 	unsigned int i;
@@ -193,13 +193,13 @@ static void test_lossy(void **state)
 		assert_non_null(peer_session_path(sim.host[0].session));
 	}
 	assert_true(sim_passes());
-	/* it costs datagrams, but few */
+	/* the number of additional datagrams is small */
 	assert_in_range(sim.host[0].sent, 1800, 3600 * 3);
 }
 
 /* --- recovery */
 
-/* The NAT has rebooted: no mapping is left, and the traffic comes from another port. */
+/* Reboots a NAT: it loses all mappings, and the traffic then comes from another port. */
 static void reboot(int nat)
 {
 	memset(sim.nat[nat].map, 0, sizeof(sim.nat[nat].map));
@@ -221,7 +221,7 @@ static uint64_t time_to_recover(unsigned int sender)
 	return 0;
 }
 
-/* In the middle of traffic: noticed after a second, punched again through the server. */
+/* During traffic: detected after a second, then punched again through the server. */
 static void test_reboot(void **state)
 {
 	unsigned int side;
@@ -240,7 +240,9 @@ static void test_reboot(void **state)
 	}
 }
 
-/* Idle, both NATs forget at once; and the other peer's NAT gets another address. */
+/*
+ * While idle: both NATs lose their mappings at once, and the other peer's NAT gets a new address.
+ */
 static void test_reboot_idle(void **state)
 {
 	reboot(0);
@@ -251,7 +253,7 @@ static void test_reboot_idle(void **state)
 	assert_true(sim_passes());
 }
 
-/* Without the server: where the other NAT filters nothing, checks alone move the path. */
+/* Without the server, checks alone move the path if the other NAT does not filter. */
 static void test_roaming(void **state)
 {
 	sim_reset(9);
@@ -269,7 +271,9 @@ static void test_roaming(void **state)
 				       &sim.nat[2].addr));
 }
 
-/* Server gone: the path stays as long as the NATs do, and ends a minute after them. */
+/*
+ * The server is dead: the path survives while the NATs do, and ends one minute after they reboot.
+ */
 static void test_server_gone(void **state)
 {
 	sim.server_gone = true;
@@ -282,7 +286,7 @@ static void test_server_gone(void **state)
 	assert_int_equal(peer_session_state(sim.host[1].session), PEER_SESSION_FAILED);
 	assert_null(peer_session_path(sim.host[0].session));
 	assert_true(peer_session_due_ns(sim.host[0].session) == UINT64_MAX);
-	/* a later introduction revives it */
+	/* a later introduction revives the session */
 	sim.server_gone = false;
 	sim_register(0);
 	sim_register(1);
@@ -297,7 +301,7 @@ static void test_server_gone(void **state)
 	assert_true(sim_passes());
 }
 
-/* The process of the other peer has ended: nothing is sent for ever. */
+/* The other peer's process has exited: the session must not send forever. */
 static void test_peer_gone(void **state)
 {
 	sim.server_gone = true;
@@ -307,7 +311,7 @@ static void test_peer_gone(void **state)
 	assert_in_range(sim.host[0].sent, 1, 150);
 }
 
-/* No path exists: the attempt ends after 10 seconds, shows the reason, and has not sent much. */
+/* No path exists: the attempt ends after 10 seconds with the reason, and sends few datagrams. */
 static void test_no_path(void **state)
 {
 	const struct peer_session_remote *remote;
@@ -326,8 +330,7 @@ static void test_no_path(void **state)
 		assert_int_equal(remote[i].reason, PEER_SESSION_REASON_SILENT);
 }
 
-/* Each check between these NATs comes from a new address: that must not have more sent each time.
- */
+/* Each check between these NATs comes from a new address, which must not multiply the checks. */
 static void test_no_storm(void **state)
 {
 	sim_reset(5);
@@ -339,7 +342,7 @@ static void test_no_storm(void **state)
 	assert_in_range(sim.host[1].sent, 10, STORM_MAX);
 }
 
-/* Datagrams of full size are lost: that is no path. */
+/* If full-size datagrams are lost, there is no usable path. */
 static void test_black_hole(void **state)
 {
 	const struct peer_session_remote *remote;
@@ -355,7 +358,7 @@ static void test_black_hole(void **state)
 	assert_string_equal(peer_session_reasons[remote[0].reason], "too-big");
 }
 
-/* Clocks that differ, and that are about to wrap in 32 bits of milliseconds, do not matter. */
+/* Clocks may differ, and may be about to wrap in 32 bits of milliseconds. */
 static void test_clocks(void **state)
 {
 	sim_reset(5);
@@ -390,8 +393,7 @@ static void count_victims(int host, const struct stun_endpoint *to, const void *
 	victims += scope_of(&to->addr) == SCOPE_NONE || ntohs(to->port_be) < 1024;
 }
 
-/* A list of candidates that names others: no datagram goes to services, nor to special addresses.
- */
+/* A candidate list with addresses of victims: no datagram goes to services or special addresses. */
 static void test_victims(void **state)
 {
 	static const char *const named[] = { "169.254.169.254:4000", "127.0.0.1:4000",
@@ -468,7 +470,7 @@ static void test_order(void **state)
 	}
 }
 
-/* Hands a datagram to peer @side. Returns whether its session has taken it. */
+/* Passes a datagram to peer @side. Returns true if its session accepts it. */
 static bool hand_over(unsigned int side, const char *from, const uint8_t *data, size_t length)
 {
 	struct stun_endpoint at = sim_endpoint(from);
@@ -495,7 +497,10 @@ static void keep_check(void)
 	sim_run(SECOND_NS);
 }
 
-/* A check that the peer has not seen: its window would refuse a known one. */
+/*
+ * Captures a check that the peer has not received, since its replay window would reject a known
+ * check.
+ */
 static void keep_unseen_check(void)
 {
 	sim.tap = keep_last;
@@ -506,7 +511,7 @@ static void keep_unseen_check(void)
 	sim.tap = NULL;
 }
 
-/* An authentic check whose source is forged: neither an answer nor a check goes there. */
+/* An authentic check with a forged source address triggers neither an answer nor a check to it. */
 static void test_forged_source(void **state)
 {
 	static const char *const forged[] = { "169.254.169.254:4000", "127.0.0.1:4000",
@@ -523,7 +528,7 @@ static void test_forged_source(void **state)
 	assert_int_equal(victims, 0);
 }
 
-/* A check that was answered once is not answered again, wherever it comes from. */
+/* An answered check is not answered again, whatever its source. */
 static void test_replay(void **state)
 {
 	const struct stun_endpoint stranger = sim_endpoint("192.0.2.66:6666");
@@ -539,7 +544,7 @@ static void test_replay(void **state)
 	assert_false(peer_session_knows(sim.host[1].session, &stranger));
 }
 
-/* A check that comes back to its sender is not authentic there. */
+/* A check that is reflected to its sender is not authentic there. */
 static void test_reflected(void **state)
 {
 	keep_check();
@@ -547,7 +552,7 @@ static void test_reflected(void **state)
 	assert_int_equal(stats(0)->rejected, 1);
 }
 
-/* Each bit matters, and each truncation is refused; nothing is sent, nothing is learnt. */
+/* Every flipped bit and every truncation is rejected; no datagram is sent, and no state changes. */
 static void test_forged(void **state)
 {
 	uint8_t copy[PACKET_MAX];
@@ -569,13 +574,13 @@ static void test_forged(void **state)
 	assert_int_equal(sim.host[1].sent, sent);
 	peer_session_remotes(sim.host[1].session, &count);
 	assert_int_equal(count, before);
-	/* the same one, unchanged */
+	/* the original check */
 	assert_true(hand_over(1, "192.0.2.66:6666", last_data, last_length));
 }
 
-/* No answer is longer than its request. */
 static uint64_t in_bytes, out_bytes;
 
+/* No answer is longer than its request. */
 static void test_amplification(void **state)
 {
 	unsigned int i;
@@ -588,8 +593,7 @@ static void test_amplification(void **state)
 	assert_true(out_bytes <= in_bytes + 2 * PEER_SESSION_FULL_SIZE);
 }
 
-/* An introduction that the server has made up, or an attacker repeats, does not end the path. */
-/* A hostile server introduces many peers at once, each at addresses of others. */
+/* A hostile server introduces many peers at once, each with addresses of third parties. */
 static void test_many_searches(void **state)
 {
 	static struct peer_session *many[200];
@@ -617,16 +621,20 @@ static void test_many_searches(void **state)
 				peer_session_timeout(many[i], now_ns);
 			while (peer_session_send(many[i], buffer, &to, now_ns))
 				sent++;
-			/* nothing is due that is not sent */
+			/* all due datagrams have been sent */
 			assert_true(peer_session_due_ns(many[i]) > now_ns);
 		}
 	}
-	/* two seconds, and what a full budget holds; alone, each would send 22 */
+	/*
+	 * the budget of two seconds plus a full bucket; without the budget, each session would send
+	 * 22
+	 */
 	assert_in_range(sent, 2 * PEER_SESSION_SEARCHES, 3 * PEER_SESSION_SEARCHES);
 	for (i = 0; i < 200; i++)
 		peer_session_free(many[i]);
 }
 
+/* An introduction that is forged by the server or replayed by an attacker does not end the path. */
 static void test_bogus_introduction(void **state)
 {
 	struct introduction bogus = sim.host[1].introduction;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Port lists: which are accepted, which are refused and with which message, and how they print. */
+/*
+ * Port lists: which lists are accepted, which are rejected with which message, and how they print.
+ */
 #include "base/ports.h"
 
 #include <errno.h>
@@ -63,7 +65,7 @@ static void test_ends(void **state)
 	assert_false(ports_contain(&ports, 0));
 }
 
-/* Crosses the words of the bit set. */
+/* Ranges that cross words of the bit set. */
 static void test_range(void **state)
 {
 	struct ports ports;
@@ -179,13 +181,13 @@ static void test_reversed(void **state)
 	assert_refused("5100-5000", "'5100-5000'", "reversed");
 }
 
-/* Names the bad item, not its valid neighbours. */
+/* The message names the bad item, not its valid neighbours. */
 static void test_names_the_item(void **state)
 {
 	assert_refused("53,5000-5100,70000,80", "'70000'", "1 to 65535");
 }
 
-/* Structs on the stack differ in their padding. */
+/* Structs on the stack have different padding. */
 static void test_same_whatever_the_padding(void **state)
 {
 	struct ports a, b;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * QUIC between two peers, through memory and in simulated time: both prove that they have the key,
- * streams survive loss and reordering, and datagrams that are all lost do not stop a connection.
+ * QUIC between two peers, through memory and in simulated time: both peers prove possession of
+ * their keys, streams survive loss and reordering, and a connection survives the loss of all
+ * datagrams.
  */
 #include "meet/quic/drops.h"
 #include "meet/quic/quic.h"
@@ -29,10 +30,10 @@ struct packet {
 
 struct end;
 
-/* What a test knows of a stream. */
+/* A test's view of a stream. */
 struct flow {
 	struct end *end;
-	struct quic_stream *stream; /* NULL: it has ended */
+	struct quic_stream *stream; /* NULL: the stream has ended */
 	uint64_t to_send, sent, received, held;
 	bool fin, ended, reset;
 };
@@ -43,23 +44,23 @@ struct end {
 	struct quic *quic;
 	struct quic_settings settings;
 	struct drops drops;
-	bool ready, keep; /* keep: does not consume what it receives */
+	bool ready, keep; /* keep: received data is not consumed */
 	uint64_t ready_ns;
 	unsigned int datagrams;
 	struct flow flow[STREAMS];
 	unsigned int flows;
-	uint64_t answer; /* bytes to send on each stream that the other end opens */
+	uint64_t answer; /* bytes to send on each stream opened by the other end */
 	unsigned int packets;
 };
 
 struct net {
 	struct quic_endpoint *endpoint;
 	uint64_t now_ns, delay_ns;
-	unsigned int loss, jitter_ms; /* in percent */
+	unsigned int loss, jitter_ms; /* loss in percent */
 	uint32_t random;
 	struct end end[2]; /* the client and the server */
 	struct packet *packet;
-	struct packet **due; /* all of them; the first @packets are under way, the earliest last */
+	struct packet **due; /* all packets; the first @packets are in flight, the earliest last */
 	unsigned int packets;
 	bool refuse_streams;
 };
@@ -70,7 +71,7 @@ static uint32_t draw(struct net *net)
 	return net->random >> 8;
 }
 
-/* A pattern with a long period, so that a byte at a wrong place is seen. */
+/* Returns a byte of a pattern with a long period, so that misplaced bytes are detected. */
 static uint8_t pattern(uint64_t at)
 {
 	return (uint8_t)((at * 2654435761U) >> 13 ^ at >> 7);
@@ -106,7 +107,7 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 
 		part = length - at < size ? length - at : size;
 		end->packets++;
-		/* RFC 9443: 0 to 3 are STUN, and the QUIC bit is never greased */
+		/* RFC 9443: first bytes 0 to 3 are STUN, and the QUIC bit is never greased */
 		assert_true(data[0] & 0x40);
 		if (draw(net) % 100 < net->loss)
 			continue;
@@ -236,7 +237,7 @@ static void net_free(struct net *net)
 	free(net->due);
 }
 
-/* Copies the packet, whose slot the answer may take. */
+/* Copies the packet first, because an answer may reuse its slot. */
 static void deliver(struct net *net, const struct packet *arrived)
 {
 	const struct packet copy = *arrived, *packet = &copy;
@@ -255,7 +256,7 @@ static void deliver(struct net *net, const struct packet *arrived)
 	quic_flush(end->quic, net->now_ns);
 }
 
-/* Advances to the next packet or deadline. Returns false if there is none before @until_ns. */
+/* Advances to the next packet or deadline. Returns false if none is due before @until_ns. */
 static bool step(struct net *net, uint64_t until_ns)
 {
 	uint64_t next_ns = until_ns;
@@ -336,7 +337,7 @@ static void test_handshake(void **state)
 	assert_null(quic_stream_open(net.end[0].quic, &net));
 	assert_int_equal(quic_datagram(net.end[0].quic, "head", 4, "", 0, net.now_ns), -ENOTCONN);
 	run(&net, SECOND);
-	/* a round trip for the client, and half of one more for the server */
+	/* one RTT for the client, and half an RTT more for the server */
 	assert_int_equal(net.end[0].ready_ns - start_ns, 30 * MS);
 	assert_int_equal(net.end[1].ready_ns - start_ns, 45 * MS);
 	assert_in_range(quic_rtt_ns(net.end[0].quic), 30 * MS, 60 * MS);
@@ -374,7 +375,7 @@ static void test_wrong_key(void **state)
 	refused(&net);
 }
 
-/* A client's first packet of another session makes no connection. */
+/* A client's first packet from another session creates no connection. */
 static void test_other_session(void **state)
 {
 	struct net net;
@@ -389,7 +390,10 @@ static void test_other_session(void **state)
 	net_free(&net);
 }
 
-/* ngtcp2 greases the QUIC bit in half of its connections unless prevented; on_send() checks. */
+/*
+ * By default, ngtcp2 greases the QUIC bit in half of its connections; on_send() checks that it does
+ * not.
+ */
 static void test_quic_bit(void **state)
 {
 	struct net net;
@@ -474,7 +478,7 @@ static void test_streams(void **state)
 	transfer(0, 0, 0);
 }
 
-/* A stream that is not consumed stops the other end, and no other stream. */
+/* A stream that is not consumed blocks the sender of this stream, but no other stream. */
 static void test_back_pressure(void **state)
 {
 	struct flow *slow, *fast;
@@ -506,7 +510,10 @@ static void test_back_pressure(void **state)
 	net_free(&net);
 }
 
-/* A reset frees its part of the connection's window, so that later streams do not starve. */
+/*
+ * A reset releases the stream's share of the connection window, so that later streams do not
+ * starve.
+ */
 static void test_reset(void **state)
 {
 	struct net net;
@@ -565,7 +572,7 @@ static void test_datagrams(void **state)
 	net_free(&net);
 }
 
-/* A flood of datagrams fills the queue, and neither stops streams nor uses up memory. */
+/* A flood of datagrams fills the queue, but neither blocks streams nor exhausts memory. */
 static void test_flood(void **state)
 {
 	unsigned int i, full = 0;
@@ -585,7 +592,7 @@ static void test_flood(void **state)
 	net_free(&net);
 }
 
-/* Datagrams that the path did not take in time are dropped, and counted; later ones pass. */
+/* Datagrams that the path does not accept in time are dropped and counted; later datagrams pass. */
 static void test_late(void **state)
 {
 	const uint64_t *late;
@@ -611,8 +618,8 @@ static void test_late(void **state)
 }
 
 /*
- * All packets are lost for a while. ngtcp2 before 0.14 arms no probe timer for datagrams, so that
- * a full window of lost ones would block the connection for ever.
+ * All packets are lost for a while. ngtcp2 before 0.14 arms no probe timer for datagrams, so a full
+ * window of lost datagrams would block the connection forever.
  */
 static void test_outage(void **state)
 {
@@ -638,8 +645,8 @@ static void test_outage(void **state)
 }
 
 /*
- * The path is lost in the midst of transfers in both directions, for a time that lets the probe
- * timer back off for as long. Once there is a path again, everything goes on at once.
+ * The path fails during transfers in both directions, long enough for the probe timer to back off.
+ * When the path is restored, all transfers continue at once.
  */
 static void interrupt(unsigned int pause_s)
 {
@@ -674,7 +681,7 @@ static void test_pause(void **state)
 	interrupt(50);
 }
 
-/* An idle connection is silent, and lives on: the session decides when it ends. */
+/* An idle connection sends nothing and does not time out: the session decides when it ends. */
 static void test_idle(void **state)
 {
 	unsigned int packets;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Quotas of the steered groups: the host's namespace may use all; another namespace gets half of
- * the others' part. However many namespaces want all, the next one gets something, and the host a
- * quarter.
+ * Quotas of the steered groups: the host's namespace may use all groups; another namespace gets
+ * half of the part for other namespaces. Even if many namespaces request all groups, the next
+ * namespace gets some, and the host gets a quarter.
  */
 #include "steer/group/quota.h"
 
@@ -29,7 +29,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* A namespace requests @groups groups and gets that many. */
+/* Requests @groups groups for a namespace. Returns the number granted. */
 static int want(__u32 netns, int groups)
 {
 	int got = 0;
@@ -61,7 +61,7 @@ static void test_together(void **state)
 {
 	int i;
 
-	/* in turn, as in successive sweeps: a third each, and a third is left */
+	/* in turn, as in successive sweeps: each namespace gets a third, and a third is left */
 	for (i = 0; i < 1000; i++) {
 		want(2, 1);
 		want(3, 1);
@@ -81,7 +81,7 @@ static void test_many(void **state)
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX - STEER_GROUPS_OTHERS);
 }
 
-/* Groups of the host beyond its quarter reduce the others' part. */
+/* Groups of the host beyond its quarter reduce the part of the other namespaces. */
 static void test_large_host(void **state)
 {
 	assert_int_equal(want(2, 1000), 96);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Binding requests at the server: RFC 8489, RFC 5780, RFC 3489, and the budget of a prefix. */
+/* Binding requests to the server: RFC 8489, RFC 5780, RFC 3489, and the budget per prefix. */
 #include "meet/rendezvous/budget.h"
 #include "rendezvous_lab.h"
 
@@ -36,7 +36,7 @@ static void want_source(const char *wanted)
 	assert_true(stun_endpoint_is_same(&lab.sent[0].path.local, &expected));
 }
 
-/* The smallest answers: 1.6 and 2.2 bytes for each byte of a bare request. */
+/* The smallest answers have 1.6 and 2.2 bytes per byte of a minimal request. */
 static void test_bare(void **state)
 {
 	struct path ip4 = path_from("198.51.100.9:1234"), ip6 = path_from("[2001:db8::9]:1234");
@@ -56,7 +56,7 @@ static void test_bare(void **state)
 	assert_int_equal(lab.sent[0].length, 44);
 }
 
-/* FINGERPRINT and what a check of ICE carries. */
+/* FINGERPRINT, and the attributes of an ICE check. */
 static void test_ice(void **state)
 {
 	struct path path = path_from("198.51.100.9:1234");
@@ -97,7 +97,7 @@ static void test_unknown(void **state)
 	assert_memory_equal(value, "\x7a\xbc\x00\x26", 4);
 }
 
-/* Without a second address, CHANGE-REQUEST cannot be done; RESPONSE-PORT can, except over TCP. */
+/* Without a second address, CHANGE-REQUEST is refused; RESPONSE-PORT works, except over TCP. */
 static void test_without_alternate(void **state)
 {
 	struct path path = path_from("198.51.100.9:1234");
@@ -127,7 +127,7 @@ static void test_without_alternate(void **state)
 
 static const struct {
 	uint32_t change;
-	const char *source[SOCKET_ROLES]; /* by the role of the socket that was asked */
+	const char *source[SOCKET_ROLES]; /* indexed by the role of the requested socket */
 } changes[] = {
 	{ 0, { "192.0.2.1:3478", "192.0.2.1:3479", "192.0.2.2:3478", "192.0.2.2:3479" } },
 	{ SLUICE_STUN_CHANGE_PORT,
@@ -169,12 +169,15 @@ static void test_rfc5780(void **state)
 			want_source(changes[i].source[role]);
 			want_address(&message, SLUICE_STUN_RESPONSE_ORIGIN,
 				     changes[i].source[role]);
-			/* always the address that differs in both from the one that was asked */
+			/*
+			 * always the address that differs from the requested one in both IP address
+			 * and port
+			 */
 			want_address(&message, SLUICE_STUN_OTHER_ADDRESS, changes[3].source[role]);
 		}
 }
 
-/* No magic cookie: 16 bytes of transaction id. */
+/* Without the magic cookie, the transaction id has 16 bytes. */
 static void test_classic(void **state)
 {
 	uint8_t request[28] = { 0, 1, 0, 8, 1, 2, 3, 4 };
@@ -184,7 +187,7 @@ static void test_classic(void **state)
 
 	memcpy(request + 20, "\x00\x03\x00\x04\x00\x00\x00\x06", 8);
 	receive(&path, request, 20);
-	assert_int_equal(lab.count, 0); /* the header counts more than there is */
+	assert_int_equal(lab.count, 0); /* the header announces more bytes than the message has */
 	receive(&path, request, sizeof(request));
 	want_error(420);
 	with_alternate();
@@ -201,7 +204,7 @@ static void test_classic(void **state)
 	assert_int_equal(counted(COUNT_binding_classic), 1);
 }
 
-/* Indications, other methods and foreign packets get no answer. */
+/* Indications, other methods and packets of other protocols get no answer. */
 static void test_silence(void **state)
 {
 	struct path path = path_from("198.51.100.9:1234");
@@ -236,10 +239,10 @@ static void test_budget(void **state)
 	begin(&out, NULL, SLUICE_STUN_BINDING);
 	stun_end(&out.builder);
 	for (i = 0; i < 100; i++) {
-		path.client.addr.s6_addr[15] = (uint8_t)i; /* of one /24 */
+		path.client.addr.s6_addr[15] = (uint8_t)i; /* all in one /24 */
 		receive(&path, out.data, 20);
 	}
-	/* two seconds of the rate at once */
+	/* two seconds' worth of the rate at once */
 	assert_int_equal(lab.count, 20);
 	assert_int_equal(counted(COUNT_unanswered_budget), 80);
 	assert_int_equal(server_budgets_spent(lab.server, lab.now_ns), 1);
@@ -255,7 +258,7 @@ static void test_budget(void **state)
 	assert_int_equal(server_budgets_spent(lab.server, lab.now_ns), 0);
 }
 
-/* Every truncation of a request, and every length in its header. */
+/* All truncations of a request, and all values of the length field. */
 static void test_truncated(void **state)
 {
 	struct path path = path_from("198.51.100.9:1234");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* connect, introduce and report: both sides learn of each other, and no third peer does. */
+/*
+ * connect, introduce and report: each side gets the addresses of the other, and no third peer does.
+ */
 #include "meet/rendezvous/server.h"
 #include "meet/rendezvous/session.h"
 #include "rendezvous_lab.h"
@@ -15,7 +17,7 @@ static void submit_connect(struct outgoing *out, struct client *from, const char
 	submit(out, from);
 }
 
-/* Checks an introduction, or the response to connect, and that it names this peer alone. */
+/* Checks an introduction, or the response to connect, and that it contains only this peer. */
 static void want_other_side(const struct stun_message *message, const struct client *to,
 			    const struct client *other, const uint8_t *ephemeral, const char *host)
 {
@@ -50,7 +52,7 @@ static void want_other_side(const struct stun_message *message, const struct cli
 	assert_true(stun_endpoint_is_same(&found[1].at, &host_at));
 }
 
-/* Confirms the introduction that was sent last, as @by. */
+/* Confirms the last introduction, as @by. */
 static void confirm(const struct client *by, const struct stun_message *introduction,
 		    enum sluice_stun_class class)
 {
@@ -65,7 +67,7 @@ static void confirm(const struct client *by, const struct stun_message *introduc
 	submit(&out, by);
 }
 
-/* A copy of the only message that the server has sent. */
+/* Copies the only message from the server. */
 static struct stun_message keep_sent(struct sent *kept)
 {
 	struct stun_message message;
@@ -102,7 +104,7 @@ static void test_introduce(void **state)
 	want_other_side(&message, &b, &a, ephemeral_a, "10.0.0.1:5001");
 	assert_int_equal(stun_get(&message, SLUICE_RENDEZVOUS_SESSION_ID, &id, &length), 0);
 	assert_int_equal(length, SLUICE_RENDEZVOUS_SESSION_ID_SIZE);
-	/* the request is repeated, since there is no response yet */
+	/* retransmit the request, since no response has arrived */
 	lab_clear();
 	receive(&a.path, out.data, out.builder.length);
 	assert_int_equal(lab.count, 1);
@@ -115,7 +117,7 @@ static void test_introduce(void **state)
 	want_other_side(&message, &a, &b, ephemeral_b, "10.1.1.3:5002");
 	assert_int_equal(stun_get(&message, SLUICE_RENDEZVOUS_SESSION_ID, &same, &length), 0);
 	assert_memory_equal(same, id, SLUICE_RENDEZVOUS_SESSION_ID_SIZE);
-	/* the response was lost; a second confirmation changes nothing */
+	/* the response is lost; a second confirmation changes nothing */
 	message = keep_sent(&kept);
 	lab_clear();
 	receive(&a.path, out.data, out.builder.length);
@@ -125,7 +127,7 @@ static void test_introduce(void **state)
 	assert_int_equal(counted(COUNT_connects), 1);
 }
 
-/* The other peer gets as many introductions as a client may send requests. */
+/* The number of introductions to the other peer is limited like the requests of a client. */
 static void test_repeats(void **state)
 {
 	struct outgoing out;
@@ -137,7 +139,7 @@ static void test_repeats(void **state)
 	assert_int_equal(lab.count, 7);
 }
 
-/* A new registration brings no new budget of connects. */
+/* A new registration does not reset the budget of connects. */
 static void test_limit_stays(void **state)
 {
 	unsigned int i, connects = 0;
@@ -151,7 +153,7 @@ static void test_limit_stays(void **state)
 	assert_int_equal(connects, 10);
 }
 
-/* Both start at the same time: B waits for half the round trips of both. */
+/* Both peers start at the same time: B waits for half the RTTs of both. */
 static void test_delay(void **state)
 {
 	struct registration *from = store_by_peer(server_store(lab.server),
@@ -180,7 +182,7 @@ static void test_delay(void **state)
 	assert_int_equal(delay, 2000);
 }
 
-/* A name that does not exist, and one that is not allowed, look the same. */
+/* A nonexistent name and a forbidden name look the same. */
 static void test_not_allowed(void **state)
 {
 	char name[200];
@@ -193,7 +195,7 @@ static void test_not_allowed(void **state)
 	want_error(403);
 	submit_connect(&out, &c, "nobody");
 	want_error(403);
-	submit_connect(&out, &c, "d"); /* is absent, too */
+	submit_connect(&out, &c, "d"); /* the peer is not registered either */
 	want_error(403);
 	submit_connect(&out, &c, name);
 	want_error(403);
@@ -214,7 +216,7 @@ static void test_absent(void **state)
 	want_error(404);
 }
 
-/* Only from where the peer is registered. */
+/* Only the registered address of a peer may connect. */
 static void test_from_elsewhere(void **state)
 {
 	struct outgoing out;
@@ -241,7 +243,7 @@ static void test_refused_by_peer(void **state)
 	assert_int_equal(server_sessions(lab.server), 0);
 }
 
-/* A confirmation counts only from the peer, by its key and from its address. */
+/* A confirmation counts only if it has the key and the address of the peer. */
 static void test_forged_confirmation(void **state)
 {
 	struct client forger = b;
@@ -258,14 +260,14 @@ static void test_forged_confirmation(void **state)
 	forger.key[5] ^= 1;
 	confirm(&forger, &message, SLUICE_STUN_SUCCESS);
 	assert_int_equal(lab.count, 0);
-	/* A itself, which knows the transaction by no means, but could guess */
+	/* A itself, which does not know the transaction id but could guess it */
 	confirm(&a, &message, SLUICE_STUN_SUCCESS);
 	assert_int_equal(lab.count, 0);
 	confirm(&b, &message, SLUICE_STUN_SUCCESS);
 	want_success(&out);
 }
 
-/* A new attempt of the same pair replaces the earlier one; attempts are limited. */
+/* A new attempt by the same pair replaces the earlier attempt; the rate of attempts is limited. */
 static void test_limits(void **state)
 {
 	struct outgoing out;
@@ -291,7 +293,7 @@ static struct registration *registration_new(void)
 	return calloc(1, sizeof(struct registration));
 }
 
-/* Peers that connect to another one do not keep it from connecting itself. */
+/* Incoming connects from other peers do not block a peer's own connects. */
 static void test_incoming(void **state)
 {
 	struct registration *own = registration_new(), *other[SESSIONS_PEER + 1];
@@ -307,9 +309,9 @@ static void test_incoming(void **state)
 		assert_non_null(session_add(&sessions, own, other[i], lab.now_ns));
 	assert_null(session_add(&sessions, own, other[i], lab.now_ns));
 	assert_int_equal(errno, EDQUOT);
-	/* another attempt with the same peer needs no room */
+	/* another attempt with the same peer takes no additional slot */
 	assert_non_null(session_add(&sessions, own, other[7], lab.now_ns));
-	/* one in the midst of both lists */
+	/* end a session in the middle of both lists */
 	sessions_of_end(&sessions, other[8]);
 	assert_int_equal(own->sessions_begun, SESSIONS_PEER - 1);
 	assert_non_null(session_add(&sessions, own, other[i], lab.now_ns));
@@ -327,7 +329,7 @@ static void test_end(void **state)
 {
 	struct outgoing out;
 
-	/* with the registration of either side */
+	/* a session ends with the registration of either side */
 	submit_connect(&out, &a, "b");
 	enrol(&b, NULL);
 	assert_int_equal(server_sessions(lab.server), 0);
@@ -335,7 +337,7 @@ static void test_end(void **state)
 	assert_int_equal(server_sessions(lab.server), 1);
 	enrol(&a, NULL);
 	assert_int_equal(server_sessions(lab.server), 0);
-	/* and by time: the registrations are refreshed meanwhile */
+	/* and by timeout, although the registrations are refreshed */
 	submit_connect(&out, &a, "b");
 	for (int i = 0; i < 5; i++) {
 		struct client *both[] = { &a, &b };
@@ -382,7 +384,7 @@ static void test_report(void **state)
 	memcpy(id, value, sizeof(id));
 	submit_report(&a, id, sizeof(id), 1);
 	assert_int_equal(sent_message(0).class, SLUICE_STUN_SUCCESS);
-	submit_report(&a, id, sizeof(id), 1); /* repeated: counts once */
+	submit_report(&a, id, sizeof(id), 1); /* a retransmission counts once */
 	assert_int_equal(sent_message(0).class, SLUICE_STUN_SUCCESS);
 	submit_report(&b, id, sizeof(id), 3);
 	assert_int_equal(sent_message(0).class, SLUICE_STUN_SUCCESS);
@@ -403,7 +405,7 @@ static void test_report(void **state)
 	want_error(404);
 }
 
-/* Attributes that are missing, or that the server does not know. */
+/* Missing attributes, and attributes unknown to the server. */
 static void test_incomplete(void **state)
 {
 	struct outgoing out;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Registrations: who gets one, what a stranger gets, how they are kept and end. */
+/* Registrations: who may register, answers to strangers, refreshes, and expiry. */
 #include "meet/candidate.h"
 #include "meet/nonce.h"
 #include "meet/rendezvous/server.h"
@@ -54,14 +54,14 @@ static void test_not_behind_nat(void **state)
 {
 	enrol(&a, "198.51.100.1:40001");
 	assert_false(of(&a)->behind_nat);
-	/* the same address is not enough: the port was translated */
+	/* an equal address does not suffice: the port was translated */
 	enrol(&a, "198.51.100.1:40002");
 	assert_true(of(&a)->behind_nat);
 	enrol(&d, "[2001:db8:4::1]:40004");
 	assert_false(of(&d)->behind_nat);
 }
 
-/* The response was lost: the same request gets the same registration. */
+/* The response was lost: the same request returns the same registration. */
 static void test_repeated(void **state)
 {
 	struct sluice_rendezvous_id first;
@@ -87,7 +87,7 @@ static void test_repeated(void **state)
 
 /* --- strangers */
 
-/* An answer is never longer than its request, and nothing is stored. */
+/* An answer is never longer than its request, and no state is created. */
 static void test_stranger_gets_no_more(void **state)
 {
 	unsigned int methods[] = { SLUICE_RENDEZVOUS_REGISTER, SLUICE_RENDEZVOUS_REFRESH,
@@ -106,7 +106,7 @@ static void test_stranger_gets_no_more(void **state)
 			lab_clear();
 			receive(&a.path, out.data, length);
 			assert_true(lab.bytes <= length);
-			/* broken attributes */
+			/* malformed attributes */
 			out.data[length - 1] = 0xff;
 			out.data[22] = 0xff;
 			lab_clear();
@@ -118,7 +118,7 @@ static void test_stranger_gets_no_more(void **state)
 	assert_true(counted(COUNT_challenged) > 0);
 }
 
-/* A flood of forged sources, as of CVE-2026-30784, makes no state. */
+/* A flood from forged sources, as in CVE-2026-30784, creates no state. */
 static void test_flood(void **state)
 {
 	static const uint8_t zeros[64];
@@ -129,7 +129,7 @@ static void test_flood(void **state)
 	uint32_t i;
 
 	get_nonce(&b);
-	b.path.client.port_be ^= 1; /* a nonce of another address */
+	b.path.client.port_be ^= 1; /* a nonce for another address */
 	begin(&out[0], NULL, SLUICE_RENDEZVOUS_REGISTER);
 	stun_put(&out[0].builder, SLUICE_STUN_PADDING, zeros, sizeof(zeros));
 	begin(&out[1], &b, SLUICE_RENDEZVOUS_CONNECT);
@@ -149,7 +149,7 @@ static void test_flood(void **state)
 	assert_int_equal(store_bytes(server_store(lab.server)), before);
 }
 
-/* 10^5 sources that have proved their addresses, as behind a botnet, and have no key: no state. */
+/* 10^5 sources, such as a botnet, prove their addresses but have no key: no state is created. */
 static void test_half_open(void **state)
 {
 	size_t before = store_bytes(server_store(lab.server)), length;
@@ -174,7 +174,7 @@ static void test_half_open(void **state)
 	assert_int_equal(store_bytes(server_store(lab.server)), before);
 }
 
-/* A nonce is bound to its address, port and transport, and to time. */
+/* A nonce is bound to an address, port, transport, and a time interval. */
 static void test_nonce(void **state)
 {
 	struct stream stream = { NULL };
@@ -215,7 +215,7 @@ static void test_nonce(void **state)
 			want_success(&out);
 	}
 	assert_int_equal(counted(COUNT_registered), 1);
-	/* of every length, none of which may be read beyond its end */
+	/* all lengths, none of which may cause an overread */
 	for (i = 0; i < 64; i++) {
 		char text[64];
 
@@ -229,7 +229,7 @@ static void test_nonce(void **state)
 	}
 }
 
-/* A name belongs to a key; the same address proves nothing. */
+/* A name is bound to a key; an equal address proves nothing. */
 static void test_wrong_key(void **state)
 {
 	struct outgoing out;
@@ -242,7 +242,7 @@ static void test_wrong_key(void **state)
 	want_error(401);
 	a.key[0] ^= 1;
 	assert_non_null(of(&a));
-	/* the own key, and the name of another peer */
+	/* its own key with the name of another peer */
 	lab_clear();
 	a.name = "b";
 	begin(&out, &a, SLUICE_RENDEZVOUS_REGISTER);
@@ -263,7 +263,7 @@ static void test_wrong_key(void **state)
 	want_error(400);
 }
 
-/* What follows MESSAGE-INTEGRITY-SHA256 is not protected, and not read. */
+/* Attributes after MESSAGE-INTEGRITY-SHA256 are not protected, and are ignored. */
 static void test_after_integrity(void **state)
 {
 	struct stun_message message;
@@ -288,8 +288,8 @@ static const struct {
 	{ "10.0.0.1:1024", 0 },
 	{ "192.168.1.1:65535", 0 },
 	{ "[fd00::1]:5000", 0 },
-	{ "198.51.100.1:5000", 0 },   /* the own public address */
-	{ "198.51.100.2:5000", 403 }, /* that of a victim */
+	{ "198.51.100.1:5000", 0 },   /* the peer's own public address */
+	{ "198.51.100.2:5000", 403 }, /* the address of a victim */
 	{ "[2001:db8::1]:5000", 403 },
 	{ "10.0.0.1:1023", 403 },
 	{ "198.51.100.1:53", 403 },
@@ -326,7 +326,7 @@ static void test_candidates(void **state)
 }
 
 /*
- * A public address of another family is allowed once the peer has received a nonce there, and by
+ * A public address of the other family is allowed after the peer has received a nonce there, over
  * the transport of the candidate.
  */
 static void test_proof(void **state)
@@ -381,7 +381,7 @@ static void test_candidate_limits(void **state)
 		put_candidate(&out, "10.0.0.1:5000", NULL);
 	submit(&out, &a);
 	want_error(400);
-	/* every length that is not that of a candidate */
+	/* all lengths that no candidate has */
 	for (i = 0; i <= sizeof(value); i++) {
 		if (i == 12 || i == 12 + NONCE_SIZE)
 			continue;
@@ -391,7 +391,7 @@ static void test_candidate_limits(void **state)
 		submit(&out, &a);
 		want_error(400);
 	}
-	/* the server alone knows reflexive ones */
+	/* only the server can supply reflexive candidates */
 	for (i = 0; i < 256; i++) {
 		if (i == CANDIDATE_HOST || i == CANDIDATE_MAPPED)
 			continue;
@@ -434,7 +434,7 @@ static void test_refresh(void **state)
 			    sluice_rendezvous_proof_mac(&a.refresh_key, &a.id, transaction_be));
 	}
 	assert_int_equal(counted(COUNT_refreshed), 10);
-	/* three are missed */
+	/* three refreshes are missed */
 	lab.now_ns += 53 * SECOND_NS;
 	server_expire(lab.server, lab.now_ns);
 	assert_int_equal(registered(), 1);
@@ -446,10 +446,10 @@ static void test_refresh(void **state)
 	assert_int_equal(counted(COUNT_expired), 1);
 }
 
-/* --- the fast path, whose refreshes the server does not see */
+/* --- the fast path, whose refreshes bypass the server */
 
 static struct fast {
-	uint64_t seen_ns; /* 0: never */
+	uint64_t seen_ns; /* last refresh; 0: none */
 	unsigned int puts, removes;
 	uint32_t slot;
 } fast;
@@ -476,7 +476,7 @@ static uint64_t on_idle_ns(void *arg, const struct registration *registration)
 	return fast.seen_ns ? lab.now_ns - fast.seen_ns : UINT64_MAX;
 }
 
-/* Looks for expired registrations in some seconds. */
+/* Advances the clock, expires registrations, and checks how many are left. */
 static void expire_after(unsigned int seconds, size_t left)
 {
 	lab.now_ns += seconds * SECOND_NS;
@@ -496,7 +496,7 @@ static void test_fast_path(void **state)
 	lab_start();
 	enrol(&a, NULL);
 	assert_int_equal(fast.puts, 1);
-	/* it is refreshed for minutes, and the last time 20 s before the server looks */
+	/* refreshed for minutes, the last time 20 s before the server checks */
 	for (i = 0; i < 10; i++) {
 		lab.now_ns += 36 * SECOND_NS;
 		fast.seen_ns = lab.now_ns - 20 * SECOND_NS;
@@ -505,29 +505,28 @@ static void test_fast_path(void **state)
 	}
 	registration = store_first(server_store(lab.server));
 	assert_true(server_idle_ns(lab.server, registration, lab.now_ns) == 20 * SECOND_NS);
-	/* it expires 54 s after that, and not after the look */
+	/* expires 54 s after the last refresh, not after the check */
 	expire_after(33, 1);
 	expire_after(3, 0);
 	assert_int_equal(fast.removes, 1);
 	assert_int_equal(counted(COUNT_expired), 1);
-	/* without a refresh there, those of the server count */
+	/* without fast-path refreshes, those of the server count */
 	enrol(&a, NULL);
 	lab.now_ns += 40 * SECOND_NS;
 	refresh(&a);
 	expire_after(40, 1);
 	expire_after(20, 0);
 	assert_int_equal(fast.removes, 2);
-	/* a registration by TCP has no refresh by UDP */
+	/* a registration over TCP has no refresh over UDP */
 	a.path.stream = &stream;
 	enrol(&a, NULL);
 	assert_int_equal(fast.puts, 2);
 	fast.slot = store_first(server_store(lab.server))->slot;
 }
 
-/* After the NAT has made a new mapping, the refresh comes from another port. */
 /*
- * A refresh does not prove that the peer still receives at its address, and may be a copy of an
- * earlier one: after an hour, the peer has to prove it again, and stays registered meanwhile.
+ * A refresh does not prove that the peer still receives at its address, since it may be a replay.
+ * After an hour, the peer must prove the address again; it stays registered meanwhile.
  */
 static void test_refresh_is_no_proof(void **state)
 {
@@ -555,7 +554,7 @@ static void test_refresh_is_no_proof(void **state)
 	refresh(&a);
 	assert_int_equal(sent_message(0).class, SLUICE_STUN_SUCCESS);
 
-	/* the fast path, which does not know that hour, gives it back */
+	/* the fast path does not know this limit, so the server takes the registration back */
 	lab_teardown(state);
 	fast = (struct fast){ .seen_ns = 0 };
 	lab.config.fast_path = (struct server_fast_path){ on_put, on_remove, on_idle_ns, &fast };
@@ -570,6 +569,7 @@ static void test_refresh_is_no_proof(void **state)
 	assert_int_equal(registered(), 1);
 }
 
+/* After the NAT has created a new mapping, the refresh comes from another port. */
 static void test_refresh_from_elsewhere(void **state)
 {
 	struct path registered_path;
@@ -583,7 +583,7 @@ static void test_refresh_from_elsewhere(void **state)
 	receive(&a.path, out.data, length);
 	want_error(437);
 	assert_true(lab.bytes <= length);
-	/* nor does its MAC help, which the peer could compute */
+	/* a valid MAC for the new address, which only the peer can compute, does not help either */
 	refresh(&a);
 	want_error(437);
 	a.path = registered_path;
@@ -620,7 +620,7 @@ static void submit_unregister(struct client *client)
 	submit(&out, client);
 }
 
-/* An earlier process of a peer does not end the registration of a later one. */
+/* An earlier process of a peer cannot end the registration of a later process. */
 static void test_unregister(void **state)
 {
 	struct client before;
@@ -642,7 +642,7 @@ static void test_unregister(void **state)
 	assert_int_equal(counted(COUNT_unregistered), 1);
 }
 
-/* A slot is used again, and its earlier owner cannot use it. */
+/* A slot is reused, and its previous owner cannot use it. */
 static void test_slots(void **state)
 {
 	struct client before;
@@ -671,7 +671,7 @@ static void test_stream(void **state)
 	assert_non_null(stream.registration);
 	refresh(&a);
 	assert_int_equal(sent_message(0).class, SLUICE_STUN_SUCCESS);
-	/* one name for a connection */
+	/* a connection can register only one name */
 	get_nonce(&b);
 	begin(&out, &b, SLUICE_RENDEZVOUS_REGISTER);
 	submit(&out, &b);
@@ -679,7 +679,7 @@ static void test_stream(void **state)
 	server_stream_closed(lab.server, &stream);
 	assert_int_equal(registered(), 0);
 	assert_null(stream.registration);
-	/* moves to UDP, and the end of the connection does not end it */
+	/* the peer moves to UDP, and the end of the connection does not end the registration */
 	enrol(&a, NULL);
 	a.path.stream = NULL;
 	enrol(&a, NULL);
@@ -695,7 +695,7 @@ static void test_limits(void **state)
 	lab.config.limits = (struct store_limits){ .total = 2, .prefix = 1 };
 	lab_start();
 	enrol(&b, NULL);
-	/* the same /24 */
+	/* in the same /24 */
 	get_nonce(&c);
 	begin(&out, &c, SLUICE_RENDEZVOUS_REGISTER);
 	submit(&out, &c);
@@ -705,7 +705,7 @@ static void test_limits(void **state)
 	begin(&out, &d, SLUICE_RENDEZVOUS_REGISTER);
 	submit(&out, &d);
 	want_error(486);
-	/* who has a registration may replace it */
+	/* a registered peer may replace its registration */
 	enrol(&a, NULL);
 	enrol(&b, NULL);
 	submit_unregister(&b);
@@ -714,7 +714,7 @@ static void test_limits(void **state)
 	assert_int_equal(counted(COUNT_refused_limit), 2);
 }
 
-/* A reload keeps who is still in the file with the same key. */
+/* A reload keeps the peers that are still in the file with the same key. */
 static void test_reload(void **state)
 {
 	struct peers peers;
@@ -735,7 +735,7 @@ static void test_reload(void **state)
 	enrol(&c, NULL);
 }
 
-/* Beyond 2^31 and 2^32 milliseconds of uptime. */
+/* Works beyond 2^31 and 2^32 milliseconds of uptime. */
 static void test_late_clock(void **state)
 {
 	static const uint64_t days[] = { 25, 50, 400 };
@@ -753,7 +753,7 @@ static void test_late_clock(void **state)
 		lab.now_ns += 60 * SECOND_NS;
 		server_expire(lab.server, lab.now_ns);
 		assert_int_equal(registered(), 0);
-		/* a server that runs while its clock passes such a time */
+		/* a server whose clock passes such a limit while it runs */
 		lab.now_ns += 30 * 86400 * SECOND_NS;
 		server_expire(lab.server, lab.now_ns);
 		enrol(&a, NULL);
@@ -767,7 +767,7 @@ static void on_removed(struct registration *registration, void *arg)
 {
 }
 
-/* At most 400 bytes for a registration with two candidates. */
+/* A registration with two candidates takes at most 400 bytes. */
 static void test_memory(void **state)
 {
 	struct registration content = { .candidates = 2, .path = a.path };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The relay: it passes datagrams on between the two peers of a session, once both have bound a
- * channel, and nothing else. No stranger makes state or gets a byte.
+ * The relay forwards datagrams between the two peers of a session once both have bound a channel,
+ * and forwards nothing else. A stranger cannot create state and receives no data.
  */
 #include "meet/channel.h"
 #include "meet/rendezvous/relay.h"
@@ -15,7 +15,7 @@
 static uint8_t session_id[ID_SIZE];
 static uint8_t payload[FULL_SIZE];
 
-/* --- what peers do */
+/* --- actions of the peers */
 
 /* @from connects to @to, which confirms. */
 static void introduce(struct client *from, const struct client *to, uint8_t id[ID_SIZE])
@@ -89,7 +89,7 @@ static void send_data(const struct path *path, uint16_t channel, size_t length)
 	receive(path, message, SLUICE_CHANNEL_HEADER + length);
 }
 
-/* Checks what the relay has sent: one datagram to this peer. */
+/* Checks that the relay has sent only one datagram, to this peer. */
 static void want_data(const struct client *to, uint16_t channel, size_t length)
 {
 	struct channel_data data;
@@ -108,7 +108,7 @@ static bool passes(const struct client *from, uint16_t channel)
 	return lab.count;
 }
 
-/* Gets a fresh nonce, later than those before. */
+/* Gets a fresh nonce, later than the previous ones. */
 static void renew(struct client *client)
 {
 	lab.now_ns += SECOND_NS;
@@ -159,14 +159,14 @@ static void test_passes(void **state)
 	assert_int_equal(counted(COUNT_relay_datagrams), 2 * i);
 	assert_int_equal(counted(COUNT_relay_bound), 2);
 	assert_int_equal(counted(COUNT_relay_unbound), 1);
-	/* both may choose the same number */
+	/* both peers may choose the same number */
 	bind_channel(&b, session_id, A_CHANNEL);
 	send_data(&a.path, A_CHANNEL, 9);
 	want_data(&b, A_CHANNEL, 9);
 	assert_false(passes(&b, B_CHANNEL));
 }
 
-/* Nothing that is not authenticated makes state, or gets more bytes than it has sent. */
+/* An unauthenticated request creates no state, and its answer is not longer than the request. */
 static void test_no_state(void **state)
 {
 	static const uint8_t zeros[64];
@@ -199,7 +199,7 @@ static void test_no_state(void **state)
 	assert_int_equal(counted(COUNT_relay_bound), 0);
 }
 
-/* A third peer, though registered, neither takes part nor receives. */
+/* A third peer, even a registered one, can neither send nor receive. */
 static void test_no_third_party(void **state)
 {
 	struct path path = a.path;
@@ -215,7 +215,7 @@ static void test_no_third_party(void **state)
 	assert_int_equal(sent_message(0).class, SLUICE_STUN_ERROR);
 	assert_false(passes(&c, A_CHANNEL));
 	assert_false(passes(&c, B_CHANNEL));
-	/* from the right address, in the channel of the other peer, or by TCP */
+	/* from the right address, but in the other peer's channel, or over TCP */
 	assert_false(passes(&a, B_CHANNEL));
 	path.stream = &(struct stream){ NULL };
 	send_data(&path, A_CHANNEL, 10);
@@ -263,14 +263,14 @@ static void test_malformed(void **state)
 	}
 	submit_bind(&out, &a, other_id, A_CHANNEL);
 	want_error(404);
-	/* the server finds a session by the first twelve bytes */
+	/* the server looks up a session by the first twelve bytes */
 	memcpy(similar, session_id, ID_SIZE);
 	similar[ID_SIZE - 1] ^= 1;
 	submit_bind(&out, &a, similar, A_CHANNEL);
 	want_error(404);
 	assert_int_equal(server_relays(lab.server), 0);
 	bind_both();
-	/* truncated, and longer than the server passes on */
+	/* truncated, and longer than the server forwards */
 	channel_put_header(message, A_CHANNEL, 1400);
 	lab_clear();
 	for (i = 0; i <= sizeof(message); i++)
@@ -295,7 +295,7 @@ static void test_repeat(void **state)
 	assert_int_equal(lab.server->relays.wheel.count, 1);
 }
 
-/* A peer that moves binds again; who has recorded its earlier request moves nothing back. */
+/* A peer that moves binds again. Replaying its earlier request does not move the channel back. */
 static void test_moves(void **state)
 {
 	const struct path before = a.path;
@@ -305,7 +305,7 @@ static void test_moves(void **state)
 	bind_channel(&b, session_id, B_CHANNEL);
 	a.path = path_from("198.51.100.9:41000");
 	submit_bind(&out, &a, session_id, A_CHANNEL);
-	want_error(438); /* the nonce is that of the earlier address */
+	want_error(438); /* the nonce is for the earlier address */
 	renew(&a);
 	bind_channel(&a, session_id, A_CHANNEL);
 	assert_true(passes(&a, A_CHANNEL));
@@ -319,14 +319,17 @@ static void test_moves(void **state)
 	assert_true(passes(&b, B_CHANNEL));
 	want_data(&a, A_CHANNEL, FULL_SIZE);
 	assert_int_equal(counted(COUNT_relay_bound), 2);
-	/* with a nonce that it has received there, it may return */
+	/* with a nonce received there, the peer may return */
 	a.path = before;
 	renew(&a);
 	bind_channel(&a, session_id, A_CHANNEL);
 	assert_true(passes(&a, A_CHANNEL));
 }
 
-/* Without a refresh a binding ends; with it, the relay outlives session and registration. */
+/*
+ * Without a refresh, a binding expires; with refreshes, the relay outlives session and
+ * registration.
+ */
 static void test_life(void **state)
 {
 	uint64_t at_ns;
@@ -344,7 +347,7 @@ static void test_life(void **state)
 		assert_true(passes(&a, A_CHANNEL));
 	}
 	assert_int_equal(counted(COUNT_relay_bound), 2);
-	/* one peer alone keeps its own binding */
+	/* one peer alone keeps only its own binding */
 	for (i = 0; i < 4; i++) {
 		lab.now_ns += 19 * SECOND_NS;
 		enrol(&a, NULL);
@@ -362,7 +365,7 @@ static void test_life(void **state)
 	assert_false(server_next(lab.server, &at_ns));
 }
 
-/* A later session of the same peers leaves the relay of the earlier one. */
+/* A later session of the same peers does not affect the relay of the earlier session. */
 static void test_next_session(void **state)
 {
 	uint8_t next_id[ID_SIZE];
@@ -398,7 +401,7 @@ static void test_unregister(void **state)
 	assert_true(passes(&a, A_CHANNEL));
 }
 
-/* One channel of an address leads to one session. */
+/* A channel number at one address belongs to one session. */
 static void test_channel_taken(void **state)
 {
 	uint8_t other_id[ID_SIZE];
@@ -415,7 +418,7 @@ static void test_channel_taken(void **state)
 	want_data(&c, 0x4007, 3);
 	send_data(&a.path, A_CHANNEL, 3);
 	want_data(&b, B_CHANNEL, 3);
-	/* a refresh may not take the channel of the other session either */
+	/* a refresh may not take the other session's channel either */
 	submit_bind(&out, &a, other_id, A_CHANNEL);
 	want_error(400);
 	send_data(&a.path, 0x4008, 3);
@@ -451,7 +454,7 @@ static void test_budget(void **state)
 	bind_both();
 	assert_int_equal(passed_of(&a, A_CHANNEL, 100), 10);
 	assert_int_equal(counted(COUNT_relay_dropped), 90);
-	/* each peer has a budget of its own, and a new registration or binding no other one */
+	/* each peer has its own budget; a new registration or binding does not reset it */
 	assert_int_equal(passed_of(&b, B_CHANNEL, 100), 10);
 	enrol(&a, NULL);
 	bind_channel(&a, session_id, 0x4999);
@@ -461,7 +464,7 @@ static void test_budget(void **state)
 	lab.now_ns += 100 * SECOND_NS;
 	assert_int_equal(passed_of(&a, 0x4999, 100), 10);
 
-	/* the budget of all */
+	/* the total budget */
 	restart(&(struct server_relay){ .pairs = 10, .peer_rate = 10 * size, .rate = 15 * size });
 	introduce(&c, &a, other_id);
 	bind_both();
@@ -469,11 +472,11 @@ static void test_budget(void **state)
 	bind_channel(&a, other_id, 0x4002);
 	assert_int_equal(passed_of(&a, A_CHANNEL, 100), 10);
 	assert_int_equal(passed_of(&c, 0x4001, 100), 5);
-	/* what one budget refuses costs the other nothing */
+	/* a datagram refused by one budget does not consume the other */
 	lab.now_ns += SECOND_NS / 5;
 	assert_int_equal(passed_of(&c, 0x4001, 100), 3);
 
-	/* no limit */
+	/* unlimited */
 	restart(&(struct server_relay){ .pairs = 10 });
 	bind_both();
 	assert_int_equal(passed_of(&a, A_CHANNEL, 1000), 1000);
@@ -510,7 +513,7 @@ static void test_limits(void **state)
 	want_error(486);
 }
 
-/* A relay stays with a reload of the file, unless a peer of it is gone. */
+/* A relay survives a reload of the file, unless one of its peers is removed. */
 static void test_reload(void **state)
 {
 	uint8_t other_id[ID_SIZE];
@@ -531,7 +534,7 @@ static void test_reload(void **state)
 	assert_int_equal(peers_find(&lab.server->peers, "a", 1)->relays, 1);
 }
 
-/* The peers file does not allow the connection any more. */
+/* The peers file no longer allows the connection. */
 static void test_reload_denies(void **state)
 {
 	char text[1024], keys[3][KEY_TEXT];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The figures of 'steer show': bars, imbalance and queues. */
+/* The derived values of 'steer show': bars, imbalance and queues. */
 #include "steer/figures.h"
 
 #include <setjmp.h>
@@ -34,7 +34,7 @@ static void test_bar(void **state)
 
 static void test_bar_ends(void **state)
 {
-	/* a non-zero value shows, and no bar is longer than the maximum */
+	/* a non-zero value is visible, and no bar exceeds the maximum */
 	assert_bar(1, 1e12, false, "#");
 	assert_bar(1, 1e12, true, "▏");
 	assert_bar(200, 100, false, "############");

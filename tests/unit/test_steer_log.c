@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The daemon's log of steering: logs a failure once, until it has cleared. */
+/* The daemon's log of steering: a failure is logged once, until it has cleared. */
 #include "base/log.h"
 #include "daemon/steer_log.h"
 
@@ -75,7 +75,7 @@ static void test_trouble_once(void **state)
 	assert_int_equal(count("pid=12 reason=\"not permitted\""), 1);
 }
 
-/* A failure that was absent in one sweep is logged again; a sweep that failed does not count. */
+/* A failure that was absent in one sweep is logged again; a failed sweep does not count. */
 static void test_trouble_again(void **state)
 {
 	static const bool there[] = { true, false, true }, complete[] = { true, false, true };

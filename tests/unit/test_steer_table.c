@@ -78,14 +78,14 @@ static struct tuple consecutive_networks(__u32 i)
 	return (struct tuple){ word_ip4(0x0a000001 + (i << 8), 0xc0a80101), htons(5000) };
 }
 
-/* Of each address every fourth port, as behind a NAT with a range for each client. */
+/* Every fourth port of each address, as behind a NAT with a port range per client. */
 static struct tuple addresses_and_ports(__u32 i)
 {
 	return (struct tuple){ word_ip4(0x0a000000 + (i >> 6), 0xc0a80101),
 			       htons((__u16)(30000 + (i & 63) * 4)) };
 }
 
-/* Returns the number of flows that find their set full. */
+/* Returns the number of flows whose set is full. */
 static unsigned int overflow(struct tuple (*tuple)(__u32 i))
 {
 	const struct sluice_steer_keys keys = keys_draw();
@@ -105,8 +105,8 @@ static unsigned int overflow(struct tuple (*tuple)(__u32 i))
 }
 
 /*
- * Random hashes leave 69 of 8192 flows without a way in a table that is half full, and 109 in the
- * worst of 2000 draws. Without the fold of the print it is up to 7654.
+ * With random hashes, 69 of 8192 flows get no way in a half-full table; 109 in the worst of 2000
+ * draws. Without the fold of the print, the number is up to 7654.
  */
 static void test_sets_share_evenly(void **state)
 {
@@ -120,7 +120,7 @@ static void test_sets_share_evenly(void **state)
 			assert_true(overflow(kind[i]) < 150);
 }
 
-/* The eight ways of a set are homes alike. */
+/* All eight ways of a set are equally likely as homes. */
 static void test_homes_are_even(void **state)
 {
 	unsigned int at[SLUICE_STEER_WAYS] = { 0 };
@@ -141,8 +141,8 @@ static void test_homes_are_even(void **state)
 /* --- prints */
 
 /*
- * Two tuples that differ share eight bits of a half of the print for one key in 256. Fails for a
- * pair that an attacker could choose without the keys: its bits would be the same more often.
+ * Checks that two different tuples share eight bits in either half of the print for about one key
+ * in 256. A pair that an attacker can choose without the keys would share them more often.
  */
 static void assert_apart(const __u64 *one, const __u64 *other, int words, __be16 one_port_be,
 			 __be16 other_port_be)
@@ -159,7 +159,7 @@ static void assert_apart(const __u64 *one, const __u64 *other, int words, __be16
 		upper += !(differ >> 56);
 		lower += !(differ >> 24 & 0xff);
 	}
-	/* 16 expected: 48 is eight standard deviations above */
+	/* 16 expected; 48 is eight standard deviations above */
 	assert_in_range(upper, 0, 48);
 	assert_in_range(lower, 0, 48);
 }
@@ -182,7 +182,7 @@ static void test_bit_flips(void **state)
 		assert_apart(one, one, 1, 7, (__be16)(7 ^ 1 << bit));
 }
 
-/* These collide under each seed of sluice_flow_mix(), which no print may be made of. */
+/* These pairs collide under every seed of sluice_flow_mix(), so prints must not be based on it. */
 static void test_pairs_of_the_mix(void **state)
 {
 	const __u64 one[4] = { 0x123456789abcdef0, 0x0fedcba987654321, 5, 6 };
@@ -201,7 +201,7 @@ static void test_pairs_of_the_mix(void **state)
 	assert_apart(one, other, 4, 7, 7);
 }
 
-/* Pairs with the same sum, the same product or the same words in another order. */
+/* Pairs with the same sum or product, or with the same words in another order. */
 static void test_crafted_pairs(void **state)
 {
 	static const __u64 pairs[][2][4] = {
@@ -223,7 +223,7 @@ static void test_crafted_pairs(void **state)
 		if (pairs[i][0][0] != pairs[i][1][0])
 			assert_apart(pairs[i][0], pairs[i][1], 1, 7, 7);
 	}
-	/* the port against a half of the source, as both are 16 bits from each other */
+	/* the port against half of the source address: both differences have the same 16 bits */
 	assert_apart((__u64[]){ 1 }, (__u64[]){ 2 }, 1, 2, 1);
 	assert_apart((__u64[]){ 0x100000000 }, (__u64[]){ 0x200000000 }, 1, 2, 1);
 }
@@ -277,7 +277,7 @@ static void test_owner_counts_to_its_limit(void **state)
 	}
 }
 
-/* The time is never too long, and too short by less than 2^28 ns. */
+/* The idle time is never too long, and at most 2^28 ns too short. */
 static void test_owner_idle(void **state)
 {
 	__u32 from, passed;
@@ -292,7 +292,7 @@ static void test_owner_idle(void **state)
 			owner = sluice_steer_owner_again(owner, from + passed);
 			assert_int_equal(sluice_steer_owner_idle(owner, from + passed), 0);
 		}
-	/* another CPU may be ahead */
+	/* the clock of another CPU may be ahead */
 	assert_int_equal(sluice_steer_owner_idle(sluice_steer_owner(PRINT, NOW, 3, 4), NOW - 500),
 			 0);
 }
@@ -310,7 +310,7 @@ static void test_owner_moves(void **state)
 	assert_true(sluice_steer_owner_checks(owner, PRINT));
 }
 
-/* From no time at all, by two seconds for each datagram, to the idle time and never beyond. */
+/* The protection grows from zero by two seconds per datagram, up to the idle time. */
 static void test_protection_grows(void **state)
 {
 	__u32 limit = sluice_flow_clock(130000000000ULL), received, second = 1000000000 >> 20;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which datagrams no counter explains. */
+/* Counts the datagrams that no counter explains. */
 #include "steer/unexplained.h"
 
 #include <setjmp.h>
@@ -19,24 +19,24 @@ static void assert_unexplained(struct steer_balance balance, __u64 errors, __u64
 
 static void test_unexplained(void **state)
 {
-	/* no loss, and traffic on other ports too */
+	/* no loss, and additional traffic on other ports */
 	assert_unexplained((struct steer_balance){ .seen = 100, .read = 100 }, 0, 0);
 	assert_unexplained((struct steer_balance){ .seen = 100, .read = 150 }, 0, 0);
 	/* refused by full queues: accounted for */
 	assert_unexplained(
 		(struct steer_balance){ .seen = 100, .read = 90, .errors = 10, .drops = 10 }, 0, 0);
-	/* in a queue, or freed with one */
+	/* queued, or freed with the queue */
 	assert_unexplained(
 		(struct steer_balance){ .seen = 100, .read = 60, .errors = 10, .drops = 10 }, 0,
 		30);
-	/* errors elsewhere */
+	/* errors at other sockets */
 	assert_unexplained(
 		(struct steer_balance){ .seen = 100, .read = 100, .errors = 12, .drops = 5 }, 7, 0);
-	/* dropped for their checksum before the socket lookup */
+	/* dropped for a bad checksum before the socket lookup */
 	assert_unexplained(
 		(struct steer_balance){ .seen = 100, .read = 100, .errors = 3, .checksum = 3 }, 0,
 		0);
-	/* drops between the readings of the counters */
+	/* drops between the two counter readings */
 	assert_unexplained(
 		(struct steer_balance){ .seen = 100, .read = 90, .errors = 10, .drops = 12 }, 0, 0);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The codec of STUN messages: published samples, and messages truncated, malformed and foreign. */
+/* The STUN codec: published samples, and truncated, malformed and foreign messages. */
 #include "net/stun.h"
 
 #include "net/stun_build.h"
@@ -19,7 +19,7 @@
 
 static const uint8_t id[SLUICE_STUN_ID_SIZE] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
 
-/* A copy of exact size, for the address sanitizer, at an offset from an aligned address. */
+/* Makes a copy of exact size for the address sanitizer, at an offset from an aligned address. */
 struct copy {
 	void *memory;
 	uint8_t *data;
@@ -36,7 +36,7 @@ static struct copy copy_at(const void *data, size_t length, size_t offset)
 	return copy;
 }
 
-/* Also attributes that are not there. */
+/* Includes attributes that are absent. */
 static void read_all(const struct stun_message *message)
 {
 	uint32_t type;
@@ -93,7 +93,10 @@ static void test_samples(void **state)
 	}
 }
 
-/* No single bit of what an integrity attribute covers can change, except the header's length. */
+/*
+ * Each flipped bit covered by an integrity attribute is detected, except in the length field of the
+ * header.
+ */
 static void test_integrity_covers(void **state)
 {
 	uint8_t data[VECTOR_MAX], key[64];
@@ -134,7 +137,7 @@ static void test_mapped(void **state)
 {
 	want_mapped(vectors[1].hex, "::ffff:192.0.2.1", 32853);
 	want_mapped(vectors[2].hex, "2001:db8:1234:5678:11:2233:4455:6677", 32853);
-	/* MAPPED-ADDRESS alone, as from an RFC 3489 server */
+	/* only MAPPED-ADDRESS, as from an RFC 3489 server */
 	want_mapped("0101000c2112a4420102030405060708090a0b0c00010008000112340a000001",
 		    "::ffff:10.0.0.1", 0x1234);
 }
@@ -171,7 +174,7 @@ static void test_lengths(void **state)
 	from_hex("000100002112a442", data);
 	for (i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
 		set_length(data, lengths[i]);
-		/* a field that exceeds the message, and one that does not */
+		/* a length that exceeds the message, and a length that does not */
 		assert_int_equal(parse_copy(data, 24, 0), lengths[i] == 4 ? 0 : -EPROTO);
 		assert_int_equal(parse_copy(data, 20 + lengths[i], 0),
 				 lengths[i] % 4 ? -EPROTO : 0);
@@ -185,7 +188,7 @@ static void test_lengths(void **state)
 	free(data);
 }
 
-/* Each kind of value with each length up to 4 more than it should have. */
+/* Each kind of value, with each length up to 4 bytes more than valid. */
 static void test_value_lengths(void **state)
 {
 	static const uint16_t types[] = {
@@ -274,7 +277,7 @@ static void test_foreign(void **state)
 							       "\xd6\x86\xfa\x87\xdf\xae"));
 		data[i] ^= 0x40;
 	}
-	/* a request repeats no id */
+	/* a request is not a response, even with the same id */
 	from_hex(vectors[0].hex, data);
 	assert_int_equal(stun_parse(data, 108, &message), 0);
 	assert_false(stun_is_response(&message, data + 8));
@@ -297,7 +300,7 @@ static void test_types(void **state)
 		}
 }
 
-/* --- what is protected */
+/* --- protected attributes */
 
 static void test_after_integrity(void **state)
 {
@@ -322,7 +325,7 @@ static void test_after_integrity(void **state)
 	assert_int_equal(stun_check_sha1(&message, "key", 3), 0);
 	assert_int_equal(stun_check_sha256(&message, "key", 3), 0);
 	assert_int_equal(stun_check_sha256(&message, "kez", 3), -EKEYREJECTED);
-	/* SHA-1 after SHA-256 is not seen */
+	/* SHA-1 after SHA-256 is ignored */
 	stun_begin(&builder, buffer, sizeof(buffer), SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST, id);
 	stun_put_sha256(&builder, "key", 3);
 	stun_put_sha1(&builder, "key", 3);
@@ -413,7 +416,7 @@ static void test_unknown(void **state)
 	assert_int_equal(length, 6);
 	assert_memory_equal(value, "\0\3\x7f\xff\0\x30\0\0", 8);
 
-	/* no more than the array holds */
+	/* at most the capacity of the array */
 	stun_begin(&builder, buffer, sizeof(buffer), SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST, id);
 	for (i = 0; i < 40; i++)
 		stun_put(&builder, (uint16_t)(0x0100 + i), NULL, 0);
@@ -473,7 +476,7 @@ static void test_classic(void **state)
 	assert_int_equal(stun_get(&message, SLUICE_STUN_UNKNOWN_ATTRIBUTES, &value, &length), 0);
 	assert_int_equal(length, 8);
 	assert_memory_equal(value, "\1\1\1\2\1\3\1\1", 8);
-	/* it has Binding alone */
+	/* RFC 3489 has only Binding */
 	for (i = 0; i < 0x10000; i++) {
 		request[0] = (uint8_t)(i >> 8);
 		request[1] = (uint8_t)i;
@@ -482,9 +485,9 @@ static void test_classic(void **state)
 	}
 }
 
-/* --- writing */
+/* --- building */
 
-/* Every size of buffer: nothing is written beyond it, and padding is zero. */
+/* All buffer sizes: the builder writes nothing beyond the buffer, and padding is zero. */
 static void test_builder_sizes(void **state)
 {
 	struct stun_endpoint endpoint = { .port_be = htons(1) };
@@ -537,7 +540,7 @@ static void test_longest(void **state)
 	stun_begin(&builder, buffer, sizeof(buffer), SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST, id);
 	stun_put(&builder, SLUICE_STUN_PADDING, value, 65529);
 	assert_int_equal(stun_end(&builder), 0);
-	/* only the overflow of size_t would fit */
+	/* only an overflow of size_t would make it fit */
 	stun_begin(&builder, buffer, sizeof(buffer), SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST, id);
 	stun_put(&builder, SLUICE_STUN_PADDING, value, SIZE_MAX - 1);
 	assert_int_equal(stun_end(&builder), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The ordinary Binding transaction, of which the XDP program has the same code: which requests are
- * ordinary, and that the answer is the one of the full codec.
+ * The ordinary Binding transaction, whose code the XDP program shares: which requests are ordinary,
+ * and that the answer equals the answer of the full codec.
  */
 #include "net/stun_build.h"
 #include "stun_vectors.h"
@@ -16,7 +16,7 @@
 
 static const uint8_t id[SLUICE_STUN_ID_SIZE] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
 
-/* Gives the recogniser a copy of exact size, for the address sanitizer, at an offset. */
+/* Passes a copy of exact size to the recogniser, at an offset, for the address sanitizer. */
 static enum sluice_stun_kind recognise(const void *data, size_t length, size_t offset,
 				       struct sluice_stun_request *request)
 {
@@ -26,7 +26,7 @@ static enum sluice_stun_kind recognise(const void *data, size_t length, size_t o
 
 	assert_non_null(memory);
 	memcpy(copy, data, length);
-	/* the byte before the message is a header that was parsed already */
+	/* the byte before the message represents an already parsed header */
 	cursor = packet_begin(copy - 1, copy + length, (__u32)length + 1, 0);
 	kind = sluice_stun_recognise(&cursor, 1, (__u32)length, request);
 	free(memory);
@@ -109,7 +109,7 @@ static void test_types(void **state)
 	}
 }
 
-/* The work has a limit, in bytes and in attributes. */
+/* The work is limited, in bytes and in attributes. */
 static void test_limits(void **state)
 {
 	uint8_t buffer[256], text[160] = { 0 };
@@ -186,7 +186,7 @@ static void test_fingerprint(void **state)
 	length = stun_end(&builder);
 	for (i = 0; i < length * 8; i++) {
 		buffer[i / 8] ^= (uint8_t)(1 << i % 8);
-		/* unless it has become another attribute, which is ignored */
+		/* unless it has turned into another attribute, which is ignored */
 		if (recognise(buffer, length, 0, &request) == SLUICE_STUN_IS_ORDINARY)
 			assert_false(request.fingerprint);
 		buffer[i / 8] ^= (uint8_t)(1 << i % 8);
@@ -196,7 +196,7 @@ static void test_fingerprint(void **state)
 	assert_int_equal(recognise(buffer, stun_end(&builder), 0, &request), SLUICE_STUN_IS_OTHER);
 }
 
-/* The sample requests have attributes that are to be understood; the responses are no requests. */
+/* The sample requests contain comprehension-required attributes; the responses are not requests. */
 static void test_samples(void **state)
 {
 	uint8_t data[VECTOR_MAX];

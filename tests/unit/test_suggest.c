@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The nearest valid word: small typos are corrected, and distant words get no suggestion. */
+/* The nearest valid word: small typos are corrected; distant words get no suggestion. */
 #include "base/suggest.h"
 
 #include <setjmp.h>
@@ -37,7 +37,7 @@ static void test_the_nearer_of_two(void **state)
 	assert_nearest("unloa", "unload");
 }
 
-/* Typed letters of the word weigh more than missing ones. */
+/* Matching letters count more than missing letters. */
 static void test_beginnings(void **state)
 {
 	assert_nearest("au", "audit");
@@ -59,7 +59,7 @@ static void test_a_right_word(void **state)
 	assert_nearest("audit", "audit");
 }
 
-/* Longer than any valid word, and therefore close to none. */
+/* A word longer than all valid words is close to none of them. */
 static void test_overlong(void **state)
 {
 	assert_nearest("loadloadloadloadloadloadloadloadloadloadloadload", NULL);

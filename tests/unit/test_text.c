@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Names chosen by others, sanitised for a terminal, for a table and for JSON. */
+/* Untrusted names, sanitised for a terminal, for a table and for JSON. */
 #include "base/output.h"
 #include "base/text.h"
 
@@ -34,7 +34,7 @@ static void test_no_command_reaches_a_terminal(void **state)
 		     "?31m"); /* CSI of ISO 6429 in 8 bits */
 	assert_plain("\xc2\x9b"
 		     "31m",
-		     "??31m"); /* and as UTF-8 */
+		     "??31m"); /* the same in UTF-8 */
 	assert_plain("\xe2\x80\xae"
 		     "txt",
 		     "???txt"); /* right-to-left override */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The timer wheel: a timer expires at most a tick early and never late, whatever was set, deferred
- * and removed before, and the wheel does not visit ticks without work.
+ * or removed before. The wheel does not visit empty ticks.
  */
 #include "base/timer_wheel.h"
 
@@ -25,7 +25,7 @@ struct probe {
 struct run {
 	struct timer_wheel wheel;
 	uint64_t now_ns;
-	uint64_t repeat_ns; /* 0: once */
+	uint64_t repeat_ns; /* repeat interval; 0: once */
 	struct timer *victim;
 };
 
@@ -36,7 +36,7 @@ static void on_timer(struct timer *timer, void *arg)
 
 	assert_false(timer_runs(timer));
 	probe->fired++;
-	/* a tick early at most */
+	/* at most a tick early */
 	assert_true(probe->due_ns / TICK * TICK <= run->now_ns);
 	if (run->victim)
 		timer_wheel_remove(&run->wheel, run->victim);
@@ -59,7 +59,7 @@ static void set(struct run *run, struct probe *probe, uint64_t due_ns)
 	timer_wheel_set(&run->wheel, &probe->timer, due_ns);
 }
 
-/* Wakes up as the wheel asks, up to @end_ns. Returns the number of wake-ups. */
+/* Wakes up when the wheel requests it, up to @end_ns. Returns the number of wake-ups. */
 static size_t follow(struct run *run, uint64_t end_ns)
 {
 	size_t wakeups = 0;
@@ -109,7 +109,7 @@ static void test_exact(void **state)
 
 			start(&run, begin);
 			set(&run, &probe, begin + delays[i]);
-			/* within the current tick: the next one */
+			/* in the current tick: fires at the next tick */
 			first = probe.due_ns / TICK > begin / TICK ? probe.due_ns / TICK * TICK
 								   : (begin / TICK + 1) * TICK;
 			follow(&run, first - 1);
@@ -140,7 +140,7 @@ static void test_repeat_in_callback(void **state)
 	struct run run;
 
 	start(&run, 0);
-	run.repeat_ns = 1; /* within the current tick: must not loop */
+	run.repeat_ns = 1; /* in the current tick: must not loop */
 	set(&run, &probe, TICK);
 	assert_int_equal(follow(&run, 10 * TICK), 10);
 	assert_int_equal(probe.fired, 10);
@@ -159,7 +159,7 @@ static void test_remove(void **state)
 	timer_wheel_remove(&run.wheel, &probes[1].timer);
 	timer_wheel_remove(&run.wheel, &probes[1].timer);
 	assert_int_equal(run.wheel.count, 2);
-	/* the first to fire removes the other one of the same tick */
+	/* the first timer to fire removes the other timer of the same tick */
 	run.victim = &probes[0].timer;
 	assert_int_equal(expire(&run, 20 * TICK), 1);
 	assert_int_equal(probes[2].fired, 1);
@@ -191,13 +191,13 @@ static void test_suspend(void **state)
 	set(&run, &probe, 15 * SECOND);
 	set(&run, &far, 400ULL * 86400 * SECOND);
 	assert_int_equal(expire(&run, 30ULL * 86400 * SECOND), 1);
-	/* a clock that goes back has no effect */
+	/* a clock that goes backward has no effect */
 	assert_int_equal(expire(&run, SECOND), 0);
 	assert_int_equal(expire(&run, 401ULL * 86400 * SECOND), 1);
 	assert_int_equal(far.fired, 1);
 }
 
-/* Far timers beyond the wheel's span are put off, not lost. */
+/* Timers beyond the span of the wheel are deferred, not lost. */
 static void test_beyond(void **state)
 {
 	uint64_t span = 1ULL << (TIMER_WHEEL_BITS * TIMER_WHEEL_LEVELS);
@@ -245,7 +245,7 @@ static void test_model(void **state)
 
 #define MILLION 1000000
 
-/* Runs a million timers of 15 to 18 s: each expires once in each interval, and none late. */
+/* Runs a million timers of 15 to 18 s: each expires once per interval, and none late. */
 static void test_million(void **state)
 {
 	struct probe *probes = calloc(MILLION, sizeof(*probes));
@@ -264,7 +264,7 @@ static void test_million(void **state)
 		fired += probes[i].fired;
 		assert_true(probes[i].due_ns > 60 * SECOND - TICK);
 	}
-	/* one wake-up a tick at most */
+	/* at most one wake-up per tick */
 	assert_in_range(wakeups, 1, 60 * SECOND / TICK);
 	assert_in_range(fired, 3 * MILLION, 4 * MILLION);
 	free(probes);

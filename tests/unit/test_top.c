@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The rows, the order and the screen of 'sluice top'. */
+/* The rows, the sort order and the screen of 'sluice top'. */
 #include "cmd/top/entry.h"
 #include "cmd/top/rows.h"
 #include "cmd/top/view.h"
@@ -34,7 +34,7 @@ static void run_times(struct top_entry *entry, __u64 runs, __u64 run_ns)
 	entry->count[TOP_COUNT_RUN_NS] = run_ns;
 }
 
-/* A host with two objects; the values grow with @n. */
+/* Builds a host with two objects, whose counters grow with @n. */
 static void fill(struct top_sample *sample, __u64 n)
 {
 	*sample = (struct top_sample){ .at_ns = 1 + n * 2 * SECOND_NS,
@@ -102,7 +102,9 @@ static void test_sums(void **state)
 	fill(&before, 1);
 	fill(&now, 2);
 	assert_int_equal(top_rows_make(&before, &now, &rows), 0);
-	/* an object has the runs of its programs, and the losses of its workers, but its own events
+	/*
+	 * an object sums the runs of its programs and the losses of its workers, but has its own
+	 * events
 	 */
 	assert_value(&rows, "reply", TOP_COLUMN_runs, 2000);
 	assert_value(&rows, "reply", TOP_COLUMN_cpu, 0.1);
@@ -132,7 +134,7 @@ static void test_first_sample(void **state)
 	top_sample_free(&now);
 }
 
-/* Without the kernel's measurement, no program has taken 0 ns. */
+/* If the kernel does not measure run times, they are unknown, not 0 ns. */
 static void test_unmeasured(void **state)
 {
 	struct top_sample before, now;
@@ -154,7 +156,7 @@ static void test_unmeasured(void **state)
 	top_sample_free(&now);
 }
 
-/* A counter that was reset, and another worker with the same name, have no rate. */
+/* A reset counter, and another worker with the same name, have no rate. */
 static void test_resets(void **state)
 {
 	struct top_sample before, now;
@@ -174,7 +176,7 @@ static void test_resets(void **state)
 	top_sample_free(&now);
 }
 
-/* Entries come, go, and change their places. */
+/* Entries come, go, and change position. */
 static void test_moved(void **state)
 {
 	struct top_sample before = { .at_ns = 1 }, now = { .at_ns = 1 + SECOND_NS };
@@ -407,7 +409,7 @@ static void test_screen(void **state)
 	assert_string_equal(screen.line[10], "");
 }
 
-/* No size, and no width of a number, overflows a line. */
+/* No size and no number overflows a line. */
 static void test_screen_sizes(void **state)
 {
 	struct top_view view = { .sort = TOP_COLUMN_name };
@@ -430,7 +432,7 @@ static void test_keys(void **state)
 	struct top_view view = { .sort = TOP_COLUMN_events };
 	struct screen screen;
 
-	/* 7 rows, of which a screen of 6 lines has 3 */
+	/* 7 rows, of which a screen of 6 lines shows 3 */
 	assert_true(top_view_key(&view, TOP_KEY_DOWN, 7, 6));
 	assert_int_equal(view.first, 1);
 	assert_true(top_view_key(&view, TOP_KEY_PAGE_DOWN, 7, 6));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Datagrams through local sockets in batches: none is lost, split or joined, whether or not the
- * kernel hands over batches, and those that a queue has no room for are counted.
+ * Datagrams through local sockets in batches: none is lost, split or merged, with or without kernel
+ * support for batches (GSO, GRO). Datagrams dropped by a full queue are counted.
  */
 #include "meet/quic/udp_io.h"
 
@@ -76,7 +76,7 @@ static void read_all(struct pair *pair, uint32_t *lost)
 	assert_int_equal(udp_io_read(pair->to, on_datagram, pair, lost), -EAGAIN);
 }
 
-/* Sends @count datagrams of @size bytes in one batch, and one of @rest bytes behind them. */
+/* Sends @count datagrams of @size bytes in one batch, followed by one of @rest bytes. */
 static unsigned int send_batch(struct pair *pair, bool *segments, unsigned int count, size_t size,
 			       size_t rest)
 {
@@ -123,7 +123,7 @@ static void test_batches(void **state)
 	assert_int_equal(lost, 0);
 }
 
-/* A burst that the default queue has no room for, as after a pause of 10 ms at 100 Mbit/s. */
+/* A burst that exceeds the default queue, as after a pause of 10 ms at 100 Mbit/s. */
 static void test_burst(void **state)
 {
 	bool segments = false;
@@ -154,7 +154,7 @@ static void test_lost(void **state)
 	for (i = 0; i < 100; i++)
 		assert_int_equal(send_batch(&pair, &segments, 1, 1100, 0), 0);
 	read_all(&pair, &lost);
-	/* a datagram carries the number of those that were lost before it */
+	/* a datagram carries the number of datagrams lost before it */
 	assert_int_equal(send_batch(&pair, &segments, 1, 1100, 0), 0);
 	read_all(&pair, &lost);
 	assert_true(lost > 0);
@@ -162,7 +162,7 @@ static void test_lost(void **state)
 	pair_close(&pair);
 }
 
-/* No socket listens: the kernel reports that once. */
+/* No socket listens: the kernel reports the error once. */
 static void test_refused(void **state)
 {
 	bool segments = true;

@@ -31,12 +31,14 @@ import time
 
 HOST = {4: "198.18.0.2", 6: "2001:2::2"}
 FAR = {4: "198.18.0.1", 6: "2001:2::1"}
-BRIDGE_MAC = "02:00:00:00:00:00"  # the destination of packets.c
+BRIDGE_MAC = "02:00:00:00:00:00"  # destination in packets.c
 BRIDGE = {4: "198.18.16.1", 6: "2001:2:0:1::1"}
 GUEST = {4: "198.18.16.3", 6: "2001:2:0:1::3"}
-GUEST_OTHER = "198.18.16.4"  # of the guest as a server behind host; only packets.c uses it
+GUEST_OTHER = "198.18.16.4"  # of the guest, a server behind host; only packets.c uses it
 VOID = "198.19.0.2"
 ROUTED = "198.19.64.1"  # local to host only by a route (AnyIP)
+ROUTED_NET = "198.19.128.0"  # the same, a network of 32768 addresses
+GROUP = "239.1.2.3"
 DEVICES = 250  # unused devices in host
 PORT = "veth1"
 PATIENCE_S = 60
@@ -54,7 +56,7 @@ def tool(name):
 
 
 def command(*words, **more):
-    """Runs a command to its end, in its own session, so that only the benchmark handles ^C."""
+    """Runs a command until it exits, in its own session, so that only the benchmark handles ^C."""
     done = subprocess.run(words, capture_output=True, text=True, start_new_session=True,
                           timeout=PATIENCE_S, **more)
     if done.returncode:
@@ -79,7 +81,7 @@ def run_s(pid):
 
 
 class Process:
-    """A process of echo.c, hooks.c or packets.c. It answers each line with a line of JSON."""
+    """A process of echo.c, hooks.c or packets.c. It answers each line with a JSON line."""
 
     def __init__(self, *words):
         self.words = words
@@ -101,14 +103,14 @@ class Process:
             self.popen.stdin.write(f"{line}\n")
             self.popen.stdin.flush()
         except BrokenPipeError:
-            pass  # read() reports why it has ended
+            pass  # read() reports why it has exited
         return self.read()
 
     def stop(self):
         try:
             self.popen.stdin.close()
         except BrokenPipeError:
-            pass  # it has ended
+            pass  # it has exited
         try:
             self.popen.wait(5)
         except subprocess.TimeoutExpired:
@@ -145,7 +147,8 @@ class Bed:
         self.address(host, "void0", "198.19.0.1/24")
         command(self.ip, "-n", host, "neigh", "add", VOID, "dev", "void0", "lladdr",
                 "02:00:00:00:00:01")
-        command(self.ip, "-n", host, "route", "add", "local", ROUTED, "dev", "lo")
+        for routed in ROUTED, f"{ROUTED_NET}/17":
+            command(self.ip, "-n", host, "route", "add", "local", routed, "dev", "lo")
         # the bridge before the unused devices: mode wire searches only the first 48 for a socket
         self.make_bridge(host, far, self.netns["guest"])
         command(self.ip, "-n", host, "-batch", "-", input="".join(
@@ -209,8 +212,8 @@ class Bed:
 
     @staticmethod
     def remove_cgroup(path):
-        """Kills and waits: an ended process leaves its cgroup a moment later, and only the cgroup
-        lists a process that was being started when we were interrupted."""
+        """Kills and waits: a process leaves its cgroup some time after its exit, and only the
+        cgroup lists a process that was being started at the interrupt."""
         for _ in range(50):
             try:
                 for pid in (path / "cgroup.procs").read_text().split():
@@ -237,6 +240,6 @@ class Bed:
         return folder
 
     def attached(self):
-        """Returns what a loader attached to the inside cgroup: {attach type: id}."""
+        """Returns the programs that a loader attached to the inside cgroup: {attach type: id}."""
         listing = command(self.bpftool, "-j", "cgroup", "show", self.cgroup / "inside").strip()
         return {entry["attach_type"]: entry["id"] for entry in json.loads(listing or "[]")}

@@ -6,13 +6,13 @@
  * udp_lib_unhash() removes the socket from its group (reuseport_detach_sock()) before it removes
  * the socket from the hash chain of the port. In between, udp4_lib_lookup2() and udp6_lib_lookup2()
  * find a socket without a group, and return it if it is the first in the chain. udp_lib_get_port()
- * adds IPv4 sockets at the head of the chain, so that the newest is the first, and IPv6 sockets at
- * the tail, so that the oldest is the first.
+ * adds IPv4 sockets at the head of the chain, so the newest socket comes first, and IPv6 sockets at
+ * the tail, so the oldest comes first.
  *
  * One thread sends as fast as it can. The other thread opens and closes sockets of the group, while
- * a program selects the socket that stays. That thread reads every queue before it closes the
- * socket, so lost datagrams were delivered to a closing socket. Either the newest socket is closed
- * again and again, or the oldest, and then its successor is selected.
+ * a program selects the socket that stays open. It reads each queue before it closes the socket, so
+ * any lost datagram was delivered to a closing socket. It repeatedly closes either the newest
+ * socket, or the oldest; then the program selects the successor.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>

@@ -8,8 +8,8 @@
  * echo measures CPU time, with both ends pinned to one CPU. veth delivers a packet on the sender's
  * CPU, and the softirq for the receive path runs at the end of the send. The scheduler's clock of a
  * task (CLOCK_PROCESS_CPUTIME_ID, in nanoseconds, not ticks) includes softirqs. So the sum of the
- * two clocks is the whole cost of an operation, including the receive path and context switches,
- * but without idle time and the other work of the machine.
+ * two clocks is the complete cost of an operation, including the receive path and context switches,
+ * but without idle time or other work of the machine.
  *
  * Rejected: wall time (includes other work of the machine), /proc/stat (counts ticks, and other
  * work), getrusage() of one end alone (the receive path of one end is charged to the send of the
@@ -20,16 +20,15 @@
  * The speed of a virtual CPU changes by half from second to second, because other guests of the
  * host affect its caches. So each short burst of the load is followed by a burst of a yardstick: a
  * kilobyte is written to a file in memory and read back, which takes system calls and copies, but
- * no hook or network code. The quotient of the two, with its median over all bursts, is several
- * times steadier than nanoseconds. Rare costs show only in the nanoseconds, so both are printed.
- * Rejected as yardsticks: a loop in user space (hardly affected by what slows the kernel down), and
- * an AF_UNIX socket pair (a fifth faster or slower with the hooks, without any pattern between
- * processes).
+ * no hook or network code. The median of this ratio over all bursts is several times steadier than
+ * nanoseconds. Rare costs show only in the nanoseconds, so both are printed. Rejected as
+ * yardsticks: a loop in user space (it does not slow down with the kernel), and an AF_UNIX socket
+ * pair (a fifth faster or slower with the hooks, without any pattern between processes).
  *
  * The process runs many measurements, so that variants are compared on the same sockets, ports and
  * memory. With --inline, one thread is both ends: without a context switch, the base cost of a
- * round trip is as small as possible. Since no datagram can be lost then, an operation can be a
- * block of datagrams, sent one by one, or as one packet that the kernel segments late or never
+ * round trip is as small as possible. Then no datagram can be lost, so an operation can be a block
+ * of datagrams, sent one by one, or as one packet that the kernel segments late or never
  * (UDP_SEGMENT, UDP_GRO).
  */
 #include <arpa/inet.h>
@@ -61,7 +60,7 @@
 #define YARDSTICK_SIZE 1024
 /* UDP_MAX_SEGMENTS before kernel 6.9 */
 #define SEGMENTS_MAX 64
-/* Each loss costs a timeout of a second, so echo gives up if no datagram gets through. */
+/* Each loss costs a timeout of a second, so echo exits if no datagram gets through. */
 #define LOST_MAX 5
 
 struct end {
@@ -75,7 +74,9 @@ struct plan {
 	struct sockaddr_storage target;
 	socklen_t target_len;
 	size_t size;
-	unsigned int flows; /* 0: a new source port for each request */
+	unsigned int flows;	    /* 0: a new source port for each request */
+	unsigned int targets;	    /* used in turn: the network `target` of IPv4 addresses */
+	struct in_addr group_iface; /* the server joins the group `target` there; 0: no group */
 	int cpu;
 	unsigned int segments; /* datagrams per block */
 	bool gso;
@@ -129,6 +130,20 @@ static int serve_sendto(const struct plan *plan, int fd)
 	if (n < 0)
 		return -errno;
 	return result(sendto(fd, buffer, n, 0, (struct sockaddr *)&peer, len));
+}
+
+/* Connects back to the only client. */
+static int serve_back(const struct plan *plan, int fd)
+{
+	static bool connected;
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	ssize_t n = recvfrom(fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&peer, &len);
+
+	if (n < 0 || (!connected && connect(fd, (struct sockaddr *)&peer, len)))
+		return -errno;
+	connected = true;
+	return result(send(fd, buffer, n, 0));
 }
 
 /* Converts a received IP_PKTINFO for sending. Clears the interface, which the route selects. */
@@ -247,8 +262,12 @@ static int ask_echo(const struct plan *plan, int fd)
 
 static int ask_send(const struct plan *plan, int fd)
 {
-	return result(sendto(fd, buffer, plan->size, 0, (const struct sockaddr *)&plan->target,
-			     plan->target_len));
+	static unsigned int turn;
+	struct sockaddr_storage to = plan->target;
+
+	if (plan->targets > 1)
+		((struct sockaddr_in *)&to)->sin_addr.s_addr |= htonl(turn++ % plan->targets);
+	return result(sendto(fd, buffer, plan->size, 0, (struct sockaddr *)&to, plan->target_len));
 }
 
 static int ask_block(const struct plan *plan, int fd)
@@ -267,6 +286,7 @@ static int ask_block_back(const struct plan *plan, int fd)
 
 static const struct workload workloads[] = {
 	{ "sendto", SOCK_DGRAM, serve_sendto, ask_echo, .connected = true },
+	{ "back", SOCK_DGRAM, serve_back, ask_echo, .connected = true },
 	{ "pktinfo", SOCK_DGRAM, serve_pktinfo, ask_echo, .connected = true, .pktinfo = true },
 	{ "send", SOCK_DGRAM, serve_sink, ask_send, .connected = false },
 	{ "pingpong", SOCK_STREAM, serve_stream, ask_echo, .connected = true },
@@ -289,7 +309,7 @@ static void write_pid(const char *cgroup)
 		die(path);
 }
 
-/* Enters the namespace and the cgroup of an end, to which its sockets then belong. */
+/* Enters the namespace and the cgroup of an end. Sockets opened afterwards belong to them. */
 static void enter(const struct end *end)
 {
 	char path[4096];
@@ -340,6 +360,17 @@ static int bind_server(const struct plan *plan, int fd, int family)
 	return bind_wildcard(plan, fd, family);
 }
 
+static void join_group(const struct plan *plan, int fd)
+{
+	struct ip_mreq join = { .imr_interface = plan->group_iface };
+
+	if (!plan->group_iface.s_addr)
+		return;
+	join.imr_multiaddr = ((const struct sockaddr_in *)&plan->target)->sin_addr;
+	if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)))
+		die("IP_ADD_MEMBERSHIP");
+}
+
 /* Sizes the buffers for a block. The kernel charges the memory of whole packets. */
 static void set_up_blocks(const struct plan *plan, int fd)
 {
@@ -369,6 +400,7 @@ static int open_server(const struct plan *plan)
 			       : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on))))
 		die("IP_PKTINFO");
 	set_up_blocks(plan, fd);
+	join_group(plan, fd);
 	if (plan->inline_server &&
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
 		die("SO_RCVTIMEO");
@@ -443,7 +475,7 @@ static void stop_server(void)
 	waitpid(server_pid, NULL, 0);
 }
 
-/* --- measuring */
+/* --- measurement */
 
 static unsigned long long clock_ns(clockid_t clock)
 {
@@ -569,8 +601,7 @@ static double median(double *values, size_t count)
 }
 
 /*
- * Measures. Before that, runs for a tenth of the time, and each flow once, so that all flows are
- * learned.
+ * Measures after a warm-up: a tenth of the time, and each flow once, so that all flows are learned.
  */
 static void measure(const struct plan *plan, const int *fds, unsigned long long duration_ns)
 {
@@ -609,6 +640,7 @@ static void client_main(const struct plan *plan)
 static const char help[] =
 	"usage: echo WORKLOAD --to ADDR --port PORT --cpu N [OPTIONS]\n"
 	"workloads: sendto, pktinfo      datagram round trips to such a server\n"
+	"           back                 the same; the server connects to the client\n"
 	"           send                 unconnected sends to a sink\n"
 	"           pingpong, bulk       TCP round trips; TCP blocks, each answered by a byte\n"
 	"           block, block-back    blocks of datagrams one way, or there and back; --inline\n"
@@ -616,6 +648,8 @@ static const char help[] =
 	"           --size BYTES         --dual-stack   --inline\n"
 	"           --segments N         datagrams of a block   --gso: as one packet\n"
 	"           --bound              the server binds the requested address\n"
+	"           --targets N          send: to the first N addresses of the network --to\n"
+	"           --join ADDR          the server joins the group --to on the interface of ADDR\n"
 	"           --client-netns NAME  --server-netns NAME\n"
 	"           --client-cgroup DIR  --server-cgroup DIR\n"
 	"Reads a duration in milliseconds from each line of stdin, prints a JSON line for each.\n";
@@ -635,6 +669,8 @@ static const struct option options[] = {
 	{ "segments", required_argument, NULL, 'S' },
 	{ "gso", no_argument, NULL, 'o' },
 	{ "bound", no_argument, NULL, 'b' },
+	{ "targets", required_argument, NULL, 'T' },
+	{ "join", required_argument, NULL, 'j' },
 	{ "dual-stack", no_argument, NULL, 'd' },
 	{ "inline", no_argument, NULL, 'i' },
 	{ "client-netns", required_argument, NULL, 'n' },
@@ -673,6 +709,13 @@ static bool parse(struct plan *plan, int argc, char **argv, const char **addr, c
 			break;
 		case 'b':
 			plan->bound = true;
+			break;
+		case 'T':
+			plan->targets = strtoul(optarg, NULL, 10);
+			break;
+		case 'j':
+			if (inet_pton(AF_INET, optarg, &plan->group_iface) != 1)
+				return false;
 			break;
 		case 'd':
 			plan->dual_stack = true;

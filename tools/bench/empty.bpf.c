@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The floor of the benchmark: programs that decide nothing, on the hooks that sluice uses.
+ * The floor of the benchmark: programs without logic, on the hooks that sluice uses.
  *
  * The programs empty_* show the cost of the kernel's hooks themselves. The programs source_* set a
  * constant, the right source in the benchmark's topology, without a lookup. They show the cost of

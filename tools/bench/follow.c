@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Measures how long a new port of a followed bridge is uncovered: from the request that creates the
- * interface until both of sluice's programs are attached to it, as seen by a third process.
+ * interface until both of sluice's programs are attached, as observed by a third process.
  *
- * Runs in a private network namespace with a private bpffs; it starts and ends the daemon.
+ * Runs in a private network namespace with a private bpffs. Starts and stops the daemon.
  */
 #include <bpf/bpf.h>
 #include <err.h>
@@ -172,7 +172,7 @@ static void isolate(void)
 		err(1, "netlink");
 }
 
-/* Starts the daemon and waits until it has covered a first port, which is not counted. */
+/* Starts the daemon and waits until it has covered a first port, which is not measured. */
 static pid_t daemon_start(const char *sluice)
 {
 	char config[] = "/tmp/sluice-follow-XXXXXX";

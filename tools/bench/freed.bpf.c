@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * Counts the UDP datagrams to a port that the kernel frees unread, by the place in the kernel
- * (freed.c). A datagram that is read ends in consume_skb(), and is not counted.
+ * Counts the UDP datagrams to a port that the kernel frees unread, by location in the kernel
+ * (freed.c). A datagram that is read is freed by consume_skb(), and is not counted.
  */
 #include <linux/bpf.h>
 

@@ -36,7 +36,7 @@ static struct bpf_object *counter_attach(const char *path, __u16 port)
 	return object;
 }
 
-/* Finds the function that contains the address in /proc/kallsyms. */
+/* Finds the function of an address in /proc/kallsyms. */
 static void function_name(__u64 address, char *name, size_t size)
 {
 	FILE *symbols = fopen("/proc/kallsyms", "r");

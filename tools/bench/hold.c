@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hold [FLOWS]: measures what a million idle flows cost hold: memory in user space and in the
+ * hold [FLOWS]: measures the cost of a million idle flows of hold: memory in user space and in the
  * kernel, and CPU time for their timers. Prints one figure per line. Loads no program and attaches
  * nothing.
  *
  * The timers work like those of the daemon (user/hold/sender.c): a timer reads its flow in the
- * mapped array, and is set again after 15 to 18 s. The clock is simulated, so that only work
+ * mapped array, and is set again for 15 to 18 s later. The clock is simulated, so that only work
  * counts.
  */
 #include "hold/sender_state.h"

@@ -90,7 +90,7 @@ def in_netns(bed, place, *words):
 
 
 class Background:
-    """Runs processes in the namespaces of the bed, and ends them."""
+    """Runs processes in the namespaces of the bed, and stops them."""
 
     def __init__(self):
         self.processes = []
@@ -148,7 +148,7 @@ def schedule(bed, options):
             for number, (words, _) in enumerate(KINDS.values()):
                 run.start(in_netns(bed, "guest", *program, "client", FAR[4], PORT, options.flows,
                                    4000 + number, *words), bed.cgroup / "inside", "ready")
-            # ignore what is sent before all flows are tracked
+            # ignore datagrams that are sent before all flows are tracked
             before, sent_before, began = flows_of(bed, options), counted(bed), time.monotonic()
             if len(before) != len(KINDS) * options.flows:
                 raise BenchError(f"{len(before)} flows are tracked of "
@@ -232,7 +232,7 @@ def parse_options(words):
 
 
 def main(words):
-    """Returns True if the rows of hold are to follow."""
+    """Returns True if the rows of hold must follow."""
     options = parse_options(words)
     bench(options)
     return options.rows

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes flows for make bench BENCH=hold; prints "ready" once all are answered.
+"""Creates flows for make bench BENCH=hold; prints "ready" once all are answered.
 
   hold_flows.py client PEER FIRST COUNT LOCAL [--every S] [--ask S]
   hold_flows.py server FIRST COUNT

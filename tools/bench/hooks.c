@@ -6,15 +6,15 @@
  * A set of programs is a bpffs directory whose files are named after attach types. Commands are
  * lines on stdin, each answered with a JSON line:
  *
- * 	on DIR	attach that set, after detaching any other
- * 	off		detach the attached set
- * 	count		count time and runs of programs from now on
- * 	read		these counts, for the attached programs
- * 	mine ID		that program is the benchmark's own
- * 	foreign		names of all other programs on the hooks that sluice uses
+ *	on DIR	attach that set, after detaching any other
+ *	off		detach the attached set
+ *	count		count time and runs of programs from now on
+ *	read		these counts, for the attached programs
+ *	mine ID		that program is the benchmark's own
+ *	foreign		names of all other programs on the hooks that sluice uses
  *
- * Speed matters: a loader has to pass the verifier, so the states that it switches between would be
- * too far apart in time, on a machine whose speed changes from second to second.
+ * Speed matters: a loader must pass the verifier, so it would switch states too slowly on a machine
+ * whose speed changes from second to second.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -33,7 +33,7 @@
 #define HOOKS_MAX 8
 #define MINE_MAX  64
 
-/* enum bpf_attach_type of kernel 6.6, which libbpf 1.1 has no names for */
+/* enum bpf_attach_type of kernel 6.6, unnamed in libbpf 1.1 */
 #define TCX_INGRESS ((enum bpf_attach_type)46)
 #define TCX_EGRESS  ((enum bpf_attach_type)47)
 #define TYPES_MAX   48

@@ -6,12 +6,13 @@
   program   one run of the XDP program for a frame (BPF_PROG_TEST_RUN)
   peers     a million registrations: memory, and the CPU time of refreshes (rendezvous.c)
 
-The generator (udp-requests.c) and all that the kernel does for it run on one CPU; the server, and all
-that the kernel does with a request and its answer, on another: RPS of either end of the veth sees
-to that. The cost of server and kernel together is the run time of the server's threads, with the
+The generator (udp-requests.c) and the kernel's work for it run on one CPU; the server and the
+kernel's work on a request and its answer run on another CPU. RPS at both ends of the veth ensures
+this. The cost of server and kernel together is the run time of the server's threads, with the
 system calls, and the time of the other CPU in the softirq of received packets (softirq.bpf.c), in
-which XDP runs, less that of a time without load. Requests have complete checksums, as from a network
-card. All servers are new in each round, take turns in random order, and are alone while they run.
+which XDP runs, less that of a time without load. Requests have complete checksums, as from a
+network card. All servers are new in each round, take turns in random order, and are alone while
+they run.
 
 The benchmark is a measurement: it never fails a build.
 """
@@ -50,7 +51,7 @@ INTERVAL_S = 15
 PARTS = ("beside", "program", "peers")
 
 
-# --- bpf(2), whose descriptors bpftool does not hand over
+# --- bpf(2), since bpftool cannot pass descriptors
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}
 OBJ_GET, PROG_TEST_RUN, PROG_GET_FD_BY_ID, RAW_TRACEPOINT_OPEN = 7, 10, 13, 17
@@ -85,7 +86,7 @@ class Rig:
         for name in ("softirq_entry", "softirq_exit"):
             path = ctypes.create_string_buffer(str(self.bpffs / name).encode())
             prog = bpf(OBJ_GET, struct.pack("QII", ctypes.addressof(path), 0, 0))[0]
-            # attached for as long as this process lives
+            # attached until this process exits
             bpf(RAW_TRACEPOINT_OPEN, struct.pack("QII", 0, prog, 0))
         far, host = self.netns["far"], self.netns["host"]
         ip = tool("ip")
@@ -128,7 +129,7 @@ class Rig:
         return json.loads(text)
 
     def watch(self, pid):
-        """Lets softirq_s() leave out what interrupts this process."""
+        """Makes softirq_s() exclude softirqs that interrupt this process."""
         command(tool("bpftool"), "map", "update", "pinned", self.bpffs / "softirq_server", "key",
                 *["0"] * 4, "value", *map(str, pid.to_bytes(4, sys.byteorder)))
 
@@ -144,7 +145,7 @@ class Rig:
             if os.path.exists(f"/run/netns/{netns}"):
                 command(tool("ip"), "netns", "del", netns)
         self.state.cleanup()
-        # left by a server without privileges
+        # left over by a server without privileges
         pathlib.Path(f"/run/sluice/{self.name}.sock").unlink(missing_ok=True)
 
 
@@ -335,7 +336,7 @@ def print_beside(found):
               f"{row['softirq']:>7.0%} {share:>9} {row['amplification']:>6.2f} "
               f"{row['wakeups']:>10.1f} {row['lost']:>4}")
     for row in rows:
-        if row["load"] == "refresh":  # which the servers of others do not have
+        if row["load"] == "refresh":  # which other servers lack
             print(f"  a million peers at {INTERVAL_S} s, {row['server']}: "
                   f"{row['ns'] * 1e-9 * 1e6 / INTERVAL_S:.1%} of a core")
     print("  targets: 1/20 of coturn; 1.6 (IPv4) and 2.2 (IPv6) out/in of bare requests, 1.0 of "
@@ -346,7 +347,7 @@ def print_beside(found):
 # --- part "program"
 
 def test_run(prog_fd, frame):
-    """Runs the program once. Returns its result, and the nanoseconds that it took."""
+    """Runs the program once. Returns its result and its run time in ns."""
     data = ctypes.create_string_buffer(frame, len(frame))
     attributes = struct.pack("IIIIQQII8xQQ", prog_fd, 0, len(frame), 0, ctypes.addressof(data), 0,
                              1, 0, 0, 0)
@@ -362,7 +363,7 @@ def checksum(data):
 
 
 def frame_of(version, port, payload):
-    """An Ethernet frame from far to the server."""
+    """Returns an Ethernet frame from far to the server."""
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     source, target = (socket.inet_pton(family, place[version]) for place in (FAR, HOST))
     udp = struct.pack(">HHHH", port, PORT, 8 + len(payload), 0) + payload

@@ -4,13 +4,13 @@
  * For each line "N" on stdin it runs each kind N times and prints one JSON line of medians, in ns,
  * beside those of an empty program.
  *
- * Each run is a system call with a fresh packet: with the kernel's own repetition, the program
- * would run on a packet that it has just rewritten, and take another path. Unlike with packets from
- * the wire, all data is in the caches. The empty program runs right after each run, so that both
- * include the cost of the clock and of cold caches.
+ * Each run is a system call with a fresh packet: with the kernel's repetition, the program would
+ * run on a packet that it has just rewritten, and take another path. Unlike packets from the wire,
+ * all data is cached. The empty program runs right after each run, so that both include the cost of
+ * the clock and of cold caches.
  *
- * A figure always belongs to the path in its label: each run checks whether the packet was changed,
- * and the counter of the kind's outcome must rise by the number of runs.
+ * Each figure belongs to the path in its label: each run checks whether the packet was changed, and
+ * the counter of the expected outcome must increase by the number of runs.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -37,21 +37,21 @@
 #include <unistd.h>
 
 /*
- * Addresses of bed.py: that of the client, the one that the host replies from, and another one of
- * the host.
+ * Addresses of bed.py: the client's, the source of the host's replies, and another address of the
+ * host.
  */
 #define GUEST4	"198.18.16.3"
 #define BRIDGE4 "198.18.16.1"
 #define HOST4	"198.18.0.2"
-#define FAR4	"198.18.0.1"  /* another host's */
-#define OTHER4	"198.18.16.4" /* of the guest, as a server behind this host */
+#define FAR4	"198.18.0.1"  /* of another host */
+#define OTHER4	"198.18.16.4" /* of the guest, a server behind this host */
 #define GUEST6	"2001:2:0:1::3"
 #define BRIDGE6 "2001:2:0:1::1"
 #define HOST6	"2001:2::2"
 
 #define SERVER	    5099 /* managed, with a wildcard socket */
 #define BACK	    5098 /* managed, with a socket connected back to the client's port CLIENT */
-#define NEW_SERVER  5060 /* the first of managed ports without a socket; loads use those below */
+#define NEW_SERVER  5060 /* the first managed port without a socket; loads use the lower ones */
 #define NEW_SERVERS 30
 #define CLIENT	    20001
 #define OTHER	    6099 /* not managed */
@@ -61,7 +61,7 @@
 #define FRAGMENT    512 /* size of the first fragment */
 #define RUNS_MAX    100000
 
-#define UNCOUNTED SLUICE_WIRE_COUNTERS_MAX /* the outcome of a packet that no counter counts */
+#define UNCOUNTED SLUICE_WIRE_COUNTERS_MAX /* for a packet that no counter counts */
 
 struct frame {
 	uint8_t byte[2048];
@@ -74,7 +74,7 @@ enum piece {
 	LATER,
 };
 
-/* What has to come before, on the record of the packet. */
+/* Packets that must precede a packet of this kind, for its record. */
 enum before {
 	NOTHING,
 	REQUEST,
@@ -91,14 +91,14 @@ struct kind {
 	bool out;
 	bool rewritten;
 	bool gateway;
-	bool new_flow; /* for each run */
+	bool new_flow; /* used for each run */
 	bool tcp;
 	enum piece piece;
 	enum before before;
-	const char *other; /* the address that a reply belongs to; of a request: its replies' */
+	const char *other; /* requested address of a reply; source of replies to a request */
 };
 
-/* A source port or target port of 0 is that of a client without a record. */
+/* A source port or target port of 0 means: the port of a client without a record. */
 static const struct kind kinds[] = {
 	{ "IPv4, to a server that connected back", GUEST4, HOST4, CLIENT, BACK,
 	  SLUICE_WIRE_request_rewritten, .rewritten = true, .before = REDIRECT },
@@ -208,7 +208,7 @@ static void pin(int cpu)
 		die("sched_setaffinity");
 }
 
-/* Opens a socket on the wildcard address of both families; no process has to read from it. */
+/* Opens a socket on the wildcard address of both families. No process needs to read from it. */
 static void open_server(void)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(SERVER) };
@@ -218,7 +218,7 @@ static void open_server(void)
 		die("server");
 }
 
-/* Opens the socket of a server that has connected back to the client. */
+/* Opens a server socket that has connected back to the client. */
 static void open_back(int family, const char *guest)
 {
 	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(CLIENT) };
@@ -424,7 +424,7 @@ static double median(uint32_t *values, size_t count)
 
 /* --- the records that a packet finds */
 
-/* Takes a client port, and for new_flow a server's port, that have no record. */
+/* Selects a client port, and for new_flow also a server port, without a record. */
 static void take_ports(struct kind *kind)
 {
 	static unsigned int flow;
@@ -460,7 +460,7 @@ static struct kind turned(const struct kind *kind, const char *source)
 	return other;
 }
 
-/* Sends the request, and what else has to come before a packet of this kind. */
+/* Sends the request, and all other packets that must precede a packet of this kind. */
 static void prepare(const struct pair *pair, const struct kind *kind)
 {
 	bool is_reply = kind->out != kind->gateway;

@@ -43,19 +43,20 @@ from meet import run_s, wakeups
 TOP = pathlib.Path(__file__).resolve().parents[2]
 KINDS = ("none", "firewall", "endpoint-independent", "address-dependent",
          "address-and-port-dependent", "other-port", "address-dependent-mapping", "symmetric")
-# They admit only the exact address and port that was sent to.
+# These kinds admit only the exact address and port to which the host has sent.
 STRICT = {"firewall", "address-and-port-dependent", "address-dependent-mapping", "symmetric"}
 PLAIN = ("endpoint-independent", "address-and-port-dependent")
 SERVER = "203.0.113.2"
 ECHO, IPERF, LOCAL = 7, 5201, 7000
 UDP_RATE, UDP_SIZE = "100M", 1100
-DELAY_MS, ROUND_TRIP_S = 10, 0.040  # of one cable; two cables there, and two back
+DELAY_MS, ROUND_TRIP_S = 10, 0.040  # per cable; two cables in each direction
 PATIENCE_S = 30
 PARTS = ("pairs", "time", "idle", "throughput")
 
 
 def theory(one, other):
-    """Is a direct path possible? A symmetric NAT sends from a port that nobody can know."""
+    """Returns True if a direct path is possible. A symmetric NAT sends from a port that no peer can
+    know."""
     return not (one == "symmetric" and other in STRICT or other == "symmetric" and one in STRICT)
 
 
@@ -178,7 +179,7 @@ class Lab:
 
 
 def exchange(target, seconds, pause_s=0.01):
-    """Sends datagrams until one comes back. Returns how long that took, or None."""
+    """Sends datagrams until one is echoed. Returns the elapsed time, or None."""
     began = time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         while time.monotonic() - began < seconds:
@@ -193,7 +194,7 @@ def exchange(target, seconds, pause_s=0.01):
 
 
 def echoes(target, count):
-    """Returns how many of `count` datagrams came back."""
+    """Returns the number of echoes of `count` datagrams."""
     got = 0
     for _ in range(count):
         got += exchange(target, 0.5, 0.5) is not None
@@ -241,14 +242,14 @@ class Sluice:
         return process
 
     def connect(self, number, other):
-        """Returns the words of the connecting process, and where the service is then."""
+        """Returns the command line of the connecting process, and the address of the service."""
         port = LOCAL + other
         return (self.words("connect", f"connect{number}") +
                 ["--to", f"run{other}", "--listen", f"udp:127.0.0.1:{port}"], ("127.0.0.1", port))
 
 
 class Overlay:
-    """A tool that gives each host an address of its own in a virtual network."""
+    """A tool that gives each host an address in a virtual network."""
 
     def expose(self, number, *_):
         return self.lab.spawn(self.lab.host(number), f"{self.name}{number}", self.words(number))
@@ -316,7 +317,7 @@ class N2n(Overlay):
 
 
 class Wireguard(Overlay):
-    """Without a server: both ends know each other's mapped port."""
+    """Uses no server: both ends know each other's mapped port."""
     name, net = "wireguard-go", "10.97.0.0"
 
     def __init__(self, lab, options):
@@ -399,14 +400,14 @@ def reach_all(lab, targets):
 
 
 def is_direct(lab, number, target, count=20):
-    """Returns True, False, or None if nothing comes back."""
+    """Returns True or False, or None without an echo."""
     before = lab.packets(lab.server)
     got = lab.inside(lab.host(number), lambda: echoes(tuple(target), count))
     return lab.packets(lab.server) - before < 2 * got if got else None
 
 
 def pairs(options):
-    """Two hosts of each kind: the first connects, the second is reached."""
+    """Measures all pairs of kinds, with two hosts per kind: the first connects to the second."""
     rows, count = [], len(KINDS)
     kinds = list(itertools.combinations_with_replacement(range(1, count + 1), 2))
     for kind in wanted(options, (Sluice, Nebula, NebulaDirect, N2n)):
@@ -423,7 +424,7 @@ def pairs(options):
                     lab.spawn(lab.host(one), f"connect{one}-{other}", words)
                 targets.setdefault(one, {})[count + other] = target
             reached = reach_all(lab, targets)
-            time.sleep(5)  # for those that are relayed at first
+            time.sleep(5)  # for pairs that are relayed at first
             for one, other in kinds:
                 key = one, count + other
                 rows.append({"tool": kind.name, "kinds": [KINDS[one - 1], KINDS[other - 1]],
@@ -452,7 +453,7 @@ def print_pairs(rows):
 # --- part "time"
 
 def start_and_exchange(words, target):
-    """Returns when the first byte came back, and when each line of the log came."""
+    """Returns the times of the first echoed byte and of each log line."""
     began, steps = time.monotonic(), {}
 
     def follow(log):
@@ -557,7 +558,7 @@ def cpu_s(processes):
 
 
 def iperf(lab, target, udp, ms):
-    """Runs iperf3 from host 1. Returns the received bits, and the CPU time of both its ends."""
+    """Runs iperf3 from host 1. Returns the received bits, and the CPU time of both ends."""
     def work():
         words = [tool("iperf3"), "-c", target, "-p", str(IPERF), "-t", str(ms / 1000), "-J"]
         words += ["-u", "-b", UDP_RATE, "-l", str(UDP_SIZE)] if udp else []

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * The floor for the cost of an answer by XDP: sends each UDP datagram back as it is. The sums of
- * the headers do not change when addresses and ports are swapped.
+ * The floor for the cost of an answer by XDP: returns each UDP datagram unchanged to its sender.
+ * Swapping addresses and ports does not change the header checksums.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * rendezvous [PEERS]: measures what registered peers cost the rendezvous server: memory, and the
- * CPU time of a registration and of a refresh. Prints one figure per line.
+ * rendezvous [PEERS]: measures the cost of registered peers for the rendezvous server: memory, and
+ * the CPU time of a registration and of a refresh. Prints one figure per line.
  *
- * Messages go to the state machine, without sockets: the system calls come on top, 1/64 of a call
- * for each datagram. The work of the peers, which make the messages, is not counted.
+ * Messages go directly to the state machine, without sockets. The server's system calls would add
+ * 1/64 of a call per datagram. The work of the peers, which build the messages, is not counted.
  */
 #include "meet/nonce.h"
 #include "meet/rendezvous/request.h"
@@ -55,7 +55,7 @@ static void on_send(const struct path *path, const void *message, size_t length,
 	bench->answers++;
 }
 
-/* A source of its own for each peer, 200 in a prefix. */
+/* Returns a distinct source for each peer, 200 per prefix. */
 static struct path path_of(unsigned int i)
 {
 	struct path path = { .client = { .port_be = htons(5000) } };
@@ -65,7 +65,7 @@ static struct path path_of(unsigned int i)
 	return path;
 }
 
-/* Reads a peers file of @count peers, whose keys need no derivation. */
+/* Reads a peers file with @count peers, whose keys need no derivation. */
 static struct peers make_peers(unsigned int count)
 {
 	struct peers peers = { NULL };
@@ -134,7 +134,7 @@ static void make_refresh(struct bench *bench, struct message *message, unsigned 
 	message->length = stun_end(&builder);
 }
 
-/* Sends a message of each peer, made by @make. Returns the CPU time of the server. */
+/* Sends one message per peer, built by @make. Returns the CPU time of the server. */
 static double run(struct bench *bench, unsigned int count,
 		  void (*make)(struct bench *bench, struct message *message, unsigned int i))
 {

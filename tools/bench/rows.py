@@ -14,15 +14,15 @@ floor).
 """
 import collections
 
-from bed import BRIDGE, FAR, HOST, ROUTED, VOID
+from bed import BRIDGE, FAR, GROUP, HOST, ROUTED, ROUTED_NET, VOID
 
 Load = collections.namedtuple("Load", "words side to managed")
 Row = collections.namedtuple("Row", "group label over under aim")
-# By the kernel's statistics: the cost of a program in `over`, minus that of an empty program on the
-# same hook in `under`.
+# From the kernel's statistics: the cost of a program in `over`, minus the cost of an empty program
+# on the same hook in `under`.
 Cost = collections.namedtuple("Cost", "program label over under")
 
-# The ends of each load: first echo's server, then its client.
+# The ends of each load: echo's server, then its client.
 SERVER_HERE = ("inside host", "outside far")
 BOTH_HERE = ("inside host", "inside far")
 CLIENT_HERE = ("outside far", "inside host")
@@ -46,6 +46,8 @@ LOADS = {name: Load(*load) for name, load in {
     "send4": ("send", CLIENT_HERE, FAR[4], False),
     "sink4": ("send", SERVER_HERE, HOST[4], True),
     "sink4-routed": ("send", SERVER_HERE, ROUTED, True),
+    "sink4-cold": ("send --targets 32768", SERVER_HERE, ROUTED_NET, True),
+    "sink4-group": (f"send --join {HOST[4]}", SERVER_HERE, GROUP, True),
     "send6": ("send", CLIENT_HERE, FAR[6], False),
     "send4-void": ("send", CLIENT_HERE, VOID, False),
     "send4-outside": ("send", ("outside far", "outside host"), FAR[4], False),
@@ -55,6 +57,11 @@ LOADS = {name: Load(*load) for name, load in {
     "far4": ("sendto", BRIDGED, HOST[4], True),
     "far4-1000": ("sendto --flows 1000", BRIDGED, HOST[4], True),
     "far4-new": ("sendto --flows 0", BRIDGED, HOST[4], True),
+    "far4-back": ("back", BRIDGED, HOST[4], True),
+    "near4-back": ("back", BRIDGED, BRIDGE[4], True),
+    "far6-back": ("back", BRIDGED, HOST[6], True),
+    "near6-back": ("back", BRIDGED, BRIDGE[6], True),
+    "far4-group": (f"send --join {BRIDGE[4]}", BRIDGED, GROUP, True),
     "far4-inline": ("sendto --inline", BRIDGED, HOST[4], True),
     "far4-bound": ("sendto --inline --bound", BRIDGED, HOST[4], True),
     "far6": ("sendto", BRIDGED, HOST[6], True),
@@ -112,6 +119,12 @@ SOCKET_ROWS = [
         ("IPv4, no context switch", "list echo4-inline", "none pktinfo4-inline", 1.00),
     )
 ] + [
+    Row("socket: one way, over without sluice", *row) for row in (
+        ("IPv4, a multicast receiver", "list sink4-group", "none sink4-group", 0.97),
+        ("IPv4, to no interface's address", "list sink4-routed", "none sink4-routed", 0.97),
+        ("the same, a new address each", "list sink4-cold", "none sink4-cold", None),
+    )
+] + [
     Row("socket: bystanders in the cgroup, over without", *row) for row in (
         ("IPv4 sends, --port LIST", "list send4", "none send4", 0.99),
         ("IPv4 sends, --port any", "any send4", "none send4", 0.99),
@@ -153,6 +166,15 @@ WIRE_ROWS = [
         ("IPv6, 1 flow", "wire far6", "none near6", 0.97),
         ("IPv6, 1000 flows", "wire far6-1000", "none near6-1000", 0.97),
         ("IPv6, no context switch", "wire far6-inline", "none near6-inline", 0.97),
+    )
+] + [
+    Row("wire: a server that connects back, over without", *row) for row in (
+        ("IPv4 round trips", "wire far4-back", "none near4-back", 0.97),
+        ("IPv6 round trips", "wire far6-back", "none near6-back", 0.97),
+    )
+] + [
+    Row("wire: one way, over without", *row) for row in (
+        ("IPv4, a multicast receiver", "wire far4-group", "none far4-group", 0.97),
     )
 ] + [
     Row("wire: round trips that are right, over without", *row) for row in (
@@ -246,6 +268,8 @@ COSTS = [
         ("learn", "echo4-new", "IPv4, a new port each"), ("learn", "echo6", "IPv6, 1 flow"),
         ("learn", "sink4", "IPv4, one way"),
         ("learn", "sink4-routed", "IPv4, one way, to no interface's address"),
+        ("learn", "sink4-cold", "the same, a new address each"),
+        ("learn", "sink4-group", "IPv4, one way, a multicast receiver"),
         ("learn", "tcp4", "TCP, not managed"),
         ("fix4", "echo4", "1 flow"), ("fix4", "echo4-1000", "1000 flows"),
         ("fix4", "echo4-new", "a new port each"), ("fix4", "send4", "not managed"),
@@ -256,6 +280,8 @@ COSTS = [
         ("far4", "near4", "IPv4, 1 flow"),
         ("far4-new", "near4-new", "IPv4, a new port each"),
         ("far6", "near6", "IPv6, 1 flow"),
+        ("far4-back", "near4-back", "IPv4, connected back"),
+        ("far4-group", "far4-group", "IPv4, a multicast receiver"),
         ("blocks4-gso", "blocks4-gso-near", "IPv4, GSO"),
         ("other4", "other4", "UDP, not managed"),
         ("forward4-managed", "forward4-managed", "UDP forwarded, a managed port"),

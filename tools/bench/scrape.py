@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """make bench BENCH=scrape: what a scrape of the metrics costs the daemon, with 256 steered groups.
 
-There can be no more groups, and each has a port of its own, which makes most series. Each has two
-workers, which read nothing, and 16 flows. The cost is the run time of the daemon from before the
-request until it sleeps again: it reads all maps, and sends the text over the loopback device. The
-daemon answers from what it has read within a second, so the scrapes are further apart. It does not
-sweep meanwhile. "first" also opens the maps. "top" is the run time of `sluice top` for a sample of the same groups.
+This is the maximum number of groups, and each group has its own port, which yields the most series.
+Each group has two workers, which do not read, and 16 flows. The cost is the run time of the daemon
+from before the request until it sleeps again: it reads all maps, and sends the text over the
+loopback device. The daemon caches its values for a second, so the interval between scrapes is
+longer. It does not sweep meanwhile. "first" also opens the maps. "top" is the run time of `sluice
+top` for a sample of the same groups.
 
 The benchmark is a measurement: it never fails a build. It takes about two minutes.
 """
@@ -31,7 +32,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 GROUPS, WORKERS, FLOWS, FIRST_PORT, PORT = 256, 2, 16, 20000, 9477
 ADDRESS = "127.0.0.1"
 FORMATS = {"text": "text/plain", "OpenMetrics": "application/openmetrics-text"}
-FRESH_S = 1.1  # later than this, the daemon reads again
+FRESH_S = 1.1  # after this time, the daemon reads again
 TARGET_MS = 10
 PATIENCE_S = 120
 
@@ -109,7 +110,7 @@ class Rig:
 
     @staticmethod
     def send():
-        """Begins flows, each of two datagrams."""
+        """Starts flows, each with two datagrams."""
         for _ in range(FLOWS):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
                 client.bind((ADDRESS, 0))
@@ -141,7 +142,7 @@ def scrape(rig, accept):
     connection.request("GET", "/metrics", headers={"Accept": accept})
     text = connection.getresponse().read().decode("ascii")
     connection.close()
-    time.sleep(0.02)  # until it sleeps
+    time.sleep(0.02)  # until the daemon sleeps
     return (run_s(rig.daemon) - before) * 1000, text
 
 

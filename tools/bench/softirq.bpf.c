@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * Measures the time that each CPU spends in the softirq of received packets, outside of the threads
- * of one process, whose run time includes what interrupts them.
+ * Measures the time that each CPU spends in NET_RX softirqs, except during the threads of one
+ * process: the run time of these threads already includes softirqs that interrupt them.
  */
 #include <linux/bpf.h>
 
@@ -24,7 +24,7 @@ struct {
 	__type(value, struct times);
 } softirq_times SEC(".maps");
 
-/* Written by the benchmark: the process. */
+/* The process id, set by the benchmark. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -3,23 +3,23 @@
  * steer: a reuseport group and its clients, in one process with a private network namespace, for
  * the benchmark of steering. Commands are lines on stdin, each answered with a JSON line:
  *
- * 	workers N		close the group's sockets, open N
- * 	clients N 4|6		N clients, each with its own address
- * 	use kernel|cbpf|PATH	the selector: the kernel, a classic program (the client's address,
- * 				hashed, modulo the workers), or the program that is pinned there
- * 	even MS			all clients in turn; CPU time and received datagrams
- * 	flood N			until N datagrams are received; on two CPUs, a thread per worker
- * 	replay FILE RATE	a datagram of client n for each 16-bit n of the file, paced
- * 	fresh N 4|6 TIMES	N new clients, each of which sends TIMES datagrams
- * 	churn 4|6		short-lived flows, until the next line
- * 	count			count time and runs of programs from now on
- * 	cost			these counts, for the program in use
+ *	workers N		close the group's sockets, open N
+ *	clients N 4|6		N clients, each with its own address
+ *	use kernel|cbpf|PATH	the selector: the kernel, a classic program (the client's address,
+ *				hashed, modulo the workers), or the program that is pinned there
+ *	even MS			all clients in turn; CPU time and received datagrams
+ *	flood N			until N datagrams are received; on two CPUs, a thread per worker
+ *	replay FILE RATE	a datagram of client n for each 16-bit n of the file, paced
+ *	fresh N 4|6 TIMES	N new clients, each of which sends TIMES datagrams
+ *	churn 4|6		short-lived flows, until the next line
+ *	count			count time and runs of programs from now on
+ *	cost			these counts, for the program in use
  *
  * The group is on a dual-stack port of the loopback device. The kernel runs the receive path,
  * including the selection, at the end of the send, and charges all of it to the sender's task (see
  * echo.c). In "even", one thread sends a burst and receives it: this measures the CPU time of the
- * whole path of a datagram, without waiting for a busy CPU. "flood" shows what an administrator
- * would see: the sender and the workers have one CPU each. The sender waits when it is a window
+ * whole path of a datagram, without waiting for a busy CPU. "flood" shows the view of an
+ * administrator: the sender and the workers have one CPU each. The sender waits when it is a window
  * ahead, so only received datagrams count.
  *
  * The process that owns the sockets attaches the programs within microseconds, so that variants can
@@ -58,7 +58,10 @@
 #define RECEIVE_ROOM (16 << 20)
 #define PAYLOAD	     32
 
-/* "churn": this many concurrent flows, of this many datagrams each, one datagram per PERIOD_NS. */
+/*
+ * "churn": number of concurrent flows, and of datagrams per flow; each flow sends one datagram per
+ * PERIOD_NS.
+ */
 #define CHURN_FLOWS	256
 #define CHURN_DATAGRAMS 16
 #define CHURN_PERIOD_NS (16 * NS_PER_MS)
@@ -119,7 +122,7 @@ static void pin_to(pthread_t thread, int to)
 		die("CPU");
 }
 
-/* Returns the loopback address of that family, to bind to or to send to. */
+/* Returns the loopback address of a family, to bind to or to send to. */
 static socklen_t loopback(int family, __u16 of_port, struct sockaddr_storage *into)
 {
 	struct sockaddr_in *in = (void *)into;
@@ -183,8 +186,8 @@ static void do_workers(int count)
 }
 
 /*
- * Hashes the client's address. Here, SKF_AD_RXHASH would be that of the sending socket, the same
- * for all clients.
+ * Hashes the client's address. Here, SKF_AD_RXHASH would be the hash of the sending socket, the
+ * same for all clients.
  */
 static void use_classic(void)
 {
@@ -290,8 +293,8 @@ static void tallies_clear(void)
 
 /*
  * Numbered clients, which differ by address. One socket sends for all of them. Rejected: a socket
- * for each client. A thousand sockets would evict the receiver's data from the CPU's caches, which
- * a real server has for itself.
+ * per client. A thousand sockets would evict the receiver's data from the CPU caches, which a real
+ * server does not share with its clients.
  */
 struct crowd {
 	int family;
@@ -538,7 +541,7 @@ static bool line_waits(void)
 	return poll(&wait, 1, 0) > 0;
 }
 
-/* Runs flows that begin and end at different times. */
+/* Runs flows that start and end at different times. */
 static void do_churn(int family)
 {
 	static __u32 number[CHURN_FLOWS];
@@ -631,7 +634,7 @@ int main(int argc, char **argv)
 	loopback_up();
 	answer();
 	fflush(stdout);
-	/* not stdio, which would buffer the line that "churn" polls for */
+	/* not stdio, which would buffer the line for which "churn" polls */
 	while (true) {
 		ssize_t got = read(STDIN_FILENO, line, sizeof(line) - 1);
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """make bench BENCH=steer: compares steering with the kernel's own selection, and with the optimum.
 
-Everything runs on the loopback device of a network namespace that exists as long as steer.c runs.
+Everything runs on the loopback device of a network namespace that exists while steer.c runs.
 The command line of sluice loads its program. Then the selecting program is switched within
 microseconds (steer.c, "use"), and the variants run in turn, in random order.
 
@@ -41,7 +41,7 @@ FLOWS_KNOWN = 1000
 FLOOD = 5000
 OVER_KERNEL = ("steered", "empty", "cbpf", "again")
 
-# For "balance".
+# Settings of "balance".
 WORKERS = 8
 FLOWS = 2000
 DATAGRAMS = 60000
@@ -52,7 +52,7 @@ CHOOSERS = ("kernel", "cbpf", "flow", "load")
 
 RESTARTS = 20
 KERNEL_PAUSE_S = 0.2
-SOCKET_FREED_S = 1  # after the close; more than a grace period of RCU
+SOCKET_FREED_S = 1  # after the close; longer than an RCU grace period
 IDLE_S = 1
 
 Trace = collections.namedtuple("Trace", "label sizes order")
@@ -76,7 +76,7 @@ class Group:
         self.ask(f"workers {count}")
 
     def load(self, policy, *words):
-        """Loads, and returns the path of the pinned program, for ask("use PATH")."""
+        """Loads steering. Returns the path of the pinned program, for ask("use PATH")."""
         self.sluice("steer", "load", "--port", str(PORT), "--policy", policy, *words)
         pins = [pin for pin in (self.folder / "sluice/steer").glob(f"{PORT}_*/*")
                 if pin.name == "sluice_steer"]
@@ -100,7 +100,7 @@ class Group:
 
 @contextlib.contextmanager
 def group_of(options):
-    """A context with a group; removes its sockets, pins and all else at the end."""
+    """A context with a group. Removes its sockets, pins and all other state at the end."""
     folder = mounted("bpf") / f"sluice-bench-steer-{os.getpid()}"
     folder.mkdir()
     group = Group(options, folder)
@@ -218,8 +218,8 @@ def zipf_trace(exponent, draw):
 
 def trains_trace(label, exponent, train, draw, late=0.0):
     """
-    Each flow sends trains of datagrams, back to back, at random moments. A flow starts at the
-    beginning, or at a random moment before that part of the run.
+    Returns a trace in which each flow sends trains of back-to-back datagrams at random times. With
+    `late`, a flow starts at a random time before this fraction of the run.
     """
     sizes = zipf_sizes(exponent)
     draw.shuffle(sizes)
@@ -272,7 +272,7 @@ def play(group, who, path):
     group.workers(WORKERS)
     if who in ("flow", "load"):
         group.load(who)
-        # policy load keeps the kernel's placement of flows for this long
+        # for this time, policy load keeps the kernel's placement of flows
         time.sleep(5.2 if who == "load" else 0)
     else:
         group.ask(f"use {who}")
@@ -409,7 +409,7 @@ def memory_of(group, room, flows):
     sizes = map_bytes(group.folder)
     return {"room": room, "flows": flows, "table": sizes["sluice_table"],
             "all": sum(sizes.values()),
-            # counted for each of the two datagrams
+            # for each of the two datagrams
             "unrecorded": counter(group.folder, "unrecorded") / 2 +
             counter(group.folder, "half_open_lost")}
 
@@ -455,7 +455,8 @@ class Restarts:
         return new
 
     def by_sluice(self, old):
-        """Restarts as administrators do: starts a new instance, drains and ends the old one."""
+        """Restarts as administrators do: starts a new instance, drains and stops the old
+        instance."""
         new = self.start()
         self.group.sluice("steer", "drain", str(old.popen.pid), "--wait", "10")
         self.stop(old)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
  * The floor for the cost of a steering program: leaves the selection to the kernel. The figures of
- * every program include the cost of the kernel's call and of its statistics.
+ * all programs include the cost of the call by the kernel and of its statistics.
  */
 #include <linux/bpf.h>
 

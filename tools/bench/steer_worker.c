@@ -5,8 +5,8 @@
  * (or its end), it reads the rest of its queues, closes them, and prints how many datagrams it
  * received.
  *
- * All instances map a file with the last socket of each flow, so that an instance notices a flow
- * that moves to it from another socket.
+ * All instances map a file that contains the last socket of each flow. So an instance detects a
+ * flow that moves to it from another socket.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +25,8 @@
 #define SOCKETS 4
 #define FLOWS	(1U << 20)
 /*
- * Large enough that no datagram is lost while the server waits for a CPU: only restarts are to
- * cause losses.
+ * Large enough that no datagram is lost while the server waits for a CPU: only restarts may cause
+ * losses.
  */
 #define RECEIVE_ROOM (16 << 20)
 
@@ -62,7 +62,7 @@ static void owners_map(const char *path)
 
 static int socket_open(int family, __u16 port)
 {
-	/* in both families, the port is at the same offset, and the wildcard address is all zero */
+	/* in both families, the port has the same offset, and the wildcard address is all zero */
 	struct sockaddr_in6 any = { .sin6_family = family, .sin6_port = htons(port) };
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int off = 0, on = 1, room = RECEIVE_ROOM;

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The third part of `make demo`: a plain socat behind a NAT is reachable after a silence of many
-# lifetimes of a mapping. tools/demo/run sources it after its own functions and the topology. Every
+# The third part of `make demo`: a plain socat behind a NAT is still reachable after a silence of
+# many mapping lifetimes. tools/demo/run sources it after its own functions and the topology. Each
 # line is asserted here, too. The network is described in tools/lab/nat.sh.
 #
-# All times are about a fifth of real ones: many NATs keep a mapping for 30 s, and sluice sends
-# after 18 s by default.
+# All times are about a fifth of real times: many NATs keep a mapping for 30 s, and sluice sends
+# after at most 18 s by default.
 
 # shellcheck source=tools/lab/nat.sh
 . "$ROOT/tools/lab/nat.sh"

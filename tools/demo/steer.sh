@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The second part of `make demo`: restarts a server of four workers under load, without and with
-# steering. tools/demo/run sources it after its own functions and the topology. Every line is
+# The second part of `make demo`: restarts a server with four workers under load, without and with
+# steering. tools/demo/run sources it after its own functions and the topology. Each line is
 # asserted here, too.
 #
 # The server is unbound with so-reuseport, which answers from local data and needs no network. The
@@ -69,14 +69,14 @@ queries_more_than()
 	[ "$(queries_received)" -gt "$1" ]
 }
 
-# Waits until each client has sent some queries, however long that takes.
+# Waits without a timeout until each client has sent some queries.
 queries_go_on()
 {
 	wait_until 60 queries_more_than $(($(queries_received) + 10 * CLIENTS)) || die "no queries arrive"
 }
 
 # restarts [COMMAND…]: restarts the server repeatedly under dnsperf. Runs COMMAND with the old
-# process id before it ends the old process. Sets SENT and LOST to numbers of queries.
+# process id before it stops the old process. Sets SENT and LOST to the numbers of queries.
 restarts()
 {
 	local round old perf

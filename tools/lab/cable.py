@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes a tun device in each of two network namespaces, and passes packets between them.
+"""Creates a tun device in each of two network namespaces, and forwards packets between them.
 
     cable.py [--delay MS] [--jitter MS] NETNS DEV NETNS DEV
 
-Each packet takes DELAY to DELAY + JITTER milliseconds, and so may overtake others. Ends when the
-file of a namespace was removed.
+Delays each packet by DELAY to DELAY + JITTER milliseconds, so packets may be reordered. Exits when
+the file of a namespace is removed.
 """
 import argparse
 import ctypes
@@ -49,7 +49,7 @@ def forward(one, other, delay, jitter, names):
             if not delay and not jitter:
                 write(to, packet)
                 continue
-            count += 1  # two packets of one time stay in order
+            count += 1  # packets with equal times stay in order
             due = time.monotonic() + (delay + random.uniform(0, jitter)) / 1000
             heapq.heappush(waiting, (due, count, to, packet))
 

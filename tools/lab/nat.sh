@@ -9,11 +9,11 @@
 #   fd0a:1::2/64        fd0a:1::1            fd64::1/64  ::fe      ::fe       fd71::2/64
 #
 # IPv4 is translated. IPv6 is not, but a stateful firewall on NAT admits only answers. PEER has a
-# second address, 203.0.113.3 and fd71::3, for a STUN server that knows RFC 5780; it sends from the
-# first one unless a program selects the second.
+# second address, 203.0.113.3 and fd71::3, for a STUN server that supports RFC 5780. It sends from
+# the first address unless a program selects the second.
 #
-# KIND is the behaviour of a NAT toward IPv4 in the terms of RFC 4787. All but the last three map a
-# port to the same port for all peers, and are named for what they filter:
+# KIND is the behaviour of a NAT toward IPv4 in the terms of RFC 4787. All except the last three map
+# a port to the same port for all peers, and are named after their filter:
 #
 #   none                        no NAT and no firewall: INSIDE is routed, for IPv6 as well
 #   firewall                    no NAT: a stateful firewall admits only answers
@@ -32,7 +32,7 @@ ROUTER="${TOPOLOGY_PREFIX:-}router"
 PEER="${TOPOLOGY_PREFIX:-}peer"
 # A second NAT, between NAT and ROUTER: see lab_nat_behind.
 CARRIER="${TOPOLOGY_PREFIX:-}carrier"
-# The outside network of the NATs. miniupnpd maps no port if it is one for documentation.
+# The outside network of the NATs. miniupnpd maps no port if it is a documentation network.
 LAB_OUTSIDE=${LAB_OUTSIDE:-198.51.100}
 # shellcheck disable=SC2034
 INSIDE4=10.0.0.2 INSIDE6=fd0a:1::2 NAT4=$LAB_OUTSIDE.1 PEER4=203.0.113.2 PEER6=fd71::2
@@ -66,14 +66,14 @@ lab_forward()
 	in_ns "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
-# lab_timeout NAME SECONDS: how long the NAT or firewall in namespace NAME keeps a UDP mapping
+# lab_timeout NAME SECONDS: sets the UDP timeout of the NAT or firewall in namespace NAME
 lab_timeout()
 {
 	in_ns "$1" sysctl -qw "net.netfilter.nf_conntrack_udp_timeout=$2" \
 		"net.netfilter.nf_conntrack_udp_timeout_stream=$2"
 }
 
-# lab_firewall NAME IN OUT ADDRESS: forwards what comes from device IN, and answers to it; drops new
+# lab_firewall NAME IN OUT ADDRESS: forwards packets from device IN, and the answers; drops new
 # datagrams to the outside ADDRESS
 lab_firewall()
 {
@@ -85,8 +85,8 @@ lab_firewall()
 				ct state established,related accept
 				ct status dnat accept
 			}
-			# a datagram that no mapping takes must leave no conntrack entry, which could
-			# occupy the port of a mapping
+			# a datagram without a mapping must leave no conntrack entry, because the
+			# entry could occupy the port of a mapping
 			chain input {
 				type filter hook input priority filter
 				ct state established,related accept
@@ -97,7 +97,7 @@ lab_firewall()
 	NFT
 }
 
-# lab_rules NAME KIND SECONDS IN OUT ADDRESS: makes namespace NAME a NAT of that kind from device IN
+# lab_rules NAME KIND SECONDS IN OUT ADDRESS: makes namespace NAME a NAT of this kind from device IN
 # to device OUT, which has ADDRESS
 lab_rules()
 {
@@ -113,13 +113,13 @@ lab_rules()
 	address-dependent) dnat='ip saddr . udp dport map @admitted' ;;
 	address-and-port-dependent) ;;
 	other-port)
-		# another port for each port, without a collision
+		# maps each port to a different port, without collisions
 		port='udp sport xor 0x400'
 		snat="snat ip to $address : $port"
 		dnat='udp dport map @mapped'
 		;;
 	address-dependent-mapping)
-		# the kernel gives a source its earlier port again if the rule allows it
+		# the kernel reuses the earlier port of a source if the rule allows it
 		snat="snat ip to $address : udp sport"
 		second="oifname \"$out\" ip daddr $PEER4_SECOND meta l4proto udp"
 		second+=" snat ip to $address : udp sport xor 0x400"
@@ -157,8 +157,8 @@ lab_rules()
 	NFT
 }
 
-# lab_hairpin NAME ADDRESS [IN]: the NAT in namespace NAME, of a kind that maps a port to the same
-# port, turns back what is sent from device IN to a mapped port of ADDRESS
+# lab_hairpin NAME ADDRESS [IN]: enables hairpinning in namespace NAME, a NAT that maps a port to
+# the same port: it returns datagrams from device IN to a mapped port of ADDRESS
 lab_hairpin()
 {
 	local name=$1 address=$2 in=${3:-in}
@@ -169,7 +169,7 @@ lab_hairpin()
 	NFT
 }
 
-# lab_loss PERCENT: ROUTER drops that part of all packets, in both directions
+# lab_loss PERCENT: makes ROUTER drop PERCENT of all packets, in both directions
 lab_loss()
 {
 	in_ns "$ROUTER" nft -f - <<-NFT
@@ -182,9 +182,9 @@ lab_loss()
 	NFT
 }
 
-# lab_cable MS JITTER NAME DEV NAME DEV: connects two namespaces by TUN devices, whose packets a
-# process delays by MS to MS + JITTER milliseconds; packets overtake each other. The process ends with
-# the namespaces.
+# lab_cable MS JITTER NAME DEV NAME DEV: connects two namespaces by TUN devices. A process delays
+# their packets by MS to MS + JITTER milliseconds, so packets may be reordered. The process exits
+# with the namespaces.
 lab_cable()
 {
 	spawn_in "$3" /dev/null setsid python3 "$LAB/cable.py" --delay "$1" --jitter "$2" \
@@ -194,7 +194,7 @@ lab_cable()
 	lab_dev "$5" "$6" fe80::2
 }
 
-# lab_core [MS JITTER]: makes PEER and ROUTER, the network outside of the NAT, with the delay of
+# lab_core [MS JITTER]: creates PEER and ROUTER, the network outside the NAT, with the delay of
 # lab_cable between them
 # shellcheck disable=SC2120 # most calls give no options
 lab_core()
@@ -226,9 +226,10 @@ lab_core()
 	[ $# != 0 ] || wait_link "$PEER" eth0
 }
 
-# lab_nat NAME INSIDE KIND SECONDS NUMBER: makes a NAT in namespace NAME with the outside address
-# 198.51.100.NUMBER, and behind it a host in namespace INSIDE, always with the address 10.0.0.2; but
-# 10.0.NUMBER.2 if NAME does not translate. LAB_DELAY: the delay between both in each direction, in ms
+# lab_nat NAME INSIDE KIND SECONDS NUMBER: creates a NAT in namespace NAME with the outside address
+# 198.51.100.NUMBER, and a host behind it in namespace INSIDE. The host has the address 10.0.0.2, or
+# 10.0.NUMBER.2 if NAME does not translate. LAB_DELAY: the delay between them in each direction, in
+# ms
 lab_nat()
 {
 	local name=$1 inside=$2 kind=$3 seconds=$4 number=$5 net=10.0.0
@@ -270,7 +271,7 @@ lab_nat()
 }
 
 # lab_nat_behind NAME INSIDE KIND SECONDS [ADDRESS]: makes NAME, a host with ADDRESS behind a NAT, a
-# NAT itself, and behind it a host in namespace INSIDE with the address 10.1.0.2
+# NAT itself, and creates a host behind it in namespace INSIDE, with the address 10.1.0.2
 lab_nat_behind()
 {
 	local name=$1 inside=$2
@@ -287,7 +288,7 @@ lab_nat_behind()
 	wait_link "$inside" eth0
 }
 
-# lab_up KIND SECONDS: makes the drawing above
+# lab_up KIND SECONDS: creates the network drawn above
 lab_up()
 {
 	# shellcheck disable=SC2119

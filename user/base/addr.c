@@ -34,7 +34,7 @@ bool addr_parse_port(const char *text, void *addr, in_port_t *port_be)
 	if (!length || length - 2 * bracketed >= sizeof(host) || !isdigit((unsigned char)colon[1]))
 		return false;
 	snprintf(host, sizeof(host), "%.*s", (int)length - 2 * bracketed, text + bracketed);
-	/* without brackets, the port could be a part of an IPv6 address */
+	/* without brackets, the port could be the last group of an IPv6 address */
 	if (bracketed != (strchr(host, ':') != NULL))
 		return false;
 	port = strtoul(colon + 1, &end, 10);

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * Ensures that *array has room for one more than `count` elements of `size` bytes; *room is its
- * capacity. Returns 0, or -ENOMEM and leaves *array and *room unchanged.
+ * Grows *array to hold @count + 1 elements of @size bytes if its capacity *room is smaller. Returns
+ * 0, or -ENOMEM with *array and *room unchanged.
  */
 int array_grow(void **array, size_t *room, size_t count, size_t size);
 

@@ -16,7 +16,7 @@
 
 struct parser {
 	struct conf *conf;
-	const char *section; /* NULL before the first one */
+	const char *section; /* NULL before the first section */
 	unsigned int line;
 	bool parsed;	/* inih found a key and a value in the line */
 	bool continues; /* the last value ended with a comma */
@@ -99,7 +99,7 @@ static int on_value(void *arg, const char *section, const char *key, const char 
 	parser->parsed = true;
 	if (!parser->section)
 		return !conf_add_problem(parser->conf, parser->line,
-					 "'%s' stands before any [section]", key);
+					 "'%s' comes before any [section]", key);
 	parser->continues = ends_with_comma(value);
 	return !entry_add(parser->conf, parser->section, key, value, parser->line);
 }
@@ -114,7 +114,7 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return conf_add_problem(conf, parser->line, "the line holds a NUL byte");
 	if (!*body || *body == ';' || *body == '#')
 		return 0;
-	/* inih counts the end of the line, too */
+	/* inih counts the newline too */
 	if (strlen(body) + 1 >= INI_MAX_LINE) {
 		parser->continues = false;
 		return conf_add_problem(conf, parser->line,
@@ -140,9 +140,7 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return 0;
 	}
 	parser->parsed = false;
-	/*
-	 * inih gets one line at a time; it fails if the value is missing, or if on_value() fails.
-	 */
+	/* parse one line at a time; inih fails if the value is missing or on_value() fails */
 	if (ini_parse_string(body, on_value, parser) && parser->parsed)
 		return -ENOMEM;
 	return parser->parsed ? 0
@@ -152,8 +150,8 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 }
 
 /*
- * Reads the file up to a byte more than CONF_SIZE_MAX. Returns the length, or -errno; the caller
- * frees *text in any case.
+ * Reads at most CONF_SIZE_MAX + 1 bytes. Returns the length, or -errno; the caller always frees
+ * *text.
  */
 static ssize_t read_all(FILE *file, char **text)
 {
@@ -177,7 +175,7 @@ int conf_read(FILE *file, struct conf *conf)
 	int result = length < 0 ? (int)length : 0;
 
 	*conf = (struct conf){ .entry = NULL };
-	/* limit the problems: a file that is not a configuration has one in each line */
+	/* limit the number of problems: in a file that is not a configuration, each line has one */
 	for (at = text, end = text + length;
 	     !result && at < end && conf->problems < CONF_PROBLEMS_MAX; at = next) {
 		char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -188,7 +186,9 @@ int conf_read(FILE *file, struct conf *conf)
 		parser.line++;
 		result = parse_line(&parser, at, (size_t)(stop - at));
 	}
-	/* a file with that many problems is not a configuration: report these, not its size */
+	/*
+	 * with CONF_PROBLEMS_MAX problems, the file is no configuration: do not report its size too
+	 */
 	if (!result && length > CONF_SIZE_MAX && conf->problems < CONF_PROBLEMS_MAX)
 		result = -EFBIG;
 	free(text);

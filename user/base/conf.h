@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A configuration file: sections of lines `key = value`. inih parses the lines, but does not report
- * their numbers; conf_read() adds them. conf_read() also collects problems, so that the caller can
- * report all of them at once; the interpreter of the keys adds its own.
+ * line numbers; conf_read() adds them. conf_read() also collects syntax errors, so that the caller
+ * can report all problems at once. The parser of the keys adds its own with conf_add_problem().
  *
  * A comment starts with ';' or '#', or after a value with ' ;'. A value that ends with a comma
  * continues on the next line if that line is indented; elsewhere indentation has no meaning.
@@ -17,13 +17,13 @@
 
 struct conf_entry {
 	char *section;
-	char *key; /* NULL: the section itself */
+	char *key; /* NULL: the entry is a section header */
 	char *value;
 	unsigned int line;
 };
 
 struct conf_problem {
-	unsigned int line; /* 0: the file as a whole */
+	unsigned int line; /* 0: the whole file */
 	char *text;
 };
 
@@ -34,22 +34,25 @@ struct conf {
 	size_t problems, problem_room;
 };
 
-/* conf_read() stops at this number, since the file may not be a configuration. */
+/* conf_read() stops after this many problems: the file is probably not a configuration. */
 #define CONF_PROBLEMS_MAX 20
 
-/* A larger file cannot be a configuration; reading /dev/zero would take all memory. */
+/*
+ * Size limit in bytes, larger than any configuration. Without a limit, /dev/zero would use up all
+ * memory.
+ */
 #define CONF_SIZE_MAX (1 << 20)
 
 /*
  * Reads the file and its problems into *conf, which the caller frees. Returns 0, or -errno if the
- * file could not be read; -EFBIG beyond CONF_SIZE_MAX.
+ * file could not be read; -EFBIG if it is larger than CONF_SIZE_MAX.
  */
 int conf_read(FILE *file, struct conf *conf);
 void conf_free(struct conf *conf);
 /* Adds a problem. Returns 0 or -ENOMEM. */
 __attribute__((format(printf, 3, 4))) int conf_add_problem(struct conf *conf, unsigned int line,
 							   const char *fmt, ...);
-/* Adds an error with its hint as a problem; `what` names its subject. */
+/* Adds *err and its hint as a problem. @what, which may be empty, names the subject. */
 int conf_add_err(struct conf *conf, unsigned int line, const char *what, const struct err *err);
 /* Sorts the problems by line. */
 void conf_sort_problems(struct conf *conf);

@@ -12,10 +12,10 @@ struct context {
 	struct output output;
 	const char *bpffs;     /* pin directory */
 	const char *cgroup;    /* NULL: the host's cgroup2 root */
-	struct location given; /* from the command line only; NULL where an option is absent */
-	const char *netns;     /* NULL: the current one */
+	struct location given; /* as on the command line; NULL: not given */
+	const char *netns;     /* NULL: the current network namespace */
 	bool verbose;
-	char **argv; /* of the process, for a command that executes another program */
+	char **argv; /* arguments of the process, for a command that executes another program */
 };
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Prints counters: all of them in JSON, the non-zero ones in text. */
+/* Prints counters: JSON has all counters, text only the non-zero ones. */
 #ifndef SLUICE_BASE_COUNTERS_H
 #define SLUICE_BASE_COUNTERS_H
 
@@ -12,7 +12,7 @@ struct counter {
 	const char *help;
 };
 
-/* A list entry, for the X macros of include/sluice. */
+/* An element of a struct counter array, for the X macros of include/sluice. */
 #define COUNTER(name, help) { #name, help },
 
 json_t *counters_json(const struct counter *counters, const __u64 *values, int count);

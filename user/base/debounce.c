@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/debounce.h"
 
-/* Rests nine times as long as the handler ran. */
+/* The rest after a run, as a multiple of the run time. */
 #define REST_FACTOR 9
 
 void debounce_event(struct debounce *debounce, uint64_t now_us)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The environment, and what overrides it: an option of the command line overrides the daemon's
- * file, which overrides a variable, which overrides the default.
+ * Environment variables and their precedence: a command-line option overrides the daemon's file,
+ * the file overrides the variable, and the variable overrides the default.
  */
 #ifndef SLUICE_BASE_ENVIRONMENT_H
 #define SLUICE_BASE_ENVIRONMENT_H
@@ -10,7 +10,7 @@
 
 #define BPFFS_DEFAULT "/sys/fs/bpf/sluice"
 
-/* The location of objects. */
+/* Where objects are pinned and attached. */
 struct location {
 	const char *bpffs;  /* the pin directory */
 	const char *cgroup; /* NULL: the host's cgroup2 root */
@@ -20,8 +20,8 @@ struct location {
 extern const struct opt location_opts[];
 
 /*
- * Returns the location that applies. @options and @file (or NULL: there is none) hold what is given
- * there, and NULL for the rest.
+ * Returns the effective location. A NULL member of @options or @file is not set there; @file may be
+ * NULL.
  */
 struct location environment_location(const struct location *options, const struct location *file);
 /* Returns the value of a variable, or NULL if it is unset or empty. */

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Errors that do not mean that the kernel lacks a feature. */
+/* errno values that do not indicate a missing kernel feature: resource limits and interruptions. */
 static const struct limit {
 	int error;
 	const char *hint;
 } limits[] = {
-	{ EMFILE, "raise the limit of open files: 'ulimit -n', or LimitNOFILE= of a systemd unit" },
-	{ ENFILE, "the whole host has too many open files: raise the sysctl fs.file-max" },
+	{ EMFILE, "raise the limit on open files: 'ulimit -n', or LimitNOFILE= in the unit" },
+	{ ENFILE, "the host has too many open files: raise the sysctl fs.file-max" },
 	{ ENOMEM, "free memory, or raise the memory limit of the cgroup or of the process" },
 	{ ENOBUFS, "free memory, or raise the memory limit of the cgroup" },
 	{ ENOSPC, NULL },
@@ -40,7 +40,7 @@ static enum exit_code code_of(enum exit_code code, int error)
 	return limit_of(error) ? EXIT_ERROR : code;
 }
 
-/* Formats a message. Cuts the middle of one that is too long, since the reason is at its end. */
+/* Formats a message. Cuts a long message in the middle, since its end has the reason. */
 static void format(char *text, size_t size, const char *fmt, va_list args)
 {
 	char *whole = NULL;

@@ -12,7 +12,7 @@ enum exit_code {
 	EXIT_OK = 0,
 	EXIT_ERROR = 1,
 	EXIT_USAGE = 2,
-	EXIT_LACKING = 3,    /* the kernel lacks something */
+	EXIT_LACKING = 3,    /* the kernel lacks a feature */
 	EXIT_PERMISSION = 4, /* the message names the capability */
 	EXIT_CONFLICT = 5,   /* the message names the other program */
 	EXIT_FOUND = 6,	     /* --exit-code: an audit has findings */
@@ -27,21 +27,20 @@ struct err {
 
 /*
  * Sets *err and returns -error. EXIT_ERROR and EXIT_LACKING become EXIT_PERMISSION for EPERM and
- * EACCES, and EXIT_ERROR for an errno of err_is_limit(). Only a limit on files or memory gets a
- * hint.
+ * EACCES, and EXIT_ERROR for an errno of err_is_limit(). Only limits on files or memory get a hint.
  */
 __attribute__((format(printf, 4, 5))) int err_set(struct err *err, enum exit_code code, int error,
 						  const char *fmt, ...);
 /*
  * Sets *err for a request that the kernel has refused, and returns -error. The code is
- * EXIT_LACKING, or EXIT_PERMISSION or EXIT_ERROR as in err_set(); @hint applies unless it is
+ * EXIT_LACKING, or EXIT_PERMISSION or EXIT_ERROR as in err_set(). Sets @hint unless the code is
  * EXIT_ERROR.
  */
 __attribute__((format(printf, 4, 5))) int err_kernel(struct err *err, int error, const char *hint,
 						     const char *fmt, ...);
-/* Is this the errno of a limit on files or memory, or of an interrupted call? */
+/* Returns true if @error is a limit on files or memory, or an interrupted call. */
 bool err_is_limit(int error);
-/* Adds a hint to an error that is set, and returns `result` for the caller to pass on. */
+/* Sets the hint of an error from err_set(), and returns @result for the caller to pass on. */
 __attribute__((format(printf, 3, 4))) int err_hint(struct err *err, int result, const char *fmt,
 						   ...);
 

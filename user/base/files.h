@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The limit on the open files of this process. */
+/* The limit on open files (RLIMIT_NOFILE). */
 #ifndef SLUICE_BASE_FILES_H
 #define SLUICE_BASE_FILES_H
 
-/* Raises the soft limit, usually 1024, to the hard one. */
+/* Raises the soft limit, usually 1024, to the hard limit. */
 void files_raise_limit(void);
 
 #endif

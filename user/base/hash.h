@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hash tables (uthash), which do not end the process on ENOMEM: after HASH_ADD, a NULL hh.tbl of
- * the item means that it was not added.
+ * Hash tables (uthash) that do not exit on ENOMEM: if HASH_ADD fails, hh.tbl of the item is NULL.
  */
 #ifndef SLUICE_BASE_HASH_H
 #define SLUICE_BASE_HASH_H

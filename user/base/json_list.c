@@ -38,7 +38,7 @@ void json_list_begin(struct json_list *list, const struct output *output, json_t
 	char *text = text_of(output, document);
 	size_t length = text ? strlen(text) : 0;
 
-	/* Omits the closing brace and, if pretty, the newline before it. */
+	/* omit the closing brace and, if pretty, the newline before it */
 	length -= length < 2 ? length : output->pretty ? 2 : 1;
 	*list = (struct json_list){ .output = output };
 	fprintf(output->file, "%.*s", (int)length, text ? text : "");

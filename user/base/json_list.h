@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A JSON document that ends with long lists, printed item by item: building a list of a hundred
- * thousand entries would take half a gigabyte, and most of the run time.
+ * A JSON document that ends with long lists, printed item by item: building a list of 100,000
+ * entries in memory would take half a gigabyte and most of the run time.
  */
 #ifndef SLUICE_BASE_JSON_LIST_H
 #define SLUICE_BASE_JSON_LIST_H
@@ -13,12 +13,15 @@ struct json_list {
 	size_t count;
 };
 
-/* Prints the open document and the start of its list `key`, and drops the reference to it. */
+/*
+ * Prints @document without its closing brace, then opens its list @key. Drops the reference to
+ * @document.
+ */
 void json_list_begin(struct json_list *list, const struct output *output, json_t *document,
 		     const char *key);
-/* Closes the list and opens another one. */
+/* Closes the list and opens the list @key. */
 void json_list_next(struct json_list *list, const char *key);
-/* Prints an item and drops the reference. */
+/* Prints @item and drops the reference to it. */
 void json_list_add(struct json_list *list, json_t *item);
 void json_list_end(struct json_list *list);
 

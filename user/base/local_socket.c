@@ -15,9 +15,9 @@
 #define BACKLOG	   16
 #define READ_FIRST 65536
 
-/* --- the side that answers */
+/* --- server */
 
-/* Creates the directory; refuses one in which another user could replace the socket. */
+/* Creates the directory. Refuses a directory in which another user could replace the socket. */
 static int dir_prepare(struct err *err)
 {
 	struct stat st;
@@ -31,8 +31,8 @@ static int dir_prepare(struct err *err)
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EPERM,
 				LOCAL_SOCKET_DIR
-				": not a directory that this user alone may write to"),
-			"run as its owner, or give it one: RuntimeDirectory= of a systemd unit");
+				": not a directory that only this user can write to"),
+			"run as its owner, or set RuntimeDirectory= in the systemd unit");
 }
 
 int local_socket_listen(const struct sockaddr_un *address, struct err *err)
@@ -43,7 +43,7 @@ int local_socket_listen(const struct sockaddr_un *address, struct err *err)
 	if (result)
 		return result;
 	before = umask(0177);
-	/* an earlier process may have been killed */
+	/* a process that was killed leaves its socket file */
 	unlink(address->sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)address, sizeof(*address)) ||
@@ -73,9 +73,9 @@ int local_socket_accept(int listening, uid_t owner)
 	return -1;
 }
 
-/* --- the side that asks */
+/* --- client */
 
-/* Returns a connection, or -errno. */
+/* Returns a connected descriptor, or -errno; -ETIMEDOUT if the backlog stays full for @wait_us. */
 static int connect_to(const struct sockaddr_un *address, __useconds_t wait_us)
 {
 	const struct timeval wait = { .tv_sec = wait_us / 1000000 };
@@ -85,7 +85,7 @@ static int connect_to(const struct sockaddr_un *address, __useconds_t wait_us)
 
 	if (fd < 0)
 		return -errno;
-	/* bounds connect(2), which waits while the backlog is full */
+	/* the timeout of connect(2), which blocks while the backlog is full */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
@@ -104,13 +104,16 @@ bool local_socket_is_served(const struct sockaddr_un *address)
 
 	if (fd >= 0)
 		close(fd);
-	/* a busy process has a full backlog */
+	/* ETIMEDOUT: a process listens, but its backlog is full */
 	return fd >= 0 || fd == -ETIMEDOUT;
 }
 
 #define CUT "]}"
 
-/* Ends the document behind @mark, which opens its last list. Returns its length, or 0. */
+/*
+ * Replaces all text after @mark, which opens the last list, with CUT. Returns the new length, or 0
+ * if the text does not contain @mark.
+ */
 static ssize_t cut(char *text, size_t length, const char *mark)
 {
 	char *at = memmem(text, length, mark, strlen(mark));
@@ -123,8 +126,8 @@ static ssize_t cut(char *text, size_t length, const char *mark)
 }
 
 /*
- * Reads up to the end of the answer or, unless @mark is NULL, up to this mark. Returns its length,
- * or -errno; the caller frees *text.
+ * Reads the answer to its end or, unless @mark is NULL, up to @mark. Returns the length, or -errno;
+ * the caller frees *text.
  */
 static ssize_t answer_read(int fd, __useconds_t wait_us, size_t max, const char *mark, char **text)
 {
@@ -204,7 +207,7 @@ void local_socket_ask_head(const struct sockaddr_un *address, __useconds_t wait_
 {
 	char mark[64];
 
-	/* a quote within a string has a backslash before it */
+	/* no string contains the mark, since JSON escapes its quotes */
 	snprintf(mark, sizeof(mark), "\"%s\":[", list);
 	ask(address, wait_us, max, mark, answer);
 }

@@ -8,12 +8,12 @@
 #include <time.h>
 
 #define VALUE_MAX 1024
-/* The minimum room for a field: its key and quotes. A field that does not fit is dropped. */
+/* A field needs this many free bytes, for its key and quotes; otherwise it is dropped. */
 #define FIELD_MIN 64
 
 static bool verbose, logfmt;
 static enum log_level least = LOG_LEVEL_WARNING;
-static char last_problem[512]; /* a warning or an error */
+static char last_problem[512]; /* the last warning or error */
 static struct timespec last_problem_at;
 
 const char *const log_level_names[] = {
@@ -44,7 +44,7 @@ void log_logfmt(enum log_level wanted)
 
 static void put(struct log_line *line, char c)
 {
-	/* Keeps room for a closing quote and the end of the line. */
+	/* leave room for a closing quote and the end of the line */
 	if (line->used < sizeof(line->text) - 3)
 		line->text[line->used++] = c;
 }
@@ -55,7 +55,7 @@ static void put_text(struct log_line *line, const char *text)
 		put(line, *text++);
 }
 
-/* Escapes all that would end the line or look like another field. */
+/* Quotes a value, so that it can neither end the line nor look like another field. */
 static void put_quoted(struct log_line *line, const char *value)
 {
 	put(line, '"');
@@ -111,7 +111,7 @@ void log_field(struct log_line *line, const char *key, const char *fmt, ...)
 		put_text(line, value);
 }
 
-/* Writes the line in one call, so that lines of two processes do not mix. */
+/* Writes the line in one call, so that the lines of two processes do not interleave. */
 void log_end(struct log_line *line)
 {
 	if (line->silent)
@@ -199,7 +199,10 @@ void log_err(const struct err *err)
 		if (err->hint[0])
 			log_field(&line, "hint", "%s", err->hint);
 		log_end(&line);
-		/* a field has no room for all, and no line breaks */
+		/*
+		 * log each line of the detail: a field is too small for it, and cannot have line
+		 * breaks
+		 */
 		for (at = strtok_r(copy.detail, "\n", &rest); at;
 		     at = strtok_r(NULL, "\n", &rest)) {
 			log_begin(&line, LOG_LEVEL_ERROR, text_controls(at, false));

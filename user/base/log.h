@@ -25,7 +25,7 @@ extern const char *const log_level_names[]; /* by enum log_level; NULL ends the 
 
 void log_verbose(bool wanted);
 bool log_is_verbose(void);
-/* Switches to logfmt, and drops lines below this level. */
+/* Switches to logfmt, and drops lines that are less severe than @wanted. */
 void log_logfmt(enum log_level wanted);
 
 __attribute__((format(printf, 1, 2))) void log_info(const char *fmt, ...);
@@ -39,7 +39,7 @@ void log_err(const struct err *err);
 struct log_line {
 	char text[2048];
 	size_t used;
-	bool silent; /* below the wanted level */
+	bool silent; /* less severe than the configured level */
 	enum log_level level;
 };
 
@@ -47,11 +47,11 @@ void log_begin(struct log_line *line, enum log_level level, const char *message)
 __attribute__((format(printf, 3, 4))) void log_field(struct log_line *line, const char *key,
 						     const char *fmt, ...);
 /*
- * Returns the last line of a warning or an error, and sets *at_us to its time (CLOCK_MONOTONIC); ""
- * if there was none.
+ * Returns the last warning or error, or "" if none was logged. Sets *at_us to its time
+ * (CLOCK_MONOTONIC).
  */
 const char *log_last_problem(uint64_t *at_us);
-/* Adds the fields reason and, if there is one, hint. */
+/* Adds the field reason and, unless the hint is empty, the field hint. */
 void log_field_err(struct log_line *line, const struct err *err);
 void log_end(struct log_line *line);
 
@@ -59,11 +59,11 @@ void log_end(struct log_line *line);
  * changes.
  */
 struct log_condition {
-	char text[sizeof(((struct err *)0)->what)]; /* as logged; empty: the condition is over */
+	char text[sizeof(((struct err *)0)->what)]; /* as logged; empty: the condition has ended */
 };
 
 /*
- * Sets the text (NULL: the condition is over). Returns true if it has changed and must be logged.
+ * Sets the text (NULL: the condition has ended). Returns true if it has changed and must be logged.
  */
 bool log_condition_set(struct log_condition *condition, const char *text);
 

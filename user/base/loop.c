@@ -14,7 +14,7 @@ struct watch {
 	struct event *event;
 	loop_fn fn;
 	void *arg;
-	int owned_fd; /* closed with the watch, or -1 */
+	int owned_fd; /* descriptor to close with the watch, or -1 */
 };
 
 struct loop {
@@ -163,8 +163,8 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Leaves the signal blocked, and reads it from a descriptor, so that it interrupts no system call.
- * The verifier fails with EAGAIN if a signal that is not blocked is pending.
+ * Blocks the signal and reads it from a signalfd, so that it interrupts no system call: the
+ * verifier, for example, fails with EAGAIN while an unblocked signal is pending.
  */
 int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg)
 {

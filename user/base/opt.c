@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Allowed around the names of a list. */
+/* White space that is allowed around the names of a list. */
 #define BLANKS " \t"
 
 #define OPTS_MAX   48
@@ -53,7 +53,7 @@ static void merged_add(struct merged *m, const struct opt *opt, const struct opt
 					  : "");
 }
 
-/* Compares two names, in which '-' and '_' are the same. */
+/* Compares two names; '-' equals '_'. */
 static bool is_same_name(const char *one, const char *other)
 {
 	while (*one && (*one == *other || (strchr("-_", *one) && *other && strchr("-_", *other)))) {
@@ -63,7 +63,7 @@ static bool is_same_name(const char *one, const char *other)
 	return !*one && !*other;
 }
 
-/* Returns the key of this name, or NULL if there is none or the key is also an option. */
+/* Returns the key of this name, or NULL if no key has it or the key is also an option. */
 static const char *file_key(const struct opt_table *tables, const char *name)
 {
 	const struct opt *opt;
@@ -76,8 +76,8 @@ static const char *file_key(const struct opt_table *tables, const char *name)
 }
 
 /*
- * Sets the error for a word that getopt_long() rejects: an unknown or ambiguous option, a missing
- * or surplus value.
+ * Sets the error for a word that getopt_long() rejects: an unknown or ambiguous option, or a
+ * missing or extra value.
  */
 static int refuse(const struct opt_table *tables, const struct merged *m, const char *word,
 		  int value, struct err *err)
@@ -146,7 +146,7 @@ int opt_parse(const struct opt_table *tables, int argc, char **argv, int stop_at
 		found = value >= FIRST_LONG ? (size_t)(value - FIRST_LONG) : 0;
 		while (value < FIRST_LONG && m.opts[found]->letter != value)
 			found++;
-		/* getopt_long() accepts an optional value as --name=VALUE only. */
+		/* getopt_long() accepts an optional value only as --name=VALUE */
 		if (is_optional(m.opts[found]) && !optarg && optind < argc && *argv[optind] != '-')
 			optarg = argv[optind++];
 		snprintf(what, sizeof(what), "--%s", m.names[found]);
@@ -187,7 +187,7 @@ static void man_text(FILE *file, const char *text)
 	}
 }
 
-/* Prints the words to choose from, or else the name of the argument. */
+/* Prints the valid words or, if any value is valid, the name of the argument. */
 static void man_argument(FILE *file, const struct opt *opt)
 {
 	const char *const *word;
@@ -375,7 +375,7 @@ static int word_index(const struct opt_value *v, const char *word, struct err *e
 								 : " or ",
 					 opt->words[count]);
 	}
-	/* Omit the name of the option if it contains the noun. */
+	/* omit the name of the option if it contains the noun */
 	if (strstr(opt->name, noun))
 		err_set(err, EXIT_USAGE, EINVAL, "unknown %s '%s'", noun, word);
 	else

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Where an option is valid. In the file, its name is the key. */
+/* Where an option is valid. Its name is also its key in the file. */
 enum opt_side {
 	OPT_BOTH,
 	OPT_LINE,
@@ -39,26 +39,26 @@ struct opt {
 	char letter;	  /* the short option, or 0 */
 	/*
 	 * The name of the argument in the help, or NULL for a switch. Brackets mark an optional
-	 * argument: the next word is the value; at the end, or before a word that begins with '-',
-	 * the value is `bare`.
+	 * argument. Its value is the next word, or `bare` if there is no next word or the next word
+	 * begins with '-'.
 	 */
 	const char *arg;
 	/* Parses v->text into *v->field. Returns 0, or -errno with *err set. */
 	int (*parse)(const struct opt_value *v, struct err *err);
-	size_t offset; /* of the field in the struct that belongs to the table */
+	size_t offset; /* offset of the field in the struct of the table */
 	const char *help;
 	enum opt_side side;
 	uint64_t min, max;
-	const char *const *words; /* the values of opt_word() and opt_word_set(), up to NULL */
-	const char *noun;	  /* the noun for a word in messages; NULL: "value" */
-	const char *preset;	  /* the default, as text; NULL: none, or in the help text */
+	const char *const *words; /* NULL-terminated values of opt_word() and opt_word_set() */
+	const char *noun;	  /* what messages call a word; NULL: "value" */
+	const char *preset;	  /* the default, as text; NULL: none, or part of `help` */
 	const char *bare;
 };
 
 struct opt_table {
 	const struct opt *opts; /* NULL ends a list of tables */
 	void *into;		/* the struct that the offsets refer to */
-	const char **given;	/* receives the name of the last option from the table; or NULL */
+	const char **given;	/* set to the name of the last option from the table; may be NULL */
 	const char *title;	/* heading in the help; NULL: "options" */
 };
 
@@ -67,7 +67,7 @@ struct opt_table {
 #define OPT_TEXT(number)  OPT_TEXT_(number)
 
 /*
- * Parses all options in argv[1..] and moves operands behind them; with `stop_at_word`, stops at the
+ * Parses all options in argv[1..] and moves operands behind them. With @stop_at_word, stops at the
  * first operand. Returns the index of the first operand, or -errno with *err set.
  */
 int opt_parse(const struct opt_table *tables, int argc, char **argv, int stop_at_word,
@@ -75,30 +75,33 @@ int opt_parse(const struct opt_table *tables, int argc, char **argv, int stop_at
 /* Parses the value of an option into the struct `into`. Returns 0, or -errno with *err set. */
 int opt_set(const struct opt *opt, const char *what, const char *value, void *into,
 	    struct err *err);
-/* Sets all options that have a preset to that value. */
+/* Sets each option that has a preset to its preset. */
 void opt_defaults(const struct opt *opts, void *into);
 /* Prints the options of the command line. */
 void opt_help(FILE *file, const struct opt *opts);
 /* Returns the key of an option, which has underscores for the hyphens of its name. */
 #define OPT_KEY_MAX 32
 const char *opt_key(const struct opt *opt, char key[OPT_KEY_MAX]);
-/* Prints the list of a man page: the options (OPT_LINE) or the keys (OPT_FILE). */
+/* Prints the options (OPT_LINE) or the keys (OPT_FILE) as a list in a man page. */
 void opt_man(FILE *file, const struct opt *opts, enum opt_side side);
 
-/* Returns a word by its index in a list up to NULL; "?" for an index out of range. */
+/* Returns the word at @index of a NULL-terminated list, or "?" if the index is out of range. */
 const char *opt_word_name(const char *const *words, unsigned int index);
-/* The arguments of a "%s%s" that names the option; empty for a key, which config_parse() names. */
+/*
+ * The arguments for a "%s%s" that names the option. Both are empty for a key, since config_parse()
+ * names it.
+ */
 #define OPT_WHAT(what) (what) ? (what) : "", (what) ? ": " : ""
 
 /*
- * Parses a decimal number between min and max; `what`, or NULL, names it in errors. Returns 0, or
- * -errno with *err set and *number untouched.
+ * Parses a decimal number from @min to @max. Errors begin with @what, unless it is NULL. Returns 0,
+ * or -errno with *err set and *number untouched.
  */
 int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *number,
 	       struct err *err);
 /*
- * Appends those names of a list such as "eth0,eth1" that are not among the first `count`. Returns
- * the new count, or -errno with *err set.
+ * Appends the names of a list such as "eth0,eth1" to the @count names in @name, without duplicates.
+ * Returns the new count, or -errno with *err set.
  */
 int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], int count, int max,
 		   struct err *err);
@@ -115,7 +118,10 @@ struct opt_addr {
 int opt_switch(const struct opt_value *v, struct err *err);
 /* const char *, which points to v->text */
 int opt_text(const struct opt_value *v, struct err *err);
-/* As opt_text(). A path in the file must be absolute, whatever the daemon's working directory. */
+/*
+ * As opt_text(). A path in the file must be absolute, so that it does not depend on the daemon's
+ * working directory.
+ */
 int opt_path(const struct opt_value *v, struct err *err);
 /* __u32 and __u64, from min to max */
 int opt_u32(const struct opt_value *v, struct err *err);

@@ -164,7 +164,7 @@ void change_row_number(struct table *table, const char *setting, uint64_t before
 
 /*
  * Returns the width on a terminal, in columns. Colours (ECMA-48 SGR) and UTF-8 continuation bytes
- * take no column.
+ * have no width.
  */
 static size_t text_width(const char *text)
 {

@@ -13,10 +13,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Increases when a key changes its meaning or is removed, but not for new keys. */
+/* Incremented when a key changes its meaning or is removed, but not for a new key. */
 #define OUTPUT_SCHEMA_VERSION 1
 
-/* The format of numbers, for whole documents and for those printed in parts. */
+/* The precision of real numbers in JSON, for output_json() and json_list. */
 #define OUTPUT_JSON_FLAGS JSON_REAL_PRECISION(9)
 
 struct output {
@@ -26,9 +26,12 @@ struct output {
 	bool colour;
 };
 
-/* Does the terminal of TERM interpret escape sequences? */
+/* Returns true if $TERM names a terminal that interprets escape sequences. */
 bool output_has_escapes(void);
-/* Colours are used on a terminal with escape sequences only, unless NO_COLOR is set. */
+/*
+ * Returns an output that uses colours only on a terminal with escape sequences, and only if
+ * NO_COLOR is not set.
+ */
 struct output output_to(FILE *file);
 /* Returns 0, or -errno with *err set if not all of the output could be written. */
 int output_finish(const struct output *output, struct err *err);
@@ -44,7 +47,7 @@ json_t *output_nonzero(unsigned int number);
 
 /* Returns an object with the key schema_version, for the caller to extend. */
 json_t *output_document(void);
-/* Prints the document and drops the reference. */
+/* Prints @document and drops the reference to it. */
 void output_json(const struct output *output, json_t *document);
 
 enum output_tone {
@@ -55,7 +58,7 @@ enum output_tone {
 	OUTPUT_DIM
 };
 
-/* Return the escape sequences that switch a tone on and all tones off; "" without colour. */
+/* Returns the escape sequence of a tone, or "" without colour. output_plain() resets all tones. */
 const char *output_tone(const struct output *output, enum output_tone tone);
 const char *output_plain(const struct output *output);
 
@@ -63,12 +66,12 @@ const char *output_plain(const struct output *output);
 struct table;
 
 /*
- * Creates a table; '|' separates the names of columns, '>' before a name aligns the column right.
+ * Creates a table. '|' separates the names of columns; '>' before a name aligns its column right.
  */
 struct table *table_new(const char *columns);
 /* Adds a row; '|' separates its cells after formatting. */
 __attribute__((format(printf, 2, 3))) void table_row(struct table *table, const char *fmt, ...);
-/* A table of changed settings. A row is added only if the texts or numbers differ. */
+/* Adds a row to a table of changed settings if @before and @now differ. */
 #define CHANGE_COLUMNS "setting|before|now"
 void change_row(struct table *table, const char *setting, const char *before, const char *now);
 void change_row_number(struct table *table, const char *setting, uint64_t before, uint64_t now);

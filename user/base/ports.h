@@ -12,15 +12,15 @@
 #define PORTS_WORDS 1024
 
 struct ports {
-	bool any;		   /* every port; bit is empty then */
+	bool any;		   /* every port; all of `bit` is then 0 */
 	uint64_t bit[PORTS_WORDS]; /* bit p % 64 of word p / 64 */
 };
 
 /* Parses a list. Returns 0, or -errno with *err set and *ports untouched. */
 int ports_parse(const char *list, struct ports *ports, struct err *err);
-/* Are they the same? Compare them so: memcmp(3) would see the padding behind `any`. */
+/* Returns true if the sets are equal. memcmp(3) would also compare the padding after `any`. */
 bool ports_are_same(const struct ports *a, const struct ports *b);
-/* Room for the longest list. */
+/* The size of the longest list as text, in bytes. */
 #define PORTS_TEXT_MAX (6 * 32768 + 1)
 /*
  * Formats the list in its shortest form, with ranges. Omits whole items that do not fit, and marks

@@ -31,6 +31,9 @@ void progress_report(struct progress *progress, int done, int total)
 		return;
 	progress->due_us = now + INTERVAL_US;
 	log_info("%s: %d of %d", progress->what, done, total);
-	/* the daemon's event loop, which otherwise sends this, waits for the operation */
+	/*
+	 * the event loop, which usually feeds systemd's watchdog, is blocked until the operation
+	 * ends
+	 */
 	sd_notify("WATCHDOG=1\n");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Limits a rate with the generic cell rate algorithm. The only state is the time at which the
- * budget is full again, so that nothing has to be updated as time passes.
+ * budget is full again, so that no timer has to refill it.
  */
 #ifndef SLUICE_BASE_RATE_H
 #define SLUICE_BASE_RATE_H
@@ -9,13 +9,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Returns when the budget is full again after something that takes @cost_ns to earn. */
+/* Returns the time at which the budget is full again if an action that costs @cost_ns runs now. */
 static inline uint64_t rate_after(uint64_t full_ns, uint64_t cost_ns, uint64_t now_ns)
 {
 	return (full_ns > now_ns ? full_ns : now_ns) + cost_ns;
 }
 
-/* Takes @cost_ns from a budget that holds @burst_ns when it is full, or returns false. */
+/*
+ * Subtracts @cost_ns from the budget, which is @burst_ns when full. Returns false, and leaves the
+ * budget unchanged, if it is too small.
+ */
 static inline bool rate_take(uint64_t *full_ns, uint64_t cost_ns, uint64_t burst_ns,
 			     uint64_t now_ns)
 {

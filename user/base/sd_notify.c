@@ -29,7 +29,7 @@ int sd_notify(const char *fmt, ...)
 	if (length < 2 || length >= sizeof(to.sun_path))
 		return -EINVAL;
 	memcpy(to.sun_path, name, length);
-	/* '@' stands for the abstract namespace, whose names do not end with a NUL. */
+	/* '@' stands for the abstract namespace, in which names have no final NUL */
 	if (*name == '@')
 		to.sun_path[0] = '\0';
 	length += offsetof(struct sockaddr_un, sun_path) + (*name == '/');

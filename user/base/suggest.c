@@ -8,7 +8,8 @@
 #define WORD_MAX 32
 
 /*
- * Counts insertions, deletions, substitutions and swaps of neighbours (optimal string alignment).
+ * Returns the optimal string alignment distance: the number of insertions, deletions, substitutions
+ * and swaps of adjacent characters.
  */
 static size_t word_distance(const char *a, const char *b)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds the valid word nearest to a misspelt one, for error messages. */
+/* Finds the valid word nearest to a misspelt word, for error messages. */
 #ifndef SLUICE_BASE_SUGGEST_H
 #define SLUICE_BASE_SUGGEST_H
 

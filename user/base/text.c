@@ -20,7 +20,7 @@ char *text_plain_copy(char *to, size_t size, const char *from)
 	return text_plain(to, size);
 }
 
-/* Returns the length of the UTF-8 sequence, or 0 if there is none. */
+/* Returns the length of the UTF-8 sequence at @at, or 0 if it is invalid. */
 static size_t utf8_length(const unsigned char *at)
 {
 	size_t i, length = at[0] < 0x80	  ? 1
@@ -47,7 +47,7 @@ char *text_controls(char *text, bool lines)
 		if (length == 1)
 			keeps = (*at >= ' ' && *at != 0x7f) || *at == '\t' ||
 				(lines && *at == '\n');
-		else /* a control character of C1 has two bytes */
+		else /* two or more bytes: a C1 control character is 0xc2 0x80 to 0xc2 0x9f */
 			keeps = length && (at[0] != 0xc2 || at[1] >= 0xa0);
 		length = length ? length : 1;
 		if (!keeps)
@@ -66,7 +66,7 @@ const char *bytes_format(__u64 bytes, char text[24])
 		snprintf(text, 24, "%llu B", bytes);
 		return text;
 	}
-	/* what %.1f rounds up to 1000.0 is shown in the next unit */
+	/* use the next unit for a value that %.1f would round up to 1000.0 */
 	for (i = 0; value >= 999.95 && i + 1 < sizeof(units) / sizeof(*units); i++)
 		value /= 1000;
 	snprintf(text, 24, "%.1f %s", value, units[i]);

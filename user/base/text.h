@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Untrusted names: of processes, interfaces, network namespaces, cgroups. They may contain any byte
- * except NUL, and so terminal escape sequences. For JSON, use output_name().
+ * except NUL, including terminal escape sequences. For JSON, use output_name().
  */
 #ifndef SLUICE_BASE_TEXT_H
 #define SLUICE_BASE_TEXT_H
@@ -12,16 +12,15 @@
 
 /*
  * Makes text safe for a terminal of any encoding, and for a table cell: replaces all bytes except
- * printable ASCII with '?', and also '|', the separator of cells. Reads at most `size` bytes;
- * returns text.
+ * printable ASCII, and the cell separator '|', with '?'. Reads at most `size` bytes; returns text.
  */
 char *text_plain(char *text, size_t size);
 /* Makes a safe copy, truncated to `size`; returns `to`. */
 char *text_plain_copy(char *to, size_t size, const char *from);
 /*
- * Makes a message that contains such a name safe, but keeps UTF-8: replaces bytes that are not
- * UTF-8, and control characters (C0, C1 and DEL), with '?'. Keeps tabs and, with `lines`, newlines.
- * Returns text.
+ * Makes a message that contains an untrusted name safe, but keeps UTF-8: replaces invalid UTF-8 and
+ * control characters (C0, C1 and DEL) with '?'. Keeps tabs and, with `lines`, newlines. Returns
+ * text.
  */
 char *text_controls(char *text, bool lines);
 

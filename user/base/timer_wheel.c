@@ -13,7 +13,7 @@ void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns, uint64_t tick_
 	wheel->now = now_ns / tick_ns;
 }
 
-/* Links a timer to the slot of its due tick, which may be the current one. */
+/* Links a timer to the slot of its due tick, which may be the current tick. */
 static void place(struct timer_wheel *wheel, struct timer *timer)
 {
 	uint64_t due = timer->due, delta = due - wheel->now;
@@ -48,7 +48,9 @@ void timer_wheel_remove(struct timer_wheel *wheel, struct timer *timer)
 		timer->next->link = link;
 	timer->link = NULL;
 	wheel->count--;
-	/* the last timer of a slot: its link was in the wheel, not in another timer */
+	/*
+	 * the timer was the last of its slot: @link points into the wheel, not into another timer
+	 */
 	if (!*link && at < (size_t)TIMER_WHEEL_LEVELS * TIMER_WHEEL_SLOTS)
 		wheel->busy[at / TIMER_WHEEL_SLOTS] &= ~(1ULL << at % TIMER_WHEEL_SLOTS);
 }
@@ -142,7 +144,7 @@ size_t timer_wheel_expire(struct timer_wheel *wheel, uint64_t now_ns, timer_fn f
 			break;
 		cascade(wheel);
 		take(wheel, 0, &list);
-		/* fn may remove a timer of the list: start from its head each time */
+		/* fn may remove any timer of the list, so always continue at the head */
 		while ((timer = list)) {
 			timer_wheel_remove(wheel, timer);
 			fn(timer, arg);

@@ -17,7 +17,7 @@ static struct check_options {
 	unsigned int objects; /* bit 1 << enum check_object; 0: all */
 } options;
 
-/* Names that this command does not accept as objects, with a hint for each. */
+/* Names that are not check objects, with a hint for each. */
 static const struct {
 	const char *name, *hint;
 } others[] = {
@@ -39,7 +39,7 @@ static int parse_for(const struct opt_value *v, struct err *err)
 
 static const struct opt check_opts[] = {
 	{ "for", 0, "LIST", parse_for, offsetof(struct check_options, objects),
-	  "objects to check: reply, steer, hold, rendezvous, which stands for its --xdp (default: all)",
+	  "objects to check: reply, steer, hold, rendezvous (for its --xdp); default: all",
 	  .words = objects, .noun = "object" },
 	{ .name = NULL },
 };
@@ -123,8 +123,8 @@ static void print_json(const struct check_report *report, const struct output *o
 }
 
 /*
- * Sets *err for the first object that the kernel cannot support, else for the first that lacks
- * permissions. Returns 0 if all are possible.
+ * Sets *err for the first object that the kernel cannot support, or else for the first object that
+ * lacks permissions. Returns 0 if all are possible.
  */
 static int conclude(const struct check_report *report, struct err *err)
 {

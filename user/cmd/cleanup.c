@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice cleanup: removes what belongs to sluice, and nothing else. */
+/* sluice cleanup: removes everything that belongs to sluice, and nothing else. */
 #include "host/cleanup.h"
 #include "base/text.h"
 #include "cmd/command.h"
@@ -24,7 +24,7 @@ struct left {
 	struct table *table;
 	char first[128];    /* object */
 	char dir[PATH_MAX]; /* a pin directory, or empty */
-	char process[96];   /* a process that holds an object without a pin, or empty */
+	char process[96];   /* the process that holds an object without a pin, or empty */
 };
 
 static void left_add(const struct cleanup_left *object, void *arg)
@@ -92,7 +92,7 @@ static void print(const struct context *context, int removed, int groups, const 
 		fprintf(output->file, "cleanup: %d steered group%s returned to the kernel\n",
 			groups, groups == 1 ? "" : "s");
 	if (!removed) {
-		/* groups may have lost their pins, which lay in any directory */
+		/* groups may have lost their pins, so this covers all pin directories */
 		fprintf(output->file, "cleanup: nothing to remove in %s\n", context->bpffs);
 		/* Without this hint, a wrong --bpffs would look like a clean host. */
 		cleanup_hint_elsewhere(context->bpffs, &elsewhere);
@@ -103,7 +103,7 @@ static void print(const struct context *context, int removed, int groups, const 
 		fprintf(output->file, "cleanup: verified: the kernel holds no sluice object\n");
 }
 
-/* Sets *err for the objects that are left, with a hint for the first one that has a remedy. */
+/* Sets *err for the remaining objects. The hint is for the first object that has a remedy. */
 static int refuse_left(const struct left *left, int found, struct err *err)
 {
 	err_set(err, EXIT_CONFLICT, EBUSY,
@@ -112,7 +112,7 @@ static int refuse_left(const struct left *left, int found, struct err *err)
 		return err_hint(err, -EBUSY, "to remove those of %s: sluice --bpffs %s cleanup",
 				left->dir, left->dir);
 	if (left->process[0])
-		return err_hint(err, -EBUSY, "end process %s, which holds them", left->process);
+		return err_hint(err, -EBUSY, "stop process %s, which holds them", left->process);
 	return err_hint(err, -EBUSY,
 			"they are pinned on a bpffs of another mount namespace, or used by each"
 			" other: see 'bpftool -f link show' and 'bpftool -f prog show'");

@@ -15,7 +15,7 @@ struct command {
 	const char *summary;
 	const char *words;	     /* operands for the usage line; NULL: none */
 	const char *help;	     /* further lines for --help; NULL: none */
-	const char *const *operands; /* the words that an operand may be, up to NULL; NULL: any */
+	const char *const *operands; /* valid operands, up to NULL; NULL: any word */
 	/* The options of the command; the last table's `opts` is NULL. */
 	struct opt_table tables[COMMAND_TABLES_MAX];
 	void *options;	/* passed to run() */
@@ -27,7 +27,7 @@ struct command {
 		   struct err *err);
 };
 
-/* All commands, in the order of the help; those of one object are adjacent. */
+/* All commands, in the order of the help; the commands of an object are adjacent. */
 #define COMMANDS(X)         \
 	X(check)            \
 	X(status)           \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice completion: prints the script of a shell. The script calls sluice for the candidates,
- * which come from the option tables, so an installed script never goes out of date.
+ * sluice completion: prints the completion script of a shell. The script calls sluice for the
+ * candidates. They come from the option tables, so an installed script never goes out of date.
  */
 #include "cmd/completion.h"
 
@@ -50,8 +50,8 @@ static void offer(const struct request *request, const char *word, const char *d
 }
 
 /*
- * Offers the names in a directory. Skips names that contain a control character or begin with a
- * colon: a newline would forge a line of output, and a colon would forge a request (":file").
+ * Offers the names in a directory. Skips names with a control character or a leading colon: a
+ * newline would forge an output line, and a colon would forge a request (":file").
  */
 static void offer_folder(const struct request *request, const char *path)
 {
@@ -71,7 +71,9 @@ static void offer_folder(const struct request *request, const char *path)
 		closedir(dir);
 }
 
-/* Offers values for an option. Derives their kind from the name of the argument in the help. */
+/*
+ * Offers values for an option. The name of the argument in the help determines the kind of value.
+ */
 static void offer_values(struct request *request, const struct opt *opt)
 {
 	const char *comma = strrchr(request->current + request->kept, ',');
@@ -114,11 +116,11 @@ static void offer_commands(const struct request *request, const char *object)
 struct line {
 	const struct command *command; /* NULL: not complete */
 	char *object;		       /* NULL: none */
-	const struct opt *pending;     /* an option whose value is the next word */
+	const struct opt *pending;     /* option whose value is the next word */
 	int operands;
 };
 
-/* Returns the option that the word names if it takes an argument, or NULL. */
+/* Returns the option of the word if the option takes an argument, else NULL. */
 static const struct opt *option_of(const struct line *line, const char *word)
 {
 	bool is_long = word[1] == '-';

@@ -9,7 +9,7 @@
 
 /*
  * Prints the candidates for the last word, one per line, each followed by a tab and its
- * description, if any. The lines ":file" and ":dir" ask the shell to complete file names.
+ * description, if any. The lines ":file" and ":dir" request that the shell completes file names.
  */
 void completion_print(FILE *file, int words, char **word);
 

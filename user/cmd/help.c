@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice help: the help of commands and objects, and the option lists of the man pages. */
+/* sluice help: the help texts of commands and objects, and the option lists of the man pages. */
 #include "cmd/help.h"
 
 #include "cmd/commands.h"
@@ -38,23 +38,24 @@ static const struct object {
 	  "  sluice hold show\n"
 	  "  sluice hold flows\n" },
 	{ "nat",
-	  "Finds out how the NAT before this host maps and filters UDP, with a STUN server on the\n"
+	  "Measures how the NAT of this host maps and filters UDP, with a STUN server on the\n"
 	  "Internet.  Loads no program and changes nothing.\n",
 	  "  sluice nat probe 192.0.2.1:3478\n"
 	  "  sluice nat probe 192.0.2.1:3478 --lifetime 180\n" },
 	{ "peer",
-	  "Peers are hosts that find each other by a rendezvous server. A key is their identity.\n",
+	  "Peers are hosts that find each other through a rendezvous server.  A peer is identified\n"
+	  "by its key.\n",
 	  "  umask 077; sluice peer key >alice.key\n"
 	  "  sluice peer key --public <alice.key\n" },
 	{ "rendezvous",
-	  "Tells hosts behind NATs their public addresses (STUN), and introduces peers.\n",
+	  "Returns public addresses to hosts behind NATs (STUN), and introduces peers.\n",
 	  "  (umask 077; sluice peer key >server.key; sluice peer key >alice.key)\n"
 	  "  echo alice $(sluice peer key --public <alice.key) >peers\n"
 	  "  sluice rendezvous serve --listen 192.0.2.1:3478 --key-file server.key --peers peers &\n"
 	  "  sluice rendezvous show\n" },
 };
 
-/* Prints the options of a command, and the global ones. */
+/* Prints the options of a command, and the global options. */
 static void print_options(FILE *file, const struct command *command)
 {
 	struct opt_table tables[LINE_TABLES_MAX], *table;
@@ -86,7 +87,7 @@ void help_print_all(FILE *file)
 {
 	fputs("usage: sluice [GLOBAL OPTIONS] OBJECT COMMAND [OPTIONS]\n\n"
 	      "Makes UDP servers reply from the requested address (reply), keeps each flow with one\n"
-	      "worker (steer), keeps NAT mappings open (hold), and finds out how a NAT behaves (nat).\n",
+	      "worker (steer), keeps NAT mappings open (hold), and measures NATs (nat).\n",
 	      file);
 	print_commands(file, NULL);
 	print_options(file, NULL);
@@ -142,7 +143,7 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* Prints the options of a command; NULL prints the global options, which only sluice(8) lists. */
+/* Prints the options of a command; NULL selects the global options, which only sluice(8) lists. */
 static void man_options(const struct command *command)
 {
 	struct opt_table global[LINE_TABLES_MAX];

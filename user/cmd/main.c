@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The command line: parses the global options, runs the command, prints its error. */
+/* The command line: parses the global options, runs the command, and prints its error. */
 #include "base/log.h"
 #include "cmd/commands.h"
 #include "cmd/completion.h"
@@ -55,13 +55,13 @@ static int run(const struct command *command, struct globals *globals, int argc,
 			       : err_hint(err, -EINVAL,
 					  "only 'sluice steer load' and 'sluice hold load' take all"
 					  " namespaces; omit --netns to read a loaded object");
-	/* a broken pipe ('| head') must not end a change half-way */
+	/* a broken pipe ('| head') must not abort a change half-way */
 	if (command->changes)
 		signal(SIGPIPE, SIG_IGN);
 	return command->run(&context, command->options, argc - first, argv + first, err);
 }
 
-/* Is --help given after an object that has several commands, without a command? */
+/* Returns true if --help follows an object that has several commands, without a command. */
 static bool is_object_help(int words, char **word, const struct globals *globals)
 {
 	const char *known[COMMANDS_MAX];
@@ -114,8 +114,8 @@ static int fail(const struct err *err)
 }
 
 /*
- * Opens /dev/null in place of standard streams that the caller has closed. Otherwise the first map
- * or socket would get the number of such a stream, and messages would be written to it.
+ * Opens /dev/null for each standard stream that the caller has closed. Otherwise the first map or
+ * socket would get that descriptor number, and messages would be written to it.
  */
 static void open_standard_streams(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice run: its options and help. */
+/* sluice run: options and help. */
 #include "cmd/command.h"
 #include "daemon/config_file.h"
 #include "daemon/daemon.h"
@@ -17,7 +17,7 @@ static const struct opt opts[] = {
 	{ "config", 'c', "FILE", opt_path, offsetof(struct options, path),
 	  "the configuration file (required)" },
 	{ "check-config", 0, NULL, opt_switch, offsetof(struct options, check),
-	  "report the mistakes in the file, and change nothing" },
+	  "report errors in the file, and change nothing" },
 	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, offsetof(struct options, metrics),
 	  METRICS_OPT_HELP " (default: as in the file)" },
 	{ .name = NULL },

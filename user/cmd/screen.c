@@ -10,7 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* ECMA-48, and xterm's private modes for the cursor and for wrapping */
+/* ECMA-48, and xterm's private modes for cursor and line wrap */
 #define TERM_START   "\033[?25l\033[?7l\033[H\033[2J"
 #define TERM_HOME    "\033[H"
 #define TERM_LINE    "\033[K\n"
@@ -23,7 +23,7 @@ static void terminal_prepare(struct screen *screen)
 
 	if (!screen->in_place)
 		return;
-	/* reading keys would stop a process in the background (SIGTTIN) */
+	/* reading keys would stop a background process (SIGTTIN) */
 	screen->has_keys = tcgetpgrp(STDIN_FILENO) == getpgrp() &&
 			   !tcgetattr(STDIN_FILENO, &screen->keys_before);
 	if (screen->has_keys) {

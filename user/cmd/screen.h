@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A report that is refreshed until the user ends it; on a terminal, in place. */
+/* A report that is refreshed until the user quits; in place on a terminal. */
 #ifndef SLUICE_CMD_SCREEN_H
 #define SLUICE_CMD_SCREEN_H
 
@@ -18,12 +18,12 @@ struct screen {
 };
 
 /*
- * Blocks the signals that screen_wait() handles, so that the terminal is always restored, and
- * prepares the terminal if @in_place. Returns 0 or -errno.
+ * Blocks the signals that screen_wait() handles, so that the terminal is always restored. Prepares
+ * the terminal if @in_place. Returns 0 or -errno.
  */
 int screen_start(struct screen *screen, FILE *file, bool in_place);
 void screen_end(struct screen *screen);
-/* Overwrites the screen. Drops the lines beyond its height, which would scroll it. */
+/* Overwrites the screen. Drops lines beyond its height, which would scroll it. */
 void screen_write(const struct screen *screen, const char *text);
 /*
  * Waits until the next report is due. Returns false to end the report: on 'q', at the end of input,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice status: the daemon, modes, table usage and counters, and the order of the programs on each
- * hook. An object that cannot be read, such as one of another version, does not hide the rest.
+ * sluice status: prints the daemon, modes, table usage and counters, and the order of the programs
+ * on each hook. An unreadable object, such as an object of another version, does not hide the rest.
  */
 #include "cmd/command.h"
 #include "cmd/hold/show.h"
@@ -21,7 +21,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The objects, in the order of the output. */
+/* The objects in output order. */
 enum {
 	REPLY,
 	WIRE,
@@ -45,8 +45,8 @@ struct status {
 	struct hold_view hold;
 	bool has_steer;
 	bool has_hold;
-	bool by_daemon[OBJECTS];     /* a daemon has loaded it last */
-	struct err failure[OBJECTS]; /* why it cannot be read; code EXIT_OK: it can, or is absent */
+	bool by_daemon[OBJECTS];     /* last loaded by a daemon */
+	struct err failure[OBJECTS]; /* why it cannot be read; code EXIT_OK: readable or absent */
 };
 
 /* --- JSON */
@@ -100,7 +100,7 @@ static void print_json(const struct output *output, const struct status *status)
 
 /* --- text */
 
-/* States what the end of the daemon means for the objects that it has loaded. */
+/* Warns about objects that a daemon has loaded, if no daemon is running. */
 static void print_left(const struct output *output, const struct status *status)
 {
 	char names[64] = "";

@@ -25,7 +25,7 @@ json_t *status_daemon_json(const struct daemon_status *status)
 	return object;
 }
 
-/* Returns a string of the daemon's answer, safe for a terminal; "" if the key is missing. */
+/* Returns a string from the daemon's answer, safe for a terminal; "" if the key is missing. */
 static const char *string_of(const json_t *object, const char *key, char *text, size_t size)
 {
 	const char *value = json_string_value(json_object_get(object, key));
@@ -56,7 +56,7 @@ static void section_text(const json_t *section, const struct output *output)
 	}
 }
 
-/* Prints the rates of what was done at all. */
+/* Prints the rates that are not zero. */
 static void rates_text(const json_t *rates, const struct output *output)
 {
 	static const struct {
@@ -79,7 +79,7 @@ static void rates_text(const json_t *rates, const struct output *output)
 		before = ", ";
 	}
 	if (*before == ',')
-		fprintf(output->file, " a second, over the last %.0f s\n",
+		fprintf(output->file, " per second, over the last %.0f s\n",
 			json_number_value(json_object_get(rates, "over_s")));
 }
 

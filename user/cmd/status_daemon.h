@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The text and JSON of the daemon's state, for 'status'. */
+/* Text and JSON output of the daemon's state, for 'status'. */
 #ifndef SLUICE_CMD_STATUS_DAEMON_H
 #define SLUICE_CMD_STATUS_DAEMON_H
 

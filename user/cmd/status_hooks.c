@@ -5,7 +5,7 @@
 #include "kernel/links.h"
 #include "kernel/tc.h"
 
-/* A hook, and its programs in order. @own is the id of sluice's program. */
+/* A hook and its programs, in order. @own is the id of sluice's program. */
 struct ordered_hook {
 	char name[64];
 	struct hook_prog progs[HOOK_PROGS_MAX];

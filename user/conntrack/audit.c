@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The kernel rounds timeouts down to whole seconds. */
+/* In ms: the kernel rounds timeouts down to whole seconds. */
 #define TIMEOUT_UNIT_MS 1000
 
 const char *audit_reason_name(enum audit_reason reason)
@@ -25,7 +25,7 @@ const char *audit_reason_name(enum audit_reason reason)
 	return names[reason];
 }
 
-/* --- two reads */
+/* --- comparing two dumps */
 
 void audit_compare(const struct ct_table *earlier, struct ct_table *later)
 {
@@ -45,14 +45,14 @@ void audit_compare(const struct ct_table *earlier, struct ct_table *later)
 								 before->original_count.packets;
 			continue;
 		}
-		/* without counters: each datagram moves the expiry */
+		/* without counters: a datagram has been seen if the expiry has moved */
 		latest_ms = earlier->end_ms + (uint64_t)before->timeout_s * 1000 + TIMEOUT_UNIT_MS;
 		expires_ms = later->begin_ms + (uint64_t)after->timeout_s * 1000;
 		after->used = expires_ms > latest_ms;
 	}
 }
 
-/* --- one read */
+/* --- classifying one dump */
 
 static bool is_unreplied(const struct ct_entry *entry)
 {
@@ -72,9 +72,9 @@ const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struc
 }
 
 /*
- * Returns true if `answer` comes from a server with a socket of its own for that source address:
- * such a server intends to answer from there, as a STUN server does on request (RFC 5780). A socket
- * that was bound to the wildcard address and then connected back to its client does not count.
+ * Returns true if the server has a socket that is bound to the source address of @answer: it then
+ * answers from this address intentionally, as a STUN server does on request (RFC 5780). Ignores a
+ * socket that was bound to the wildcard address and then connected to its client.
  */
 static bool is_bound_there(const struct ct_entry *answer, const struct inet *inet)
 {
@@ -87,8 +87,8 @@ static bool is_bound_there(const struct ct_entry *answer, const struct inet *ine
 }
 
 /*
- * Returns the first entry from the server's port to the request's client. conntrack_order()
- * compares the source address after those three, so all candidates follow.
+ * Returns the first entry from the server's port to the client of @request. The other candidates
+ * follow it, since conntrack_order() compares the ports before the source address.
  */
 static size_t answers_begin(const struct ct_table *table, const struct ct_entry *request)
 {
@@ -109,8 +109,8 @@ static size_t answers_begin(const struct ct_table *table, const struct ct_entry 
 }
 
 /*
- * Finds the two halves of each twin: sets twin[i] to 1 + the index of the other half, or leaves it
- * 0.
+ * Finds twins. Sets twin[i] to 1 + the index of the other half; it stays 0 if entry i is not half
+ * of a twin.
  */
 static void pair_up(const struct ct_table *table, const struct inet *inet, size_t *twin)
 {
@@ -142,7 +142,10 @@ static void pair_up(const struct ct_table *table, const struct inet *inet, size_
 	}
 }
 
-/* Checks the path to a backend on another host; a backend on this host needs a socket instead. */
+/*
+ * Checks whether a backend on another host is reachable; for a backend on this host, the caller
+ * checks its socket.
+ */
 static enum audit_missing classify_backend(const struct ct_entry *entry, const struct inet *inet)
 {
 	if (!conntrack_is_dnat(entry) || inet_is_local(inet, &entry->reply.src))
@@ -159,9 +162,9 @@ static enum audit_missing classify_backend(const struct ct_entry *entry, const s
 }
 
 /*
- * Returns true for VXLAN and similar tunnels: both ends send from ports without a socket to the
- * port on which the other end's kernel receives, so the reverse direction is a flow of its own. A
- * socket without a visible process looks like the kernel's.
+ * Returns true for VXLAN and similar tunnels. Each end sends from a port without a socket to the
+ * port on which the other end's kernel receives, so the reverse direction is a separate flow. A
+ * socket without a visible process is assumed to be a kernel socket.
  */
 static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
 {
@@ -174,7 +177,7 @@ static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
 	return socket && !socket->pid;
 }
 
-/* Returns true if only the packet counters can tell whether the backend still replies. */
+/* Returns true if only packet counters can show whether the backend still replies. */
 static bool may_be_silent(const struct ct_entry *entry, const struct inet *inet)
 {
 	return !is_unreplied(entry) && conntrack_is_dnat(entry) &&
@@ -202,7 +205,7 @@ static bool classify(const struct ct_entry *entry, const struct inet *inet, size
 		finding->reason = conntrack_is_dnat(entry) ? AUDIT_BACKEND_GONE : AUDIT_SOCKET_GONE;
 		return true;
 	}
-	/* raw sockets send without a UDP socket; their datagrams count as use */
+	/* an entry in use may belong to a raw socket, which sends without a UDP socket */
 	if (inet_is_local(inet, &entry->original.src) && entry->watched && !entry->used &&
 	    !audit_sender(&entry->original, inet) && !is_tunnel(entry, inet)) {
 		finding->missing = AUDIT_MISSING_ORIGINATOR;
@@ -213,7 +216,7 @@ static bool classify(const struct ct_entry *entry, const struct inet *inet, size
 		finding->reason = AUDIT_BACKEND_SILENT;
 		return true;
 	}
-	/* a reply to a datagram for a group never matches its entry */
+	/* a reply to a multicast or broadcast datagram never matches its entry */
 	finding->reason = AUDIT_UNANSWERED;
 	return is_unreplied(entry) && entry->used && !inet_is_shared(inet, &entry->original.dst) &&
 	       !is_tunnel(entry, inet);
@@ -270,7 +273,7 @@ static void explain_twin(const struct ct_entry *entry, const struct ct_entry *tw
 			 size_t size)
 {
 	char requested[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
-	/* the answer goes to the client that must get the reply to the request */
+	/* the request is the half whose expected reply has the destination of the other half */
 	bool is_request = IN6_ARE_ADDR_EQUAL(&entry->reply.dst, &twin->original.dst) &&
 			  entry->reply.dst_port_be == twin->original.dst_port_be;
 	const struct ct_entry *request = is_request ? entry : twin;

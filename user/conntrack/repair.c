@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * Findings to check again and delete in one go. A smaller batch would shorten the time from check
- * to deletion, but each batch has to read all sockets and their owners.
+ * Findings per batch, which is checked again and then deleted. Smaller batches would shorten the
+ * time between check and deletion, but each batch must read all sockets and their owners.
  */
 #define BATCH 2048
 
@@ -18,10 +18,10 @@ struct repair {
 	const struct ct_snapshot *snap;
 	struct nl *nl;
 	bool dry_run;
-	bool *deleted; /* entries of the table that this run has deleted */
+	bool *deleted; /* deleted[i]: this run has deleted entry i of the table */
 	enum repair_outcome *outcome;
 	struct err *err;
-	int failure; /* the first refused deletion */
+	int failure; /* -errno of the first refused deletion, or 0 */
 };
 
 const char *repair_outcome_name(enum repair_outcome outcome, bool dry_run)
@@ -36,8 +36,8 @@ const char *repair_outcome_name(enum repair_outcome outcome, bool dry_run)
 }
 
 /*
- * Appends the entry as it is now. A half of a twin can only be classified with its other half, so
- * appends a half that this run has deleted unchanged.
+ * Appends the current state of an entry. If this run has deleted the entry, appends the old state:
+ * half of a twin can only be classified together with the other half.
  */
 static int read_again(const struct repair *repair, size_t index, struct ct_table *fresh)
 {
@@ -69,7 +69,7 @@ static int finding_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Returns REPAIR_DELETED if the finding about `old` still holds. */
+/* Returns REPAIR_DELETED if the finding for @old is still true. */
 static enum repair_outcome classify_again(const struct ct_snapshot *fresh,
 					  const struct ct_entry *old,
 					  const struct audit_finding *finding)

@@ -9,8 +9,7 @@
 #include <time.h>
 
 /*
- * Drops findings about a missing socket that the kernel's own lookup finds, since that is
- * authoritative.
+ * Drops findings of a missing socket if the kernel's own lookup, which is authoritative, finds one.
  */
 static int drop_refuted(struct ct_snapshot *snap, struct err *err)
 {

@@ -13,7 +13,7 @@
 
 /* --- tables */
 
-/* Leaves the name to the load: the namespace may be created after the daemon starts. */
+/* Copies the name without a lookup: the namespace may be created after the daemon starts. */
 static int parse_netns(const struct opt_value *v, struct err *err)
 {
 	*(const char **)v->field = strcmp(v->text, "this") ? v->text : NULL;
@@ -24,7 +24,7 @@ static int parse_netns(const struct opt_value *v, struct err *err)
 
 static const struct opt global_opts[] = {
 	{ "log_level", 0, "LEVEL", opt_word, CONFIG_FIELD(log_level),
-	  "the least severe level that is logged", .words = log_level_names, .noun = "level",
+	  "the lowest severity that is logged", .words = log_level_names, .noun = "level",
 	  .preset = "info" },
 	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, CONFIG_FIELD(metrics), METRICS_OPT_HELP },
 	{ .name = NULL },
@@ -121,7 +121,10 @@ static int parse_section(struct config *config, const struct conf_entry *entry)
 				entry->section);
 }
 
-/* Does '#' begin the value, or follow a blank? conf_read() has already removed ';' comments. */
+/*
+ * Returns true if '#' begins the value or follows a blank. conf_read() has already removed ';'
+ * comments.
+ */
 static bool has_comment(const char *value)
 {
 	const char *at = value;
@@ -230,7 +233,7 @@ static int check_sections(struct config *config)
 {
 	struct conf *conf = &config->conf;
 	const char *problem[SECTIONS] = { NULL };
-	/* an invalid value cannot be compared with other values */
+	/* other values cannot be checked against an invalid value */
 	bool valid = !conf->problems;
 	struct err err = { 0 };
 	int i, result = 0;
@@ -266,7 +269,7 @@ static int check_sections(struct config *config)
 	return result;
 }
 
-/* Sets *err for a file that cannot be opened or read. */
+/* Sets *err if the file cannot be opened or read. */
 static int read_error(const char *path, int error, struct err *err)
 {
 	enum exit_code code = EXIT_ERROR;
@@ -281,7 +284,7 @@ static int read_error(const char *path, int error, struct err *err)
 	return err_hint(
 		err,
 		err_set(err, code, error, "%s: cannot read the file: %s", path, strerror(error)),
-		"name the daemon's file with --config; sluice.conf(5) has an example");
+		"give the daemon's file with --config; sluice.conf(5) has an example");
 }
 
 int config_parse(FILE *file, const char *path, struct config *config, struct err *err)

@@ -25,8 +25,8 @@
 #define STEER_SWEEP_DEFAULT 1
 
 /*
- * The sections that load an object, in the order in which the daemon loads them. Steering comes
- * last, since it takes a tenth of a second for each group.
+ * The sections that load an object, in load order. Steering comes last, since each group takes a
+ * tenth of a second.
  */
 enum config_section {
 	SECTION_REPLY,
@@ -34,7 +34,7 @@ enum config_section {
 	SECTION_HOLD,
 	SECTION_STEER,
 	SECTIONS,
-	/* and those that load none */
+	/* sections that load no object */
 	SECTION_RENDEZVOUS = SECTIONS,
 	SECTION_GLOBAL,
 	SECTION_NAMES
@@ -45,7 +45,7 @@ extern const char *const config_section_names[SECTION_NAMES];
 
 struct config {
 	enum log_level log_level;
-	struct metrics_address metrics; /* port_be 0: none */
+	struct metrics_address metrics; /* port_be 0: no address */
 	struct location location;	/* NULL: not given */
 	const char *netns;		/* namespace of mode wire; NULL: the daemon's own */
 	bool has[SECTION_NAMES];
@@ -64,15 +64,15 @@ struct config {
 };
 
 /*
- * Reads a file. Returns 0, or -errno with *err set; -EINVAL with EXIT_USAGE if the file was read
- * but has mistakes, which config->conf lists. The caller frees the configuration in either case.
+ * Reads a file. Returns 0, or -errno with *err set. If the file has errors, returns -EINVAL with
+ * EXIT_USAGE, and config->conf lists them. The caller frees the configuration in either case.
  */
 int config_read(const char *path, struct config *config, struct err *err);
-/* Reads an open file. @path is used in messages only. */
+/* Reads an open file. @path is only for messages. */
 int config_parse(FILE *file, const char *path, struct config *config, struct err *err);
 void config_free(struct config *config);
 
-/* A table of a section's keys and the struct that its offsets refer to. */
+/* The keys of a section, and the struct that their offsets refer to. */
 struct config_table {
 	const char *section;
 	const struct opt *opts;

@@ -66,7 +66,7 @@ int config_file_read(const struct context *context, const char *path, struct con
 	config->location = environment_location(&context->given, &config->location);
 	config->reply.bpffs = config->wire.bpffs = config->hold.bpffs = config->location.bpffs;
 	config->reply.cgroup = fresh->cgroup;
-	/* ignore a failure here: steering works without a cgroup */
+	/* ignore the failure: steering works without a cgroup */
 	config_file_need_cgroup(fresh, context, &(struct err){ 0 });
 	*file = fresh;
 	return 0;

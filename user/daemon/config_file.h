@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A parsed configuration file and the paths that it resolves to. Each user holds a reference,
- * because the sections may run with different files after a failed reload.
+ * A parsed configuration file with its resolved paths. Each user holds a reference, because
+ * sections may use different files after a failed reload.
  */
 #ifndef SLUICE_DAEMON_CONFIG_FILE_H
 #define SLUICE_DAEMON_CONFIG_FILE_H
@@ -19,12 +19,12 @@ struct config_file {
 };
 
 /*
- * Reads the file, logs each problem with its line, and returns the file with one reference in
- * *file.  Returns 0, or -errno with *err set.
+ * Reads the file and logs each problem with its line. Sets *file to the file, with one reference.
+ * Returns 0, or -errno with *err set.
  */
 int config_file_read(const struct context *context, const char *path, struct config_file **file,
 		     struct err *err);
-/* Sets the cgroup of a file if it is not set yet. Returns 0, or -errno with *err set. */
+/* Sets the cgroup of a file unless it is already set. Returns 0, or -errno with *err set. */
 int config_file_need_cgroup(struct config_file *file, const struct context *context,
 			    struct err *err);
 /* Takes a reference; returns @file. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The node daemon: loads the objects of its file, then follows changes of the host and of the file.
+ * The node daemon: loads the objects of its file, then follows changes to the host and the file.
  * The kernel holds all state. If the daemon exits or crashes, traffic is not affected, and the next
  * daemon takes over.
  */
@@ -30,11 +30,11 @@
 #include <unistd.h>
 
 /*
- * Interval of the check for programs that another process has detached. A check costs a few system
- * calls per interface.
+ * Interval of the check for programs detached by another process. A check costs a few system calls
+ * per interface.
  */
 #define CHECK_US 10000000
-/* Interval at which the names of network namespaces are resolved again, if the file has any. */
+/* Interval for resolving network namespace names again, if the file has any. */
 #define FOLLOW_US 1000000
 
 struct node {
@@ -45,7 +45,7 @@ struct node {
 	struct daemon_netns netns;
 	int lock_fd;
 	bool lock_lost; /* the loss of the lock has been logged */
-	struct err err; /* why the daemon exits; code EXIT_OK: it does not */
+	struct err err; /* why the daemon exits; code EXIT_OK: no error */
 	char bpffs[PATH_MAX];
 	struct loop *loop;
 	struct loop_timer *follow;
@@ -96,7 +96,7 @@ static void on_changed(void *arg)
 {
 	struct node *node = arg;
 
-	/* a group may be gone, and its maps must not stay open */
+	/* the maps of a removed group must not stay open */
 	daemon_metrics_forget(&node->metrics);
 	/* start() sends the first status after it has tried every section. */
 	if (!node->sections.file)
@@ -110,7 +110,7 @@ static void on_progress(void *arg)
 {
 	struct node *node = arg;
 
-	/* the sender leaves the thread in the daemon's own namespace */
+	/* sending leaves the thread in the daemon's own namespace, so it must be there already */
 	if (daemon_netns_is_home(&node->netns))
 		hold_section_run(&node->hold);
 }
@@ -120,7 +120,10 @@ static void on_watchdog(void *arg)
 	sd_notify("WATCHDOG=1\n");
 }
 
-/* Opens the status socket. The daemon runs without it too; then 'sluice status' lacks its state. */
+/*
+ * Opens the status socket. The daemon also runs without it, but 'sluice status' then lacks its
+ * state.
+ */
 static void open_status(struct node *node)
 {
 	struct log_line line;
@@ -139,7 +142,7 @@ static void open_status(struct node *node)
 	log_end(&line);
 }
 
-/* Takes the lock again if its directory was removed. Gives up if another daemon has taken it. */
+/* Takes the lock again if its directory was removed. Exits if another daemon holds it. */
 static void check_lock(struct node *node)
 {
 	struct log_line line;
@@ -168,7 +171,7 @@ static void check_lock(struct node *node)
 		return;
 	close(node->lock_fd);
 	node->lock_fd = fd;
-	/* the name of the socket depends on the lock directory */
+	/* the lock directory determines the name of the socket */
 	status_socket_close(&node->status);
 	open_status(node);
 }
@@ -202,7 +205,7 @@ static int apply_metrics(struct node *node, const struct config *config, struct 
 		&node->metrics, node->metrics_given ? node->metrics_given : &config->metrics, err);
 }
 
-/* Returns 0, or -errno with *err set if no section of the first file could be applied. */
+/* Returns 0, or -errno with *err set if every section of the first file failed. */
 static int apply(struct node *node, struct config_file *file, struct err *err)
 {
 	int result = sections_apply(&node->sections, file, err);
@@ -270,9 +273,9 @@ static int setup_loop(struct node *node)
 	__u64 watchdog_us = sd_notify_watchdog_us();
 	int result = loop_new(&node->loop);
 
-	/* A process that reads stderr may exit before the daemon. */
+	/* The process that reads stderr may exit before the daemon. */
 	signal(SIGPIPE, SIG_IGN);
-	/* Block signals before the load, so that they are handled after it. */
+	/* Block signals during the load; they are handled afterwards. */
 	if (!result)
 		result = loop_signal(node->loop, SIGTERM, on_stop, node);
 	if (!result)

@@ -8,7 +8,7 @@
 
 /*
  * Loads the objects of the file and follows the host until SIGTERM or SIGINT. The objects stay
- * loaded afterwards. @metrics overrides the address of the file, unless it is NULL. Returns 0, or
+ * loaded afterwards. If @metrics is not NULL, it overrides the address in the file. Returns 0, or
  * -errno with *err set.
  */
 int daemon_run(const struct context *context, const char *path,

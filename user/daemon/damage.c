@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Finds the damage that other processes do to loaded objects, and who has to repair it. */
+/* Detects damage to loaded objects by other processes, and decides who repairs it. */
 #include "daemon/sections.h"
 #include "hold/hold.h"
 #include "hold/pins.h"
@@ -20,7 +20,7 @@ static const struct state_dir *const state_dirs[SECTIONS] = {
 	[SECTION_STEER] = &steer_state_dir,
 };
 
-/* Returns the message for a detached program. The kernel detaches the links of a removed cgroup. */
+/* Returns the message for a detached program. The kernel detaches all links of a removed cgroup. */
 static const char *detached_by(__u64 cgroup_id)
 {
 	char path[PATH_MAX];
@@ -30,8 +30,8 @@ static const char *detached_by(__u64 cgroup_id)
 }
 
 /*
- * Describes the damage to a loaded object; returns NULL if there is none. Sets @pin to the name of
- * a lost pin. With @own, compares the pins with those after the daemon's own load.
+ * Returns a description of the damage to a loaded object, or NULL if it is intact. Sets @pin to the
+ * name of a lost pin. With @own, compares the pins with the pins after the daemon's own load.
  */
 static const char *find_damage(const struct sections *sections, int i, bool own, char pin[NAME_MAX])
 {
@@ -50,17 +50,17 @@ static const char *find_damage(const struct sections *sections, int i, bool own,
 	if (result == -EUCLEAN && pins_lost(bpffs, sd->name, pins, pin))
 		return "pin removed by another process";
 	if (result == -EUCLEAN)
-		return "only remains are left";
-	/* an error of the check itself proves nothing */
+		return "only leftovers remain";
+	/* if the check itself fails, assume no damage */
 	if (result)
 		return NULL;
 	if (state_dir_is_abandoned(sd, bpffs, &meta.head))
-		return "left half-way by a command that was killed";
+		return "incomplete: a command was killed half-way";
 	if (meta.head.state != SLUICE_LOADED)
 		return NULL;
 	if (pins_lost(bpffs, sd->name, pins, pin))
 		return "pin removed by another process";
-	/* for mode wire, watch_check() finds detached interfaces */
+	/* watch_check() finds detached interfaces of mode wire */
 	if (i == SECTION_REPLY && !reply_attached(bpffs, &meta.reply))
 		return detached_by(meta.reply.cgroup_id);
 	if (i == SECTION_HOLD && !hold_attached(bpffs, &meta.hold))

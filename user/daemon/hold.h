@@ -2,8 +2,8 @@
 /*
  * The daemon's part of hold: loads the [hold] section and sends the keepalives.
  *
- * Pinned maps hold the state of each flow (hold/maps.h), so the next daemon continues where this
- * one has stopped. Without a daemon, no keepalives are sent.
+ * Pinned maps hold the state of each flow (hold/maps.h), so the next daemon continues from there.
+ * Without a daemon, no keepalives are sent.
  */
 #ifndef SLUICE_DAEMON_HOLD_H
 #define SLUICE_DAEMON_HOLD_H
@@ -22,7 +22,7 @@ struct hold_section {
 	struct loop_timer *timer;
 	struct hold_sender *sender;   /* NULL: no keepalives are sent */
 	struct hold_probe *probe;     /* NULL: the file has no probe key */
-	struct hold_finding finding;  /* the last finding that was logged */
+	struct hold_finding finding;  /* last logged result of the probe */
 	struct log_condition failure; /* why no keepalives are sent */
 	char cgroup[PATH_MAX];
 };
@@ -37,15 +37,18 @@ void hold_section_end(struct hold_section *hold);
  */
 void hold_section_run(struct hold_section *hold);
 /*
- * Loads hold with the settings of the file, or updates it in place, and starts to send. Returns 0,
+ * Loads hold with the settings of the file, or updates it in place, and starts sending. Returns 0,
  * or -errno with *err set; a failed load keeps the previous state. With @follows, does nothing
  * unless the daemon was the last to load hold.
  */
 int hold_section_apply(struct hold_section *hold, struct config_file *file,
 		       const struct context *context, bool follows, struct err *err);
-/* Stops sending if another process has unloaded hold; restarts if one has changed it. */
+/*
+ * Stops sending if another process has unloaded hold; restarts sending if another process has
+ * changed it.
+ */
 void hold_section_check(struct hold_section *hold, const struct config *config, bool loaded);
-/* Unloads hold if a daemon, this one or an earlier one, was the last to load it. */
+/* Unloads hold if a daemon (this or an earlier daemon) loaded it last. */
 void hold_section_drop(struct hold_section *hold, const char *bpffs);
 
 #endif

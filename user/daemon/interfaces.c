@@ -16,8 +16,8 @@
 
 struct attached {
 	__u32 ifindex;
-	__u32 roles;  /* a subset of WANTED */
-	__u32 master; /* if it changes, conntrack may run on the other side of the hook */
+	__u32 roles;  /* subset of WANTED */
+	__u32 master; /* after a change, conntrack may run on the other side of the hook */
 	char name[IFNAMSIZ];
 	UT_hash_handle hh;
 };
@@ -100,7 +100,7 @@ static bool is_named(const struct wire_names *names, const char *name)
 	return false;
 }
 
-/* Is the interface a followed bridge? */
+/* Returns true if the interface is a followed bridge. */
 static bool is_followed(const struct interfaces *interfaces, __u32 ifindex)
 {
 	struct followed *bridge;
@@ -109,7 +109,7 @@ static bool is_followed(const struct interfaces *interfaces, __u32 ifindex)
 	return bridge;
 }
 
-/* Records whether the interface is a followed bridge. Returns true if that is new. */
+/* Records whether the interface is a followed bridge. Returns true if it has just become one. */
 static bool note_bridge(struct interfaces *interfaces, const struct rtnl_link *link, bool gone)
 {
 	bool wanted = !gone && link->bridge &&
@@ -133,7 +133,7 @@ static bool note_bridge(struct interfaces *interfaces, const struct rtnl_link *l
 	return true;
 }
 
-/* Returns the followed bridge that the interface is a port of, or 0. */
+/* Returns the followed bridge of a port, or 0. */
 static __u32 bridge_of(const struct interfaces *interfaces, const struct rtnl_link *link)
 {
 	return link->master && is_followed(interfaces, link->master) ? link->master : 0;
@@ -219,7 +219,7 @@ static void update(struct interfaces *interfaces, const struct rtnl_link *link, 
 
 /* --- absent names */
 
-/* Does the configuration wait for an interface with this name? */
+/* Returns true if the configuration waits for an interface with this name. */
 static bool is_absent(const struct interfaces *interfaces, const char *name)
 {
 	const char *found = strstr(interfaces->absent, name);
@@ -232,7 +232,7 @@ static bool is_absent(const struct interfaces *interfaces, const char *name)
 	return false;
 }
 
-/* Does an attached interface lose a name that the configuration contains? */
+/* Returns true if an attached interface loses a name that the configuration contains. */
 static bool loses_name(const struct interfaces *interfaces, const struct rtnl_link *link, bool gone)
 {
 	const struct wire_options *options = interfaces->options;
@@ -243,7 +243,7 @@ static bool loses_name(const struct interfaces *interfaces, const struct rtnl_li
 		is_named(&options->gateways, entry->name));
 }
 
-/* Appends the names and patterns that match no interface. With @bridges, only bridges match. */
+/* Appends the names and patterns that match no interface. With @bridges, matches only bridges. */
 static void list_absent(const struct wire_names *names, bool bridges, const struct netdev *devs,
 			size_t count, char absent[INTERFACES_ABSENT_MAX])
 {
@@ -276,7 +276,7 @@ static const char *nearest(const char *absent, const struct netdev *devs, size_t
 	return found;
 }
 
-/* Logs the absent names whenever they change, since a name may be misspelt. */
+/* Logs the absent names when they change, since a name may be misspelt. */
 static void report_absent(struct interfaces *interfaces, const struct netdev *devs, size_t count)
 {
 	const struct wire_options *options = interfaces->options;
@@ -308,7 +308,7 @@ void interfaces_link(struct interfaces *interfaces, const struct rtnl_link *link
 {
 	if (!interfaces->options)
 		return;
-	/* When a followed bridge appears, disappears or is renamed, its ports need a sync. */
+	/* A followed bridge that appears, disappears or is renamed requires a sync of its ports. */
 	if (note_bridge(interfaces, link, gone) || is_absent(interfaces, link->name) ||
 	    loses_name(interfaces, link, gone))
 		interfaces->needs_sync = true;
@@ -330,7 +330,7 @@ static struct rtnl_link link_of(const struct netdev *dev)
 	return link;
 }
 
-/* Copies the kernel's table of interfaces. Detaches from interfaces that are gone. */
+/* Copies the kernel's interface table. Detaches from deleted interfaces. */
 static int read_table(struct interfaces *interfaces, const struct netdev *devs, size_t count,
 		      struct err *err)
 {
@@ -371,7 +371,7 @@ out:
 	return result;
 }
 
-/* Has to be polled: link events do not report a detached tcx link or a removed tc filter. */
+/* Polled, because link events do not report a detached tcx link or a removed tc filter. */
 bool interfaces_detached(const struct interfaces *interfaces)
 {
 	struct wire_iface *ifaces;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's metrics and probes (metrics/server.h). All is read in the event loop, so it must be
- * quick: no walk over the sockets of all processes, and only parts of large tables.
+ * The daemon's metrics and probes (metrics/server.h). The event loop reads all values, so reading
+ * must be quick: no walk over the sockets of all processes, and only parts of large tables.
  */
 #ifndef SLUICE_DAEMON_METRICS_H
 #define SLUICE_DAEMON_METRICS_H
@@ -17,14 +17,14 @@ struct steer_poll;
 struct daemon_metrics {
 	struct loop *loop;
 	const struct status_view *view;
-	struct metrics_address address; /* port_be 0: there is no server */
+	struct metrics_address address; /* port_be 0: no server */
 	struct metrics_server *server;
 	struct steer_poll *steer;
 };
 
 /*
- * Serves at this address (port_be 0: not at all), in the place of the previous one. Returns 0, or
- * -errno with *err set and nothing changed.
+ * Serves at this address instead of the previous address; port_be 0 stops the server. Returns 0, or
+ * -errno with *err set and the server unchanged.
  */
 int daemon_metrics_apply(struct daemon_metrics *metrics, const struct metrics_address *address,
 			 struct err *err);

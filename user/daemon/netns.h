@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The network namespaces of the daemon: its own, and that of mode wire. Functions of mode wire act
- * in the namespace of the calling thread.
+ * The network namespaces of the daemon: its own namespace, and that of mode wire. Functions of mode
+ * wire act in the namespace of the calling thread.
  */
 #ifndef SLUICE_DAEMON_NETNS_H
 #define SLUICE_DAEMON_NETNS_H
@@ -15,7 +15,7 @@
 struct daemon_netns {
 	int home_fd;
 	int wire_fd;	     /* -1: mode wire uses the daemon's own namespace */
-	bool fixed;	     /* set once mode wire was loaded there */
+	bool fixed;	     /* set once mode wire has been loaded in it */
 	char name[PATH_MAX]; /* valid once `fixed`; empty: the daemon's own namespace */
 };
 
@@ -31,13 +31,13 @@ int daemon_netns_add_wire(struct daemon_netns *netns, const char *name, struct e
 void daemon_netns_fix(struct daemon_netns *netns, const char *name);
 /* Checks whether mode wire can still be loaded in a namespace. */
 bool daemon_netns_allows(const struct daemon_netns *netns, const char *name);
-/* Does a name no longer refer to @netns, an inode number? */
+/* Returns true if the name no longer refers to @netns, an inode number. */
 bool daemon_netns_has_moved(const char *name, uint32_t netns);
-/* Does the name of mode wire's namespace now refer to another namespace? */
+/* Returns true if the name of mode wire's namespace now refers to another namespace. */
 bool daemon_netns_is_replaced(const struct daemon_netns *netns);
 /* Enters the namespace of mode wire. Returns 0, or -errno with *err set. */
 int daemon_netns_enter(const struct daemon_netns *netns, struct err *err);
-/* Is the calling thread in the daemon's own namespace? */
+/* Returns true if the calling thread is in the daemon's own namespace. */
 bool daemon_netns_is_home(const struct daemon_netns *netns);
 /* Returns to the daemon's own namespace, or exits the process if the kernel refuses. */
 void daemon_netns_leave(const struct daemon_netns *netns);

@@ -16,7 +16,7 @@ static const char *const names[RATES] = {
 	[RATE_DATAGRAMS_STEERED] = "datagrams_steered_per_s",
 };
 
-/* An object that is not loaded, or cannot be read, counts nothing. */
+/* The counts of an object are 0 if it is not loaded or cannot be read. */
 static void read_counters(const char *bpffs, __u64 sample[RATES])
 {
 	struct sluice_wire_counters wire;
@@ -50,7 +50,7 @@ void rates_sample(struct rates *rates, const char *bpffs)
 
 json_t *rates_json(const struct rates *rates, const char *bpffs)
 {
-	/* the last one may be of a moment ago */
+	/* the last sample may be too recent */
 	const struct rates_sample *from = rates->before.at_us ? &rates->before : &rates->last;
 	struct rates_sample now;
 	double over_s, count;
@@ -63,7 +63,7 @@ json_t *rates_json(const struct rates *rates, const char *bpffs)
 		return json_null();
 	object = json_pack("{s:f}", "over_s", over_s);
 	for (i = 0; i < RATES; i++) {
-		/* a new load starts from 0 */
+		/* a new load resets the counters */
 		count = now.count[i] >= from->count[i] ? (double)(now.count[i] - from->count[i])
 						       : 0;
 		json_object_set_new(object, names[i], json_real(count / over_s));

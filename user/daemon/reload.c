@@ -13,7 +13,7 @@ int reload_read(const struct context *context, const char *path, const char *bpf
 	struct stat st;
 	int result;
 
-	/* do not read a pipe again: it is empty, and blocks the daemon without a writer */
+	/* never reread a pipe: it is empty, and without a writer it would block the daemon */
 	if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,

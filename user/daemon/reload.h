@@ -6,9 +6,9 @@
 #include "daemon/netns.h"
 
 /*
- * Reads the file again, and refuses it if it changes what cannot change while the daemon runs: the
- * pin directory @bpffs, or the namespace of mode wire. Returns 0, or -errno with *err set; the
- * caller drops the reference in *file, unless it is NULL, in either case.
+ * Reads the file again. Rejects it if it changes a setting that is fixed while the daemon runs: the
+ * pin directory @bpffs, or the namespace of mode wire. Returns 0, or -errno with *err set. In
+ * either case, the caller drops the reference in *file unless it is NULL.
  */
 int reload_read(const struct context *context, const char *path, const char *bpffs,
 		const struct daemon_netns *netns, struct config_file **file, struct err *err);

@@ -48,8 +48,7 @@ static char *arg_of(const struct conf_entry *entry)
 	return arg;
 }
 
-/* Sets the command line that the file describes; args[0] is NULL without a section, or on ENOMEM.
- */
+/* Builds the command line from the file. args[0] is NULL without a section, or on ENOMEM. */
 static void args_of(const struct config *config, char *args[RENDEZVOUS_ARGS_MAX])
 {
 	static const char *const command[] = { "sluice", "rendezvous", "serve", "--until-eof" };
@@ -89,7 +88,7 @@ static void log_failure(struct rendezvous_section *section, const char *reason)
 
 	if (!log_condition_set(&section->failure, reason))
 		return;
-	log_begin(&line, LOG_LEVEL_ERROR, "rendezvous: the server does not run");
+	log_begin(&line, LOG_LEVEL_ERROR, "rendezvous: the server is not running");
 	log_field(&line, "reason", "%s", reason);
 	log_end(&line);
 }
@@ -102,7 +101,7 @@ static void execute(char *const *args, int input_fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	/* the service manager expects messages of the daemon alone */
+	/* only the daemon may send messages to the service manager */
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	if (dup2(input_fd, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0))
@@ -122,8 +121,8 @@ static void retry(struct rendezvous_section *section)
 }
 
 /*
- * Reads what the server reports: why it does not work, or an empty line once it does again. Returns
- * true if that has changed.
+ * Reads the reports of the server: the reason why it does not work, or an empty line once it works
+ * again. Returns true if the state has changed.
  */
 static bool read_reports(struct rendezvous_section *section)
 {
@@ -137,7 +136,7 @@ static bool read_reports(struct rendezvous_section *section)
 		changed |= log_condition_set(&section->unwell, text_controls(text, false));
 		section->reported_us = clock_now_us();
 	}
-	/* the process ends, which its pidfd reports */
+	/* end of file: the process exits, and its pidfd reports the exit */
 	if (!length)
 		loop_remove(section->loop, section->input_fd);
 	return changed;
@@ -160,7 +159,10 @@ static void on_report(void *arg)
 	section->changed(section->arg);
 }
 
-/* Lets the process end: the daemon may not send signals to another user without CAP_KILL. */
+/*
+ * Closes the server's input, which makes it exit. The daemon may not signal another user's process
+ * without CAP_KILL.
+ */
 static void close_input(struct rendezvous_section *section)
 {
 	if (section->input_fd >= 0) {
@@ -170,7 +172,7 @@ static void close_input(struct rendezvous_section *section)
 	section->input_fd = -1;
 }
 
-/* Forgets the process, which has ended. */
+/* Reaps the exited process. */
 static void reap(struct rendezvous_section *section, int *status)
 {
 	*status = 0;
@@ -202,13 +204,13 @@ static void on_ended(void *arg)
 			 WEXITSTATUS(status),
 			 *section->unwell.text ? section->unwell.text : "see its messages");
 	else
-		snprintf(reason, sizeof(reason), "signal %d (%s) has ended it", WTERMSIG(status),
+		snprintf(reason, sizeof(reason), "killed by signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
 	log_failure(section, reason);
-	/* a server that has run for long is started again soon */
+	/* after a long run, restart with the shortest delay */
 	if (clock_now_us() - section->started_us > DELAY_MAX_S * SECOND_US)
 		section->delay_s = 0;
-	/* a mistake in the options stays until the next reload */
+	/* an error in the options persists until the next reload */
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_USAGE)
 		retry(section);
 	section->changed(section->arg);
@@ -216,7 +218,7 @@ static void on_ended(void *arg)
 
 static void start(struct rendezvous_section *section)
 {
-	int pair[2]; /* of the daemon, of the server */
+	int pair[2]; /* ends of the daemon and the server */
 	pid_t pid;
 
 	log_condition_set(&section->unwell, NULL);
@@ -240,7 +242,7 @@ static void start(struct rendezvous_section *section)
 			loop_remove(section->loop, section->pidfd);
 			close(section->pidfd);
 		}
-		/* the end of its input ends it */
+		/* the server exits when its input is closed */
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
 		retry(section);
@@ -278,9 +280,9 @@ void rendezvous_section_apply(struct rendezvous_section *section, const struct c
 
 	args_of(config, args);
 	if (section->pid && !section->replaces && args_are_same(section->args, args)) {
-		/* a full pipe holds this request already */
+		/* a full buffer already contains this request */
 		if (write(section->input_fd, "\n", 1) < 0 && errno != EAGAIN)
-			log_warning("rendezvous: cannot ask the server to read its peers: %s",
+			log_warning("rendezvous: cannot request a reload of the peers: %s",
 				    strerror(errno));
 		args_free(args);
 		return;

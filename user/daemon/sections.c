@@ -91,12 +91,12 @@ static const char *netns_named(const struct config *config, int i)
 	return config->has[i] && name && strcmp(name, "all") != 0 ? name : NULL;
 }
 
-/* Loads the object of a section, or updates it in place: all or nothing. */
+/* Loads the object of a section, or updates it in place. A failure changes nothing. */
 static void apply(struct sections *sections, int i, struct config_file *file)
 {
 	struct section *section = &sections->section[i];
 	const char *name = netns_named(&file->config, i);
-	/* sections_follow() notices if the name refers to another namespace later */
+	/* sections_follow() detects if the name later refers to another namespace */
 	int error = name ? netns_number(name, &section->netns, &section->err) : 0;
 
 	if (!error)
@@ -110,7 +110,7 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 				: wire_apply(sections, file, &section->err);
 
 	if (error == -ECANCELED) {
-		/* a command has loaded or unloaded the object meanwhile, and takes precedence */
+		/* a concurrent load or unload by a command takes precedence */
 		log_err(&section->err);
 		error = 0;
 	}
@@ -122,7 +122,7 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 	section->repairs = section->damaged = section->logged_damage = section->unloaded = false;
 	log_condition_set(&section->failure, NULL);
 	free(section->pins);
-	/* leave out pins that come and go: the links of mode wire, and all of steering */
+	/* leave out transient pins: the links of mode wire, and all pins of steering */
 	section->pins = i == SECTION_STEER
 				? NULL
 				: pins_list(file->config.location.bpffs, config_section_names[i],
@@ -206,7 +206,8 @@ void sections_follow(struct sections *sections)
 		if (!name || !section->loaded || section->pending ||
 		    !daemon_netns_has_moved(name, section->netns))
 			continue;
-		log_begin(&line, LOG_LEVEL_INFO, "following a network namespace by its name");
+		log_begin(&line, LOG_LEVEL_INFO,
+			  "network namespace name now refers to another namespace");
 		log_field(&line, "section", "%s", config_section_names[i]);
 		log_field(&line, "netns", "%s", name);
 		log_end(&line);
@@ -220,7 +221,7 @@ void sections_follow(struct sections *sections)
 int sections_apply(struct sections *sections, struct config_file *file, struct err *err)
 {
 	const struct section *failed = NULL;
-	/* the server has failures of its own, and is started again */
+	/* the server reports its own failures, and is restarted */
 	bool loaded = file->config.has[SECTION_RENDEZVOUS];
 	int i;
 
@@ -273,7 +274,7 @@ bool sections_check(struct sections *sections)
 			log_failure(sections, i);
 		if (section->pending || !section->loaded)
 			continue;
-		/* The sweeps of steering notice an unload sooner. */
+		/* The sweeps of steering detect an unload sooner. */
 		if (i == SECTION_STEER) {
 			steer_section_check(sections->steer, sections->file, sections->context);
 			continue;

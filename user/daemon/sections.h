@@ -2,8 +2,8 @@
 /*
  * Applies each section of the file to its object, independently of the other sections. A load may
  * fail for a while: an interface is not a bridge, another owner's program is attached, a capability
- * is missing. Such a failure is logged once and retried, and the object keeps its previous state.
- * config_read() rejects mistakes in the file itself.
+ * is missing. The failure is logged once, the load is retried, and the object keeps its previous
+ * state. config_read() rejects errors in the file itself.
  */
 #ifndef SLUICE_DAEMON_SECTIONS_H
 #define SLUICE_DAEMON_SECTIONS_H
@@ -19,9 +19,9 @@
 #include <stdbool.h>
 
 struct section {
-	bool loaded;  /* loaded from this file or an earlier one */
-	bool pending; /* the section is to be applied again at the next check */
-	bool waits;   /* pending for what ends by itself */
+	bool loaded;  /* loaded from this or an earlier file */
+	bool pending; /* apply the section again at the next check */
+	bool waits;   /* pending for a reason that ends by itself */
 	bool repairs; /* pending because another process damaged the daemon's object */
 	bool damaged; /* the last check found damage to an object that a command loaded */
 	bool logged_damage;
@@ -37,16 +37,15 @@ struct sections {
 	struct daemon_netns *netns;
 	struct steer_section *steer;
 	struct hold_section *hold;
-	struct config_file *file;      /* the last file applied; NULL: none yet */
-	struct config_file *wire_file; /* the file that mode wire runs with; NULL: not loaded */
+	struct config_file *file;      /* the last applied file; NULL: none yet */
+	struct config_file *wire_file; /* the file that mode wire uses; NULL: not loaded */
 	struct section section[SECTIONS];
 };
 
 /*
  * Loads or updates the objects that have a section in the file. Unloads the other objects if a
- * daemon, this one or an earlier one, was the last to load them; objects that a command loaded
- * stay. Returns 0, or -errno with *err set if this is the first file, and no section could be
- * loaded or waits.
+ * daemon (this or an earlier daemon) loaded them last; objects loaded by a command stay. Returns 0,
+ * or -errno with *err set if this is the first file, and no section was loaded or waits.
  */
 int sections_apply(struct sections *sections, struct config_file *file, struct err *err);
 /*
@@ -56,11 +55,11 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
  * section was retried.
  */
 bool sections_check(struct sections *sections);
-/* Does a section other than [wire] name a network namespace? */
+/* Returns true if a section other than [wire] names a network namespace. */
 bool sections_name_netns(const struct sections *sections);
 /*
  * Loads a section again if its network namespace was deleted and created again under the same name.
- * Until then, the section stays as it is.
+ * Until the name exists again, the section stays unchanged.
  */
 void sections_follow(struct sections *sections);
 /* Drops the references to the files; the objects stay loaded. */
@@ -68,14 +67,14 @@ void sections_end(struct sections *sections);
 
 /* --- daemon/damage.c */
 
-/* Was a command the last to load the object of a section, which is loaded? */
+/* Returns true if the section's object is loaded, and a command was the last to load it. */
 bool sections_is_replaced(const struct sections *sections, int i);
 /*
  * Marks a section as pending if another process has damaged an object that the daemon loaded.
  * Damage to an object that a command loaded is only logged.
  */
 void sections_check_damage(struct sections *sections, int i);
-/* Logs once that another process has unloaded an object. It stays unloaded. */
+/* Logs once that another process has unloaded an object. The object stays unloaded. */
 void sections_check_unloaded(struct sections *sections, int i);
 
 #endif

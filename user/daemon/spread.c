@@ -93,7 +93,7 @@ static void load(struct spread_section *spread)
 	}
 	log_condition_set(&spread->failure, NULL);
 	free(spread->pins);
-	/* Leave out the links, since spread_is_due() finds missing ones. */
+	/* Leave out the links: spread_is_due() finds missing links. */
 	spread->pins = pins_list(spread->bpffs, spread_state_dir.name, spread_state_dir.prefix,
 				 SPREAD_PIN_LINK);
 	/* Never cleared: the daemon does not follow loads by other processes. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's part of spreading flows over CPUs (steer/cpu/spread.h): keeps the XDP programs on
- * the configured interfaces as interfaces come, go or lose their program.
+ * The daemon's part of spreading flows over CPUs (steer/cpu/spread.h): keeps the XDP programs
+ * attached to the configured interfaces as interfaces come, go or lose the program.
  *
- * If the program cannot be attached to an interface, the others are loaded nevertheless; the
- * failure is logged once and retried. The kernel holds the state; this module only remembers what
- * it has logged.
+ * A failure on one interface does not affect the others; it is logged once and retried. The kernel
+ * holds the state; this module only stores which messages it has logged.
  */
 #ifndef SLUICE_DAEMON_SPREAD_H
 #define SLUICE_DAEMON_SPREAD_H
@@ -38,14 +37,14 @@ struct spread_section {
 /* Returns 0 or -ENOMEM. */
 int spread_section_init(struct spread_section *spread, struct loop *loop);
 /*
- * Applies the interfaces and CPUs of @wanted, with these ports, below @bpffs; copies all arguments.
+ * Applies the interfaces and CPUs of @wanted with these ports, below @bpffs. Copies all arguments.
  * Steering must be loaded.
  */
 void spread_section_apply(struct spread_section *spread, const struct spread_options *wanted,
 			  const struct ports *ports, const char *bpffs);
 /* Stops following the interfaces. */
 void spread_section_stop(struct spread_section *spread);
-/* Loads again if an interface came, went or lost its program. */
+/* Loads again if an interface came, went or lost the program. */
 void spread_section_check(struct spread_section *spread);
 /* Handles a link event from the daemon's own namespace. */
 void spread_section_link(struct spread_section *spread, const struct rtnl_link *link);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The daemon writes each answer with one non-blocking send(2) and closes the connection, so that a
- * client can neither delay it nor leave state in it.
+ * The daemon writes each answer with one non-blocking send(2) and closes the connection, so a
+ * client can neither delay the daemon nor leave state in it.
  */
 #include "daemon/status_socket.h"
 

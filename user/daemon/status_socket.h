@@ -17,15 +17,16 @@ struct status_socket {
 };
 
 /*
- * Listens at the address that belongs to the daemon's lock, and replaces the socket of an earlier
- * daemon. Only this user and root can connect. Returns 0, or -errno with *err set; the daemon can
- * run without the socket.
+ * Listens at the address derived from the daemon's lock. Replaces the socket of an earlier daemon.
+ * Only this user and root can connect. Returns 0, or -errno with *err set; the daemon can run
+ * without the socket.
  */
 int status_socket_open(struct status_socket *status, struct loop *loop, int lock_fd,
 		       struct err *err);
 /*
- * Notes the state of the sections. If it has changed, sets the times of the socket, so that 'sluice
- * monitor' asks again. Call it after each step that may change the state.
+ * Records the state of the sections. If it has changed, updates the timestamps of the socket, so
+ * that 'sluice monitor' queries the daemon again. Call it after each step that may change the
+ * state.
  */
 void status_socket_note(struct status_socket *status);
 /* Closes and removes the socket. Call it before the lock is released. */

@@ -80,8 +80,9 @@ static json_t *wire_warnings(const struct watch *watch, const struct daemon_netn
 		warning_add(warnings, text);
 	}
 	if (daemon_netns_is_replaced(netns))
-		warning_add(warnings, "its network namespace was deleted, and another one has the"
-				      " name: restart the daemon");
+		warning_add(warnings,
+			    "its network namespace was deleted, and a new namespace has its"
+			    " name: restart the daemon");
 	return warnings;
 }
 
@@ -93,13 +94,13 @@ static json_t *hold_warnings(const struct hold_section *hold)
 
 	warning_add(warnings, hold->failure.text);
 	if (*probe) {
-		snprintf(text, sizeof(text), "the probe shows nothing: %s", probe);
+		snprintf(text, sizeof(text), "the probe has no result: %s", probe);
 		warning_add(warnings, text);
 	}
 	return warnings;
 }
 
-/* The state of a section that loads an object; the texts are NULL or belong to the section. */
+/* The state of a section that loads an object. The texts are NULL or owned by the section. */
 struct section_state {
 	const char *state, *reason, *hint;
 };
@@ -199,7 +200,7 @@ bool status_view_note(struct status_view *view)
 	return changed;
 }
 
-/* Adds a section to the list, with the number of its changes. */
+/* Adds a section to the list, with its number of changes. */
 static void section_add(json_t *sections, const struct status_view *view, int i, json_t *section)
 {
 	json_object_set_new(section, "changes", json_integer((json_int_t)view->changes[i]));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The answer of the status socket: the state of each section, and the daemon's warnings. */
+/* Builds the answer of the status socket: the state of each section, and the daemon's warnings. */
 #ifndef SLUICE_DAEMON_STATUS_VIEW_H
 #define SLUICE_DAEMON_STATUS_VIEW_H
 
@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-/* The sources of the answer. */
+/* The data sources of the answer. */
 struct status_view {
 	const char *config;
 	__u64 started_ns; /* CLOCK_MONOTONIC */
@@ -22,16 +22,19 @@ struct status_view {
 	const struct rendezvous_section *rendezvous;
 	const struct watch *watch;
 	struct rates rates;
-	/* state and reason of each section at the last note, and how often that has changed */
+	/* last recorded state and reason of each section, and the number of changes */
 	struct log_condition noted[SECTION_NAMES];
 	__u64 changes[SECTION_NAMES];
 	struct log_condition refused_noted;
 	char refused[768]; /* why the last reload was refused; empty: it was accepted */
 };
 
-/* Notes the state of each section. Returns true if one, or `refused`, has changed since. */
+/*
+ * Records the state of each section. Returns true if a section or `refused` has changed since the
+ * last call.
+ */
 bool status_view_note(struct status_view *view);
-/* Returns the answer as a document, which the caller frees. */
+/* Returns the answer as a JSON document, which the caller frees. */
 json_t *status_view_json(const struct status_view *view);
 
 #endif

@@ -16,8 +16,8 @@
 #define QUIET_US 2000
 #define BOUND_US 5000
 /*
- * The debounce limits sweeps to a tenth of the time. But a sweep that sets up a new group takes
- * long, and the group's next socket must not wait ten times as long. So the pause after a sweep is
+ * The debounce limits sweeps to 10 % of the time. But setting up a new group makes a sweep long,
+ * and the next socket of the group must not wait ten times as long. So the pause after a sweep is
  * capped; the cap doubles while events keep arriving during the pause.
  */
 #define REST_US	   5000
@@ -33,7 +33,7 @@
 
 /* --- sweeps */
 
-/* Logs a failure, or its end if err->what is empty. */
+/* Logs a failure, or a recovery if err->what is empty. */
 static void log_failure(struct steer_section *steer, const struct err *err)
 {
 	struct log_line line;
@@ -74,8 +74,8 @@ static void cap_rest(struct steer_section *steer, __u64 began, __u64 ended)
 }
 
 /*
- * Prepares the maps and the program of the next group while no sweep is pending, since this takes
- * tens of milliseconds. Ignores errors, which the next sweep reports.
+ * Prepares the maps and the program of the next group, which takes tens of milliseconds, while no
+ * sweep is pending. Ignores errors; the next sweep reports them.
  */
 static void on_idle(void *arg)
 {
@@ -126,7 +126,7 @@ static void sweep(struct steer_section *steer)
 	steer->bound_ns = 0;
 	result = steer_sweep(&steer->loader, steer->bpffs, steer_log_event, &steer->log, &err);
 	steer_log_end(&steer->log, !result);
-	/* a command has loaded or unloaded steering meanwhile: sweep again */
+	/* a command has loaded or unloaded steering concurrently: sweep again */
 	if (result == -ECANCELED)
 		schedule_sweep(steer);
 	if (result == -ENOENT)
@@ -151,12 +151,12 @@ static void on_regular(void *arg)
 
 	if (!steer->active)
 		return;
-	/* Read the events first: the log needs the bind time of a socket that this sweep finds. */
+	/* Read the events first: the log needs the bind time of a socket found by this sweep. */
 	read_events(steer);
 	sweep(steer);
 }
 
-/* Sweeps, unless a regular sweep has handled the events already. */
+/* Sweeps, unless a regular sweep has already handled the events. */
 static void on_after_events(void *arg)
 {
 	struct steer_section *steer = arg;
@@ -200,7 +200,7 @@ static void open_events(struct steer_section *steer, const struct config *config
 		result = loop_read(steer->loop, socket_events_fd(steer->events), on_events, steer);
 		if (!result) {
 			if (log_condition_set(&steer->events_failure, NULL))
-				log_info("steer: socket events again");
+				log_info("steer: receiving socket events again");
 			return;
 		}
 		err_set(&err, EXIT_ERROR, -result, "socket events: %s", strerror(-result));
@@ -209,7 +209,7 @@ static void open_events(struct steer_section *steer, const struct config *config
 	if (!log_condition_set(&steer->events_failure, err.what))
 		return;
 	log_begin(&line, LOG_LEVEL_WARNING,
-		  "steer: no socket events, only sweeps find new sockets");
+		  "steer: no socket events; only sweeps find new sockets");
 	log_field(&line, "reason", "%s", err.what);
 	log_field(&line, "sweep_s", "%llu", config->steer_sweep_s);
 	log_end(&line);
@@ -252,7 +252,7 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	steer_log_end(&steer->log, !result);
 	if (result)
 		return result;
-	/* a command has loaded or unloaded steering, which the sweeps report */
+	/* a command has loaded or unloaded steering; the sweeps report this */
 	if (follows && !state_dir_is_daemons(&steer_state_dir, options.bpffs))
 		return 0;
 	if (before.magic && before.flows != options.flows) {
@@ -274,7 +274,7 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	log_field(&line, "table_bytes", "%llu", steer_table_bytes(options.flows) * (__u64)groups);
 	log_end(&line);
 	set_groups(steer, steer->log.groups);
-	/* Like 'steer load', a configuration without xdp removes the spread. */
+	/* As in 'steer load', a configuration without xdp removes the spread. */
 	spread_section_apply(&steer->spread, &wanted->spread, &options.ports, options.bpffs);
 	snprintf(steer->bpffs, sizeof(steer->bpffs), "%s", options.bpffs);
 	steer->interval_us = wanted->steer_sweep_s * 1000000;

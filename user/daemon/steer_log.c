@@ -23,7 +23,7 @@ static bool failure_is_new(struct steer_log *log, const struct steer_event *even
 	__u64 hash;
 	int i;
 
-	/* Ignore the text of this event: the namespace's own processes can change it at will. */
+	/* Ignore the text of this event: processes of the namespace can change it at will. */
 	if (event->type != STEER_GROUPS_LEFT_OUT)
 		steer_event_text(event, text, sizeof(text));
 	hash = hash_text(text, event->group->netns);

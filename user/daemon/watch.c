@@ -15,17 +15,17 @@
 #define RETRY_US     1000000
 #define RETRY_MAX_US 64000000
 
-/* The subscription to the link events of a namespace. */
+/* The subscription to link events of a namespace. */
 struct netns_watch {
 	struct watch *watch;
 	struct rtnl *rtnl; /* NULL: no subscription */
-	__u64 read_us;	   /* time at which the current events were read */
-	bool paused;	   /* the namespace cannot be entered: do not poll the socket */
+	__u64 read_us;	   /* when the current events were read */
+	bool paused;	   /* the namespace cannot be entered, so the socket is not polled */
 };
 
 enum {
 	HOME,
-	WIRE, /* used only if it is not the daemon's own namespace */
+	WIRE, /* used only if it differs from the daemon's own namespace */
 	NETNS_COUNT
 };
 
@@ -48,7 +48,7 @@ static bool is_away(const struct netns_watch *netns)
 	return netns == &netns->watch->netns[WIRE];
 }
 
-/* Is mode wire loaded in this namespace? */
+/* Returns true if mode wire is loaded in this namespace. */
 static bool has_wire(const struct netns_watch *netns)
 {
 	return is_away(netns) == (netns->watch->daemon_netns->wire_fd >= 0);
@@ -69,7 +69,7 @@ static void log_failure(struct watch *watch, const char *reason)
 	log_end(&line);
 }
 
-/* Syncs the interfaces; on failure, retries with backoff. */
+/* Syncs the interfaces. Retries failures with backoff. */
 static void sync_interfaces(struct watch *watch)
 {
 	struct netns_watch *wire = &watch->netns[WIRE];

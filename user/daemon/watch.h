@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Follows the interfaces that come and go in the daemon's own network namespace and in that of mode
- * wire.
- */
+/* Follows the interfaces of the daemon's own network namespace and of mode wire's namespace. */
 #ifndef SLUICE_DAEMON_WATCH_H
 #define SLUICE_DAEMON_WATCH_H
 
@@ -28,11 +25,9 @@ int watch_start(struct watch *watch, struct err *err);
  * Follows the interfaces of the [wire] section of @file. NULL means that mode wire is not loaded.
  */
 void watch_file(struct watch *watch, struct config_file *file);
-/* Attaches mode wire again to interfaces from which another process has detached it. */
+/* Attaches mode wire again to interfaces after another process detached it. */
 void watch_check(struct watch *watch);
-/*
- * Returns the configured names without an interface, or without a bridge to follow; may be empty.
- */
+/* Returns the configured names that match no interface, or no bridge to follow; may be empty. */
 const char *watch_absent(const struct watch *watch);
 /* Returns the number of interfaces that mode wire is attached to. */
 unsigned int watch_count(const struct watch *watch);

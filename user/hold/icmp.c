@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * ICMP errors about keepalives: where the program that reads them (bpf/hold/icmp.bpf.c) is
- * attached, and how long the sender waits for them before it ends. The links vanish with this
- * process.
+ * ICMP errors caused by keepalives. Attaches the program that reads them (bpf/hold/icmp.bpf.c), and
+ * waits for late errors before the sender stops. The links are not pinned: the kernel removes them
+ * when this process exits.
  */
 #include "base/array.h"
 #include "base/clock.h"
@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long to wait for ICMP errors: a round trip to a router a few hops away. */
+/* Timeout for late ICMP errors: more than the RTT to a router a few hops away. */
 #define WAIT_NS 250000000ULL
 
 struct hold_icmp_link {
@@ -58,8 +58,8 @@ void hold_icmp_load(struct hold_sender *sender, const char *bpffs)
 	}
 	if (!skel || reuse_maps(skel, bpffs) || icmp_bpf__load(skel)) {
 		icmp_bpf__destroy(skel);
-		log_warning("hold: ICMP errors about keepalives cannot be read: sockets may see"
-			    " them");
+		log_warning("hold: cannot read ICMP errors caused by keepalives: sockets may"
+			    " receive them");
 		return;
 	}
 	sender->icmp = skel;
@@ -95,7 +95,7 @@ void hold_icmp_watch(const struct hold_sender *sender, struct hold_netns *netns,
 		return;
 	netns->icmp = links;
 	fd = attach(sender, netns, ifindex);
-	/* a refusal is kept as well, so that it is logged once */
+	/* also record a refusal, so that it is logged only once */
 	netns->icmp[netns->icmp_count++] = (struct hold_icmp_link){ ifindex, fd < 0 ? -1 : fd };
 	if (fd < 0 && fd != -ENODEV)
 		log_warning("hold: cannot read the ICMP errors of interface %u in network"

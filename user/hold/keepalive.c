@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Decides when a flow gets a keepalive, and whether it gets one. */
+/* Decides whether and when a flow gets a keepalive. */
 #include "base/keepalive.h"
 #include "base/log.h"
 #include "hold/interval.h"
@@ -8,7 +8,7 @@
 #include "hold/ttl.h"
 
 #define SECOND 1000000000ULL
-/* How soon a missing namespace is looked up again; a look-up walks through /proc. */
+/* Time until a missing namespace is looked up again; a lookup walks /proc. */
 #define RETRY_NS (30 * SECOND)
 
 /* --- the timer of a flow */
@@ -32,7 +32,7 @@ void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_stat
 	timer_wheel_set(&sender->wheel, &sender->slots[slot].timer, kept->due_ns);
 }
 
-/* Ends a flow because its socket is closed, or because it is too old. */
+/* Stops the keepalives of a flow whose socket is closed, or that is too old. */
 static void slot_end(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow,
 		     enum sluice_hold_state state)
 {
@@ -40,15 +40,18 @@ static void slot_end(struct hold_sender *sender, __u32 slot, const struct sluice
 
 	timer_wheel_remove(&sender->wheel, &sender->slots[slot].timer);
 	kept->state = (__u8)state;
-	kept->due_ns = sender->now_ns; /* the time of the end */
+	kept->due_ns = sender->now_ns; /* when the keepalives stopped */
 	sender->maps.status->saved_ended += hold_saved(flow, kept->sent, sender->now_ns);
 	hold_count(sender, state == SLUICE_HOLD_CLOSED ? SLUICE_HOLD_SEND_stopped_closed
 						       : SLUICE_HOLD_SEND_stopped_max);
 }
 
-/* --- does a flow get a keepalive? */
+/* --- the decision */
 
-/* Postpones a flow that gets no keepalive now. Counts it, unless it was in this state already. */
+/*
+ * Sets the state of a flow that gets no keepalive now, and restarts its timer. Increments @counter
+ * (-1: none) if the state has changed.
+ */
 static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state, int counter)
 {
 	if (hold_kept(sender, slot)->state != state && counter >= 0)
@@ -56,11 +59,14 @@ static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state 
 	hold_slot_arm(sender, slot, state, sender->now_ns);
 }
 
-/* Is the socket open? Looks it up only if a socket that shares its counter was closed. */
+/*
+ * Returns true if the socket is open. Looks it up only if the counter of closes that it shares with
+ * other sockets has changed.
+ */
 static bool is_open(const struct hold_sender *sender, struct hold_slot *at,
 		    const struct sluice_hold_flow *flow)
 {
-	/* mix in the cookie, because another socket may own the flow now */
+	/* mix in the cookie: a different socket may own the flow now */
 	__u32 closes = hold_closes(&sender->maps, flow->cookie) + (__u32)flow->cookie * 2654435769U;
 
 	if (at->closes == closes)
@@ -90,7 +96,7 @@ bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_fl
 	__u64 last;
 
 	if (!hold_flow_read(&sender->maps, slot, flow) || flow->serial != at->serial) {
-		at->serial = 0; /* another flow has the slot; the next scan finds it */
+		at->serial = 0; /* a different flow uses the slot; the next scan finds that flow */
 		return false;
 	}
 	last = hold_last_sent(sender, slot, flow);
@@ -113,7 +119,7 @@ bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_fl
 
 /* --- the keepalive */
 
-/* Opens the outlet of the namespace if necessary. Returns false if that fails. */
+/* Opens the outlet of the namespace if necessary. Returns false on failure. */
 static bool has_outlet(struct hold_sender *sender, struct hold_netns *netns)
 {
 	struct err err;
@@ -137,7 +143,7 @@ bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns
 	struct sluice_hold_flow *flow = &send->flow;
 	unsigned int before_peer;
 
-	/* the flow may have sent, or its socket may have been closed, while it was queued */
+	/* while the flow was queued, it may have sent, or its socket may have been closed */
 	if (!hold_slot_due(sender, slot, flow))
 		return false;
 	if (sender->now_ns > hold_last_sent(sender, slot, flow) + sender->interval_ns + SECOND)

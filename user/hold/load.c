@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 
 /*
- * Returns the memory of a hash table, as htab_map_mem_usage() counts it: buckets and preallocated
- * elements.
+ * Returns the memory of a hash table, in bytes, as htab_map_mem_usage() computes it: buckets and
+ * preallocated elements.
  */
 static __u64 hash_bytes(__u32 entries, size_t element)
 {
@@ -69,7 +69,7 @@ static void configure(struct load *load)
 	skel->rodata->table = meta->table;
 	skel->rodata->any_port = meta->any_port;
 	memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
-	/* all have the same size, so that another size replaces all of them */
+	/* all tables have the same size, so that a different size replaces all of them */
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->table + 1);
 	bpf_map__set_max_entries(skel->maps.sluice_kept, meta->table + 1);
 	bpf_map__set_max_entries(skel->maps.sluice_index, meta->table + 1);
@@ -81,7 +81,7 @@ static int attach(void *arg, struct err *err)
 {
 	struct load *load = arg;
 	struct hook hooks[] = {
-		/* attach this first: no socket of a tracked flow may close unnoticed */
+		/* attach this first: it must see the close of each tracked socket */
 		{ PIN_CLOSED, load->skel->progs.sluice_closed, true },
 		{ PIN_OUT, load->skel->progs.sluice_hold_out, true },
 		{ PIN_IN, load->skel->progs.sluice_hold_in, true },
@@ -92,8 +92,8 @@ static int attach(void *arg, struct err *err)
 }
 
 /*
- * Was the cgroup removed? The kernel detaches the links of a removed cgroup once its last socket is
- * closed, even a socket of a process that has moved to another cgroup.
+ * Returns true if the cgroup was removed. The kernel detaches the links of a removed cgroup when
+ * its last socket is closed; the process of this socket may have moved to another cgroup.
  */
 static bool cgroup_is_gone(const struct load *load)
 {
@@ -105,8 +105,8 @@ static bool cgroup_is_gone(const struct load *load)
 }
 
 /*
- * Refuses another cgroup: the programs would no longer notice when the sockets of the present
- * cgroup are closed, and the daemon would send keepalives for closed sockets.
+ * Refuses a change of the cgroup: the programs would no longer see sockets of the current cgroup
+ * close, and the daemon would send keepalives for closed sockets.
  */
 static int check_cgroup(const struct load *load, struct err *err)
 {
@@ -117,12 +117,12 @@ static int check_cgroup(const struct load *load, struct err *err)
 		return 0;
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
-				"hold is loaded on a cgroup different from %s",
+				"hold is attached to a cgroup other than %s",
 				load->options->cgroup),
-			"run 'sluice hold unload' first; tracking then starts from an empty table");
+			"run 'sluice hold unload' first; tracking then starts with an empty table");
 }
 
-/* Was the program that notices closed sockets detached? */
+/* Returns true if the program that detects closed sockets was detached. */
 static bool has_missed_closes(const struct load *load)
 {
 	struct hook_state hook = { .cgroup_id = 0 };
@@ -149,7 +149,7 @@ static void list_programs(const struct load *load, struct hold_result *result)
 	}
 }
 
-/* Are the settings of both loads the same? */
+/* Returns true if both loads have the same settings. */
 static bool is_same_record(const struct sluice_hold_meta *before,
 			   const struct sluice_hold_meta *after)
 {

@@ -21,14 +21,14 @@ struct hold_maps {
 
 /*
  * Maps the tables into this process; with @write, `kept` and `status` are writable. Returns 0, or
- * -errno with *err set. The caller closes the maps in either case.
+ * -errno with *err set. The caller must always call hold_maps_close().
  */
 int hold_maps_open(struct hold_maps *maps, const char *bpffs, bool write, struct err *err);
-/* Unmaps the tables. HOLD_MAPS_NONE and closed maps may be closed again. */
+/* Unmaps the tables. Does nothing for HOLD_MAPS_NONE or closed maps. */
 void hold_maps_close(struct hold_maps *maps);
 #define HOLD_MAPS_NONE ((struct hold_maps){ .socks_fd = -1, .netns_fd = -1 })
 
-/* Returns the last slot that has ever been used. */
+/* Returns the highest slot that was ever used. */
 __u32 hold_maps_used(const struct hold_maps *maps);
 /* Copies a flow consistently. Returns false if the slot is free or is being reassigned. */
 bool hold_flow_read(const struct hold_maps *maps, __u32 slot, struct sluice_hold_flow *flow);
@@ -37,7 +37,10 @@ static inline __u32 hold_closes(const struct hold_maps *maps, __u64 cookie)
 {
 	return (__u32)__atomic_load_n(&maps->closes[cookie % SLUICE_HOLD_CLOSES], __ATOMIC_ACQUIRE);
 }
-/* Is the socket of a flow open and still bound to the flow's port? Costs a system call. */
+/*
+ * Returns true if the socket of a flow is open and still bound to the flow's port. Costs a system
+ * call.
+ */
 bool hold_socket_open(const struct hold_maps *maps, const struct sluice_hold_flow *flow);
 /* Returns the number of open, tracked sockets of a namespace. */
 __u64 hold_netns_sockets(const struct hold_maps *maps, __u32 netns);

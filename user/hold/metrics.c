@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Slots of the table that a read visits, a millisecond's work. */
+/* Maximum number of slots that a read samples; this takes about a millisecond. */
 #define SLOTS_READ 8192
 
 static const struct counter tracked[] = { SLUICE_HOLD_COUNTERS(COUNTER) };
@@ -17,7 +17,7 @@ static const struct counter sent[] = { SLUICE_HOLD_SEND_COUNTERS(COUNTER) };
 static const char *const programs[] = { "sluice_closed", "sluice_hold_out", "sluice_hold_in" };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
-/* Counts every so many slots: slots that are neighbours have flows of one age. */
+/* Samples slots at equal distances, since adjacent slots have flows of similar age. */
 int hold_usage_read(const char *bpffs, struct hold_usage *usage)
 {
 	struct sluice_hold_flow flow;
@@ -83,9 +83,8 @@ void hold_metrics(struct metrics *metrics, struct metrics_objects *objects, cons
 	metrics_gauge_real(metrics, "sluice_hold_interval_seconds", "seconds",
 			   "the longest time between two datagrams of a kept flow",
 			   (double)state.status.interval_ns / 1e9);
-	metrics_family(
-		metrics, METRICS_GAUGE, "sluice_hold_flows_tracked", NULL,
-		"tracked flows by what the daemon does with them; of a large table, estimated");
+	metrics_family(metrics, METRICS_GAUGE, "sluice_hold_flows_tracked", NULL,
+		       "tracked flows by state; for a large table, an estimate");
 	for (i = 0; i < SLUICE_HOLD_STATES; i++)
 		metrics_add(metrics, usage.flows[i], "state", hold_state_name((unsigned int)i),
 			    NULL);

@@ -27,13 +27,14 @@ const char *const hold_payloads[] = { "empty", "stun", "crlf", "ff", "zero", NUL
 
 const struct opt hold_opts[] = {
 	{ "port", 0, "LIST", opt_ports, HOLD_FIELD(ports),
-	  "local or remote ports of the flows to keep, as in 5060,10000-20000, or any; required" },
+	  "local or remote ports of the flows to keep alive, as in 5060,10000-20000, or any;"
+	  " required" },
 	{ "table", 0, "N", opt_u32, HOLD_FIELD(table),
-	  "size of the flow table, about 350 bytes a flow", .min = HOLD_TABLE_MIN,
+	  "size of the flow table, in flows of about 350 bytes", .min = HOLD_TABLE_MIN,
 	  .max = HOLD_TABLE_MAX, .preset = OPT_TEXT(HOLD_TABLE_DEFAULT) },
 	{ "max", 0, "SECONDS", opt_u64, HOLD_FIELD(max_s),
-	  "how long a flow is kept after the application's last datagram in either direction; 0:"
-	  " while its socket is open",
+	  "how long to keep a flow alive after the application's last datagram in either"
+	  " direction; 0: until its socket closes",
 	  .max = HOLD_MAX_MAX, .preset = OPT_TEXT(HOLD_MAX_DEFAULT) },
 	{ "dry-run", 'n', NULL, opt_switch, HOLD_FIELD(dry_run),
 	  "run the verifier, list the programs to attach, change nothing", .side = OPT_LINE },
@@ -45,7 +46,7 @@ const struct opt hold_opts[] = {
 const struct opt hold_send_opts[] = {
 	{ "interval", 0, "SECONDS", opt_u32, SEND_FIELD(interval_s),
 	  "send a keepalive after this time of silence, or up to a sixth of it earlier (default: 18,"
-	  " or what a probe has shown)",
+	  " or the result of a probe)",
 	  .side = OPT_FILE, .min = 1, .max = 3600 },
 	{ "interval_max", 0, "SECONDS", opt_u32, SEND_FIELD(interval_max_s),
 	  "the longest interval that a probe may set", .side = OPT_FILE, .min = 15, .max = 3600,
@@ -58,18 +59,18 @@ const struct opt hold_send_opts[] = {
 	  " protocols that accept it, stun (RFC 8445), crlf (RFC 5626), ff (RFC 3948) or zero",
 	  .side = OPT_FILE, .words = hold_payloads, .noun = "payload", .preset = "empty" },
 	{ "rate", 0, "N", opt_u32, SEND_FIELD(rate),
-	  "keepalives a second, in all; the flows that have been silent longest come first",
+	  "limit on keepalives per second, in total; the longest silent flows come first",
 	  .side = OPT_FILE, .min = 1, .max = 10000000, .preset = OPT_TEXT(HOLD_RATE_DEFAULT) },
 	{ "rate_netns", 0, "N", opt_u32, SEND_FIELD(rate_netns),
-	  "keepalives a second, of one network namespace", .side = OPT_FILE, .min = 1,
+	  "limit on keepalives per second of a network namespace", .side = OPT_FILE, .min = 1,
 	  .max = 10000000, .preset = OPT_TEXT(HOLD_RATE_DEFAULT) },
 	{ "outermost", 0, "yes | no", opt_word, SEND_FIELD(outermost),
-	  "whether this host is the outermost NAT; if so, its conntrack entries are renewed, and"
-	  " nothing is sent",
+	  "yes if this host is the outermost NAT: the daemon renews its conntrack entries instead"
+	  " of sending keepalives",
 	  .side = OPT_FILE, .words = (const char *const[]){ "no", "yes", NULL }, .noun = "answer",
 	  .preset = "no" },
 	{ "probe", 0, "ADDR:PORT", parse_server, SEND_FIELD(probe),
-	  "a STUN server with RESPONSE-PORT (RFC 5780), to measure how long a mapping lives",
+	  "a STUN server with RESPONSE-PORT (RFC 5780), to measure the lifetime of a mapping",
 	  .side = OPT_FILE },
 	{ .name = NULL },
 };

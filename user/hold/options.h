@@ -6,7 +6,7 @@
 
 /* The options of 'hold load' and of section [hold], parsed into struct hold_options. */
 extern const struct opt hold_opts[];
-/* The keys of section [hold] about sending, parsed into struct hold_send_options. */
+/* The keys of section [hold] that control sending, parsed into struct hold_send_options. */
 extern const struct opt hold_send_opts[];
 
 #endif

@@ -13,7 +13,7 @@
 
 #define FULL_TTL 64
 
-/* of a Binding indication with FINGERPRINT */
+/* the length of a Binding indication with FINGERPRINT, in bytes */
 #define STUN_SIZE 28
 
 static size_t put_payload(__u8 *to, enum hold_payload payload)
@@ -25,7 +25,7 @@ static size_t put_payload(__u8 *to, enum hold_payload payload)
 	case HOLD_PAYLOAD_STUN:
 		if (getrandom(id, sizeof(id), 0) != sizeof(id))
 			memset(id, 0, sizeof(id));
-		/* a Binding indication is not answered: RFC 8445, section 11 */
+		/* the peer does not answer a Binding indication: RFC 8445, section 11 */
 		stun_begin(&builder, to, STUN_SIZE, SLUICE_STUN_BINDING, SLUICE_STUN_INDICATION,
 			   id);
 		stun_put_fingerprint(&builder);
@@ -45,7 +45,7 @@ static size_t put_payload(__u8 *to, enum hold_payload payload)
 	return 0;
 }
 
-/* Sums 16-bit words in memory order. Pads an odd last byte with zero. */
+/* Sums 16-bit words in memory order. Pads an odd length with a zero byte. */
 static __u64 sum_of(const void *data, size_t length)
 {
 	const __u8 *at = data;

@@ -14,9 +14,9 @@
 size_t hold_payload_length(enum hold_payload payload);
 
 /*
- * Builds a datagram from the socket to the peer, with an id by which the programs recognise it
+ * Builds a datagram from the socket to the peer. The programs recognise it by its id
  * (sluice_hold_id()). @ttl is the TTL or hop limit of an empty datagram; other payloads get the
- * full TTL. Returns the length of the packet.
+ * full TTL. Returns the length of the packet in bytes.
  */
 size_t hold_packet_build(__u8 packet[HOLD_PACKET_MAX], const struct sluice_hold_key *key,
 			 enum hold_payload payload, unsigned int ttl, __u64 seed);

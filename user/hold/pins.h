@@ -7,7 +7,7 @@
 
 #define HOLD_OBJECT "hold"
 
-/* The pins of the links. The pin of a map has the name of the map. */
+/* The pins of the links. The pin of a map is named like the map. */
 #define PIN_CLOSED "link_closed"
 #define PIN_OUT	   "link_out"
 #define PIN_IN	   "link_in"

@@ -17,9 +17,9 @@ struct hold_probe {
 	struct hold_finding finding;
 	hold_probe_fn fn;
 	void *arg;
-	struct nat_lifetime_probe *running; /* NULL: between two probes */
-	int count;			    /* steps of a probe */
-	struct log_condition failure;	    /* why the last probe has shown nothing */
+	struct nat_lifetime_probe *running; /* NULL between two probes */
+	int count;			    /* number of steps in a probe */
+	struct log_condition failure;	    /* why the last probe had no result */
 };
 
 static void log_failed(struct hold_probe *probe, const char *failure)
@@ -29,7 +29,8 @@ static void log_failed(struct hold_probe *probe, const char *failure)
 
 	if (!log_condition_set(&probe->failure, failure))
 		return;
-	log_begin(&line, LOG_LEVEL_WARNING, "hold: the probe shows nothing; the interval stays");
+	log_begin(&line, LOG_LEVEL_WARNING,
+		  "hold: the probe has no result; the interval is unchanged");
 	log_field(&line, "server", "%s",
 		  addr_format_port(&probe->server.addr, probe->server.port_be, server));
 	log_field(&line, "reason", "%s", failure);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Measures from time to time how long the NAT in front of this host keeps a mapping
- * (nat/lifetime.h), with sockets of its own, so that no mapping of an application is at risk.
+ * Periodically measures the lifetime of mappings in the NAT in front of this host (nat/lifetime.h).
+ * It uses its own sockets, so that it cannot affect the mapping of an application.
  *
  * If the server does not support RESPONSE-PORT or does not answer, the interval does not change.
  */
@@ -22,7 +22,9 @@ typedef void (*hold_probe_fn)(const struct hold_finding *finding, void *arg);
  */
 struct hold_probe *hold_probe_new(struct loop *loop, const struct stun_endpoint *server,
 				  __u32 max_s, hold_probe_fn fn, void *arg);
-/* Returns why the last probe had no result; "" if it had one, or if no probe has ended yet. */
+/*
+ * Returns why the last probe had no result; "" if it had a result, or if no probe has finished yet.
+ */
 const char *hold_probe_failure(const struct hold_probe *probe);
 /* Stops probing; call it before the loop is freed. */
 void hold_probe_free(struct hold_probe *probe);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Queues of the keepalives that are due, one for each network namespace. Each queue is in the order
- * in which the keepalives became due. If the rate does not suffice for all, the flow that has been
- * silent longest comes first.
+ * A queue of due keepalives for each network namespace, sorted by the time at which they became
+ * due. If the rate is too low for all keepalives, the flow that has been silent longest comes
+ * first.
  */
 #include "hold/sender_state.h"
 
@@ -84,7 +84,7 @@ static __u32 queue_take(struct hold_sender *sender, struct hold_netns *netns)
 
 /* --- sending */
 
-/* Did the send fail for lack of room, so that a later try may succeed? */
+/* Returns true if the send failed because a buffer is full; a retry may then succeed. */
 static bool is_full(int result)
 {
 	return result == -EAGAIN || result == -ENOBUFS || result == -ENOMEM;
@@ -114,7 +114,7 @@ static void send_batch(struct hold_sender *sender, struct hold_netns *netns, __u
 		}
 		if (sends[i].result) {
 			hold_count(sender, SLUICE_HOLD_SEND_send_failed);
-			/* try again soon: a route or an address may be changing */
+			/* retry soon: a route or an address may be changing */
 			hold_slot_arm(sender, slots[i], SLUICE_HOLD_FAILED,
 				      sender->now_ns - sender->interval_ns * 2 / 3);
 			continue;
@@ -127,8 +127,8 @@ static void send_batch(struct hold_sender *sender, struct hold_netns *netns, __u
 }
 
 /*
- * Returns the namespace whose first flow has waited longest, among those whose rate allows a
- * keepalive. Sets *count to the number of keepalives that its rate allows.
+ * Of the namespaces whose rate allows a keepalive, returns the one whose first flow has waited
+ * longest. Sets *count to the number of keepalives that its rate allows.
  */
 static struct hold_netns *next_netns(struct hold_sender *sender, __u64 *count)
 {
@@ -148,7 +148,7 @@ static struct hold_netns *next_netns(struct hold_sender *sender, __u64 *count)
 	return next;
 }
 
-/* Counts the flows that are still queued, each once. */
+/* Counts the flows that are still queued as delayed, each only once. */
 static void count_delayed(struct hold_sender *sender)
 {
 	struct hold_netns *netns;

@@ -19,7 +19,7 @@ struct outlet {
 	int home_fd;
 	int fd4;
 	int fd6;     /* -1: no IPv6 */
-	bool as_udp; /* the kernel routes datagrams of raw sockets as UDP */
+	bool as_udp; /* the kernel can route datagrams of raw sockets as UDP */
 	struct nl *conntrack;
 };
 
@@ -28,7 +28,7 @@ struct outlet {
 #define IP_PROTOCOL 52
 #endif
 
-/* Room for the datagrams of several ticks; each is charged about 800 bytes. */
+/* In bytes: room for the datagrams of several ticks; each datagram is charged about 800 bytes. */
 #define SEND_BUFFER (1 << 20)
 
 /* The control data of a message: source and interface, mark, and protocol. */
@@ -54,8 +54,8 @@ void outlet_leave(const struct outlet *outlet)
 
 /*
  * Opens a raw socket. By default, routing rules and IPsec policies see its datagrams as protocol
- * 255: those for UDP would not apply, and the datagrams would take another route, or leave
- * unencrypted. set_control() therefore sets the protocol, where the kernel allows that.
+ * 255: rules and policies for UDP would not apply, and the datagrams could take a different route
+ * or leave unencrypted. set_control() therefore sets the protocol if the kernel supports this.
  */
 static int open_raw(int family)
 {
@@ -64,7 +64,7 @@ static int open_raw(int family)
 
 	if (fd < 0)
 		return -errno;
-	/* ignore a failure: a smaller buffer only delays datagrams */
+	/* ignore a failure: a small buffer only delays datagrams */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	return fd;
 }
@@ -89,7 +89,7 @@ int outlet_open(struct outlet **opened, __u32 netns, int home_fd, struct err *er
 	result = outlet->netns_fd;
 	if (result == -ENOENT)
 		err_set(err, EXIT_ERROR, ENOENT,
-			"network namespace %u: it has no name, and no process is in it", netns);
+			"network namespace %u has neither a name nor a process", netns);
 	else if (result < 0)
 		err_set(err, EXIT_ERROR, -result, "network namespace %u: %s", netns,
 			strerror(-result));
@@ -155,8 +155,7 @@ static void add_control(struct msghdr *message, union control *control, int leve
 }
 
 /*
- * Selects the same route as the socket's own datagrams: by source address, interface, mark and
- * protocol.
+ * Selects the route of the socket's own datagrams by source address, interface, mark and protocol.
  */
 static void set_control(struct msghdr *message, union control *control,
 			const struct sluice_hold_flow *flow, bool ip4, bool as_udp)
@@ -205,7 +204,7 @@ static void batch_add(struct batch *batch, const struct outlet *outlet, struct o
 		ip4_peer->sin_addr.s_addr = send->flow.key.peer.word_be[3];
 	} else {
 		batch->peer[i].sin6_family = AF_INET6;
-		/* a raw socket takes the protocol from here; 0 means 255 */
+		/* the port of a raw socket's peer is the protocol; 0 means 255 */
 		batch->peer[i].sin6_port = htons(outlet->as_udp ? IPPROTO_UDP : 0);
 		memcpy(&batch->peer[i].sin6_addr, &send->flow.key.peer,
 		       sizeof(batch->peer[i].sin6_addr));
@@ -223,7 +222,9 @@ static void batch_add(struct batch *batch, const struct outlet *outlet, struct o
 	batch->send[i] = send;
 }
 
-/* Sends a batch. sendmmsg(2) stops at a message that fails; this skips it and sends the rest. */
+/*
+ * Sends a batch. sendmmsg(2) stops at a failed message; this function skips it and sends the rest.
+ */
 static void batch_send(struct batch *batch, int fd)
 {
 	unsigned int at = 0;

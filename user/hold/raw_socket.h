@@ -2,12 +2,12 @@
 /*
  * The daemon's access to one network namespace: the raw sockets that send keepalives.
  *
- * A raw socket sends with the addresses and ports of the application's socket, through the same
- * routes, netfilter hooks and conntrack, so that a NAT sees no difference. The application's socket
- * is never touched. The raw sockets vanish with this process.
+ * A raw socket sends with the addresses and ports of the application's socket, and through the same
+ * routes, netfilter hooks and conntrack. A NAT thus sees no difference. The application's socket is
+ * not changed. The kernel closes the raw sockets when this process exits.
  *
- * The raw sockets keep the namespace alive, so the caller has to close the outlet once no tracked
- * socket is open in the namespace.
+ * The raw sockets hold a reference to the namespace, so the caller must close the outlet when no
+ * tracked socket is open in the namespace.
  */
 #ifndef SLUICE_HOLD_RAW_SOCKET_H
 #define SLUICE_HOLD_RAW_SOCKET_H
@@ -31,8 +31,8 @@ struct outlet_send {
 };
 
 /*
- * Opens an outlet in a namespace, and returns the thread to @home_fd. Returns 0, or -errno with
- * *err set; -ENOENT if the namespace has neither a name nor a process.
+ * Opens an outlet in the namespace @netns, and returns the thread to the namespace @home_fd.
+ * Returns 0, or -errno with *err set; -ENOENT if the namespace has neither a name nor a process.
  */
 int outlet_open(struct outlet **outlet, __u32 netns, int home_fd, struct err *err);
 void outlet_close(struct outlet *outlet);
@@ -43,7 +43,7 @@ void outlet_send(struct outlet *outlet, struct outlet_send *sends, size_t count,
 
 /* Enters the namespace. Returns 0 or -errno. */
 int outlet_enter(const struct outlet *outlet);
-/* Returns to the home namespace. Exits on failure: the daemon must not continue elsewhere. */
+/* Returns to the home namespace. Exits on failure: the daemon must not run in another namespace. */
 void outlet_leave(const struct outlet *outlet);
 
 struct nl;

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A daemon that has not written its status for this long is dead; it writes every few seconds. */
+/* A daemon is considered dead if its status is older; a daemon updates it every few seconds. */
 #define ALIVE_NS 20000000000ULL
 
 static const char *const link_pins[] = { PIN_CLOSED, PIN_OUT, PIN_IN };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The conntrack entry of a flow: renewed instead of a keepalive where this host is itself the NAT,
- * and a reason against a keepalive if the peer does not know its mapping.
+ * Checks the conntrack entry of a flow. If this host is itself the NAT, the entry is renewed and no
+ * keepalive is sent. If the peer does not know the mapping of the entry, no keepalive is sent
+ * either.
  */
 #include "base/addr.h"
 #include "hold/sender_state.h"
@@ -11,13 +12,15 @@
 #include <string.h>
 
 #define SECOND 1000000000ULL
-/* An entry is renewed for this many intervals, so that it outlives a late daemon. */
+/*
+ * Timeout of a renewed entry, in intervals: it must not expire before a delayed daemon renews it.
+ */
 #define RENEW_INTERVALS 3
 
 enum entry {
-	ENTRY_NONE,	 /* conntrack does not know the flow */
+	ENTRY_NONE,	 /* the flow has no entry */
 	ENTRY_GOOD,	 /* the entry has seen a reply and has the same mapping */
-	ENTRY_RENEWED,	 /* as above, and its timeout was renewed */
+	ENTRY_RENEWED,	 /* as ENTRY_GOOD, and its timeout was renewed */
 	ENTRY_UNREPLIED, /* the entry has seen no reply */
 	ENTRY_REMAPPED,	 /* the mapping differs from *mapping */
 };
@@ -26,7 +29,7 @@ enum hold_renew hold_renews(const struct hold_sender *sender, const struct sluic
 {
 	if (sender->options.outermost)
 		return HOLD_RENEW_ALL;
-	/* a probe has found no NAT beyond this host, but a firewall may be there */
+	/* a probe has found no NAT beyond this host, but there may be a firewall */
 	if (sender->outermost &&
 	    addr_is_ip4(&sender->options.probe.addr) == addr_is_ip4(&flow->key.peer))
 		return HOLD_RENEW_TRANSLATED;
@@ -45,9 +48,9 @@ static __u32 mapping_of(const struct ct_entry *entry)
 }
 
 /*
- * Looks up the entry of a flow. If @renew allows, renews it to live for at least @timeout_s from
- * now. *mapping is the expected digest of the translated source, or 0 for any; it is set to the
- * current digest.
+ * Looks up the entry of a flow. If @renew allows, renews its timeout to at least @timeout_s.
+ * *mapping is the expected digest of the translated source, or 0 for any; sets it to the current
+ * digest.
  */
 static enum entry entry_renew(struct nl *conntrack, const struct sluice_hold_key *key,
 			      enum hold_renew renew, __u32 timeout_s, __u32 *mapping)

@@ -5,8 +5,8 @@
 #include <sluice/hold.h>
 
 /*
- * Returns how many more keepalives a fixed schedule of 15 s would have sent, from the flow's first
- * answer until @end_ns; negative if it would have sent fewer.
+ * Returns the number of keepalives that a fixed interval of 15 s would have sent from the flow's
+ * first answer until @end_ns, minus @sent; may be negative.
  */
 __s64 hold_saved(const struct sluice_hold_flow *flow, __u32 sent, __u64 end_ns);
 

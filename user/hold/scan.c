@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Finds the flows that get keepalives: those that the programs have recorded since the last scan,
- * and ended ones that are in use again.
+ * Finds flows for the sender: new flows that the programs have recorded since the last scan, and
+ * stopped flows that are in use again.
  */
 #include "hold/saved.h"
 #include "hold/sender_state.h"
@@ -23,13 +23,16 @@ static bool is_managed(const struct hold_sender *sender, const struct sluice_hol
 	       meta->ports[peer >> 6] >> (peer & 63) & 1;
 }
 
-/* Has this daemon, or an earlier one, ended the flow? */
+/* Returns true if this or an earlier daemon has stopped the keepalives of the flow. */
 static bool has_ended(const struct sluice_hold_kept *kept)
 {
 	return kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED;
 }
 
-/* Is an ended flow in use again, because the application has sent or --max was raised? */
+/*
+ * Returns true if a stopped flow needs keepalives again: the application has sent, or --max was
+ * raised.
+ */
 static bool has_resumed(const struct hold_sender *sender, __u32 slot,
 			const struct sluice_hold_flow *flow)
 {
@@ -39,7 +42,7 @@ static bool has_resumed(const struct hold_sender *sender, __u32 slot,
 	       (kept->state == SLUICE_HOLD_ENDED && !hold_flow_is_too_old(sender, flow));
 }
 
-/* Resumes a flow that was ended. */
+/* Resumes the keepalives of a stopped flow. */
 static void revive(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow)
 {
 	const struct sluice_hold_kept *kept = hold_kept(sender, slot);
@@ -48,7 +51,7 @@ static void revive(struct hold_sender *sender, __u32 slot, const struct sluice_h
 	hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
 }
 
-/* Begins to follow a flow, or continues where an earlier daemon has stopped. */
+/* Starts the timer of a flow, or continues with the state that an earlier daemon has left. */
 static void follow(struct hold_sender *sender, __u32 slot)
 {
 	struct sluice_hold_kept *kept = hold_kept(sender, slot);
@@ -67,7 +70,7 @@ static void follow(struct hold_sender *sender, __u32 slot)
 		revive(sender, slot, &flow);
 }
 
-/* Checks a known flow: a change of its state may require a keepalive sooner. */
+/* Checks a followed flow: if its state has changed, its keepalive may be due earlier. */
 static void look(struct hold_sender *sender, __u32 slot)
 {
 	const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
@@ -81,7 +84,7 @@ static void look(struct hold_sender *sender, __u32 slot)
 	}
 }
 
-/* A million slots take some milliseconds: only the first cache line of most is read. */
+/* A scan of a million slots takes some milliseconds: it reads only one cache line of most slots. */
 void hold_scan(struct hold_sender *sender)
 {
 	__u32 slot, used = hold_maps_used(&sender->maps);

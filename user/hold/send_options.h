@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How the daemon sends keepalives: the keys of section [hold] that do not affect the programs. */
+/*
+ * The options for sending keepalives: the keys of section [hold] that do not affect the programs.
+ */
 #ifndef SLUICE_HOLD_SEND_OPTIONS_H
 #define SLUICE_HOLD_SEND_OPTIONS_H
 
@@ -7,7 +9,7 @@
 
 #include <linux/types.h>
 
-/* RFC 8085, 3.5: at most one keepalive per 15 s. NAT timeouts below 20 s are rare. */
+/* RFC 8085, section 3.5: at most one keepalive per 15 s. NAT timeouts below 20 s are rare. */
 #define HOLD_INTERVAL_FLOOR	  15
 #define HOLD_INTERVAL_DEFAULT	  18
 #define HOLD_INTERVAL_MAX_DEFAULT 25
@@ -32,7 +34,7 @@ struct hold_send_options {
 	__u32 rate;
 	__u32 rate_netns;
 	unsigned int outermost;
-	struct stun_endpoint probe; /* port_be is 0: none */
+	struct stun_endpoint probe; /* port_be 0: no probe */
 };
 
 #endif

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define SECOND 1000000000ULL
-/* How soon to continue queues that the rate has stopped. */
+/* Time until the next run if the rate has left keepalives in the queues. */
 #define QUEUE_NS (HOLD_TICK_NS / 5)
 
 static void on_due(struct timer *timer, void *arg)
@@ -70,7 +70,8 @@ static void publish(struct hold_sender *sender)
 }
 
 /*
- * Sets the interval. A shorter one applies at once, a longer one after each flow's next keepalive.
+ * Sets the interval. A shorter interval is effective immediately, a longer interval after the next
+ * keepalive of each flow.
  */
 static void set_interval(struct hold_sender *sender, __u64 interval_ns)
 {
@@ -108,7 +109,7 @@ bool hold_sender_outdated(const struct hold_sender *sender, const char *bpffs)
 {
 	struct sluice_hold_meta meta;
 
-	/* each load changes the time in the record */
+	/* the record changes with each load, since it contains the time */
 	return !meta_read(&hold_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
 	       meta.state == SLUICE_LOADED && memcmp(&meta, &sender->meta, sizeof(meta));
 }

@@ -5,7 +5,7 @@
  *
  * The sender has a timer for each flow. When a timer expires and the flow has sent recently, the
  * sender restarts the timer, so traffic itself costs the sender nothing. All other state is in
- * pinned maps, so the next daemon continues where this one has stopped.
+ * pinned maps, so that the next daemon continues with it.
  */
 #ifndef SLUICE_HOLD_SENDER_H
 #define SLUICE_HOLD_SENDER_H
@@ -24,12 +24,12 @@ int hold_sender_new(struct hold_sender **sender, const char *bpffs,
 /* Stops sending. The flows stay tracked. */
 void hold_sender_free(struct hold_sender *sender);
 /*
- * Sends the keepalives that are due at @now_ns (CLOCK_BOOTTIME), as far as the rates allow. Returns
- * the time of the next call.
+ * Sends the keepalives that are due at @now_ns (CLOCK_BOOTTIME), within the configured rates.
+ * Returns the time of the next call.
  */
 __u64 hold_sender_run(struct hold_sender *sender, __u64 now_ns);
 
-/* Has another process loaded hold again since hold_sender_new()? */
+/* Returns true if another process has loaded hold since hold_sender_new(). */
 bool hold_sender_outdated(const struct hold_sender *sender, const char *bpffs);
 
 struct hold_finding;

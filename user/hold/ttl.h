@@ -6,8 +6,8 @@
 #include <linux/types.h>
 
 /*
- * Returns the largest TTL that does not reach the peer, or 0 if no router is in between. @in_ttl is
- * the TTL of a datagram from the peer; its initial value is taken to be 64, 128 or 255.
+ * Returns the largest TTL that does not reach the peer, or 0 if the peer is on the link. @in_ttl is
+ * the TTL of a datagram from the peer; its initial value is assumed to be 64, 128 or 255.
  */
 unsigned int hold_ttl_before_peer(__u8 in_ttl);
 

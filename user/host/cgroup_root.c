@@ -16,7 +16,7 @@ int cgroup_root_path(const struct context *context, char path[PATH_MAX], struct 
 		return err_hint(
 			err,
 			err_set(err, EXIT_LACKING, ENOENT, "no cgroup2 file system is mounted"),
-			"mount one ('mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified'), or"
+			"mount it ('mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified'), or"
 			" name a directory with --cgroup");
 	if (mounts_is_cgroup2_root(path))
 		return 0;

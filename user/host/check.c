@@ -20,7 +20,7 @@
 #define MEET  (1U << CHECK_RENDEZVOUS)
 #define ALL   ((1U << CHECK_OBJECTS) - 1)
 
-/* Host rows first: without bpf(2) or BTF the other probes would be wrong. */
+/* The host rows come first: without bpf(2) or BTF, the results of other probes would be wrong. */
 static const struct table {
 	const char *name;
 	unsigned int objects;
@@ -45,15 +45,18 @@ const char *check_object_name(enum check_object object)
 }
 
 /*
- * Returns the objects that can use the row's fallback; the table's other objects require the row.
- * The rendezvous server works without XDP, and so requires none.
+ * Returns the objects that can use the fallback of a row; the other objects of the table require
+ * the row. The rendezvous server requires no row, since it works without XDP.
  */
 static unsigned int optional_for(const struct need *need)
 {
 	return need->optional || !need->fallback ? need->optional | MEET : ALL;
 }
 
-/* Does this process have the permissions that the probe needs? Reports missing ones. */
+/*
+ * Returns true if this process has the permissions that the probe needs; otherwise sets reason and
+ * hint.
+ */
 static bool may_probe(const struct need *need, struct probe *probe)
 {
 	static const int order[] = { CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN };
@@ -74,7 +77,7 @@ static bool may_probe(const struct need *need, struct probe *probe)
 	return false;
 }
 
-/* Sets reason and hint to those of the probe, or if it has none to those of the row. */
+/* Sets reason and hint of a finding: those of the probe or, if empty, those of the row. */
 static void describe(struct check_finding *finding, const struct need *need, enum feature answer,
 		     const struct probe *probe)
 {
@@ -103,7 +106,7 @@ static void describe(struct check_finding *finding, const struct need *need, enu
 	else if (need->hint)
 		snprintf(hint, size, "%s", need->hint);
 	else if (need->since)
-		snprintf(hint, size, "Linux %s or later, built with it", need->since);
+		snprintf(hint, size, "Linux %s or later, built with this feature", need->since);
 }
 
 static void check_row(const struct table *table, const struct need *need, struct probe *probe,
@@ -153,7 +156,7 @@ static void classify(struct check_verdict *verdict, const struct need *need, boo
 	}
 	verdict->permission = finding->permission && (first || verdict->permission);
 	verdict->state = CHECK_MISSING;
-	/* Omits unknown rows: the missing capability has a row of its own. */
+	/* omit rows with an unknown result: the missing capability has its own row */
 	if (!finding->unknown)
 		snprintf(verdict->missing + used, sizeof(verdict->missing) - used, "%s%s",
 			 used ? ", " : "", finding->name);

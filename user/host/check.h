@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compares the kernel, the capabilities and the mounts with the requirements of each object, which
- * are the rows of the tables in SUBJECT/needs.c. A finding is the result of a row.
+ * Compares the kernel, the capabilities and the mounts with the requirements of each object. Each
+ * requirement is a row of a table in SUBJECT/needs.c. A finding is the result of a row.
  */
 #ifndef SLUICE_HOST_CHECK_H
 #define SLUICE_HOST_CHECK_H
@@ -13,7 +13,7 @@
 
 enum check_result {
 	CHECK_OK,
-	CHECK_WARN, /* missing, with a fallback */
+	CHECK_WARN, /* missing, but there is a fallback */
 	CHECK_FAIL, /* missing, and a requested object cannot work without it */
 };
 
@@ -32,7 +32,7 @@ struct check_finding {
 	bool permission; /* a permission is missing, not a kernel feature */
 	bool unknown;	 /* the probe itself lacks a permission */
 	char reason[512];
-	char hint[512]; /* empty: ok */
+	char hint[512]; /* empty if nothing is missing */
 };
 
 struct check_verdict {
@@ -40,7 +40,7 @@ struct check_verdict {
 	enum check_state state;
 	bool permission; /* CHECK_MISSING, but only permissions are missing */
 	int fallbacks;
-	const char *fallback[CHECK_FINDINGS_MAX]; /* unique; NULL: a need is partly met */
+	const char *fallback[CHECK_FINDINGS_MAX]; /* unique; NULL: a row is only partly met */
 	char missing[256];			  /* names of the failed rows; may be empty */
 };
 
@@ -53,12 +53,12 @@ struct check_report {
 struct check_settings {
 	unsigned int objects; /* bits 1 << enum check_object */
 	const char *bpffs;    /* the pin directory; may not exist */
-	const char *cgroup;   /* NULL: the one in mountinfo */
+	const char *cgroup;   /* NULL: the root, from mountinfo */
 };
 
-/* Returns "reply" and the like. */
+/* Returns the name of an object, such as "reply". */
 const char *check_object_name(enum check_object object);
-/* Probes the rows of the requested objects. Changes nothing, and leaves nothing behind. */
+/* Probes the rows of the requested objects. Does not change the state of the host. */
 void check_run(const struct check_settings *settings, struct check_report *report);
 
 #endif

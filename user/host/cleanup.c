@@ -22,10 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Every program and map of sluice has this prefix; the kernel keeps 15 characters of a name. */
+/* The prefix of all programs and maps of sluice; the kernel truncates a name to 15 characters. */
 #define NAME_PREFIX "sluice_"
 
-/* The kernel frees links, programs and maps after an RCU grace period, from a work queue. */
+/* A workqueue frees links, programs and maps after an RCU grace period; wait for this. */
 #define FREE_TRIES   30
 #define FREE_WAIT_NS 100000000L
 
@@ -35,8 +35,8 @@ static void on_steer_event(const struct steer_event *event, void *arg)
 }
 
 /*
- * Removes steering, which unload_pins() cannot do: steering has subdirectories, and removing its
- * pins does not detach its programs. The caller holds the lock on DIR, if there is one.
+ * Removes object steer. unload_pins() cannot do this: steer has subdirectories, and removing its
+ * pins does not detach its programs. The caller holds the lock on DIR, if DIR exists.
  */
 static int remove_steer(const char *bpffs, int *groups, struct err *err)
 {
@@ -55,16 +55,17 @@ static int remove_folder(const char *bpffs, const char *name, int *groups, struc
 
 	if (!strcmp(name, STEER_OBJECT))
 		return remove_steer(bpffs, groups, err);
-	/* The lock of a running daemon is not a pin, and stays. */
+	/* keep the lock of a running daemon, which is not a pin */
 	pid = strcmp(name, DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
 	if (pid) {
 		if (pid > 0)
 			snprintf(where, sizeof(where), "process %d", pid);
-		log_warning("'sluice run' (%s) still runs, and loads its objects again at a reload",
+		log_warning("'sluice run' (%s) is still running, and loads its objects again on"
+			    " reload",
 			    where);
 		return 0;
 	}
-	/* Remove the filters first, since the pins list their interfaces. */
+	/* remove the filters first: the pins list their interfaces */
 	if (!strcmp(name, WIRE_OBJECT))
 		filters = wire_remove_filters(bpffs, err);
 	pins = filters < 0 ? filters : unload_pins(bpffs, name, err);
@@ -72,8 +73,8 @@ static int remove_folder(const char *bpffs, const char *name, int *groups, struc
 }
 
 /*
- * Removes what it can. Returns the number of pins, or the first failure. The caller holds the lock
- * on DIR.
+ * Removes the pins of all objects, and continues after a failure. Returns the number of pins, or
+ * the first failure. The caller holds the lock on DIR.
  */
 static int remove_folders(const char *bpffs, int *groups, struct err *err)
 {
@@ -100,11 +101,11 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 
 	if (result < 0)
 		return result;
-	/* Try an orderly unload first, where this version understands the state. */
+	/* first try a normal unload, which works if this version can read the state */
 	if (result)
 		removed = steer_unload(bpffs, false, on_steer_event, &released, &(struct err){ 0 });
 	removed = removed < 0 ? 0 : removed;
-	/* wire_unload() lets other processes have the lock between two interfaces. */
+	/* wire_unload() yields the lock between two interfaces */
 	if (result)
 		wired = wire_unload(bpffs, &(struct err){ 0 });
 	removed += wired < 0 ? 0 : wired;
@@ -113,14 +114,14 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 		result = pins_lock(&pins, bpffs, false, err);
 		if (result && result != -ENOENT)
 			return result;
-		/* -ENOENT: another cleanup has removed everything meanwhile */
+		/* -ENOENT: a concurrent cleanup has removed DIR */
 		result = result ? 0 : 1;
 	}
 	if (result > 0) {
 		result = remove_folders(bpffs, &released, err);
 		pins_unlock(&pins);
 	} else if (!result) {
-		/* A program stays on its group even without its pins. */
+		/* a program stays attached to its group even without its pins */
 		result = remove_steer(bpffs, &released, err);
 	}
 	if (groups)
@@ -138,7 +139,7 @@ static const struct {
 	[PINS_MAP] = { "map", bpf_map_get_next_id, bpf_map_get_fd_by_id },
 };
 
-/* Reads the name of an object; a link has the name of its program. */
+/* Reads the name of a BPF object; the name of a link is that of its program. */
 static int read_name(enum pins_kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
 {
 	struct bpf_map_info map = { 0 };
@@ -166,7 +167,10 @@ static int read_name(enum pins_kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
 
 typedef void (*object_fn)(enum pins_kind kind, __u32 id, const char *name, void *arg);
 
-/* Calls fn, which may be NULL, for each object of sluice of a kind. Returns their count. */
+/*
+ * Calls fn, which may be NULL, for each BPF object of this kind that sluice has created. Returns
+ * their number, or -errno.
+ */
 static int find_kind(enum pins_kind kind, object_fn fn, void *arg)
 {
 	int found = 0;
@@ -176,9 +180,7 @@ static int find_kind(enum pins_kind kind, object_fn fn, void *arg)
 		char name[BPF_OBJ_NAME_LEN] = "";
 		int fd = kinds[kind].open(id), result;
 
-		/*
-		 * EAGAIN: another process is creating the link; its program exists, and is counted.
-		 */
+		/* EAGAIN: another process is still creating the link; its program is counted */
 		if (fd < 0 && (errno == ENOENT || errno == EAGAIN))
 			continue;
 		if (fd < 0)
@@ -208,7 +210,7 @@ static int find_all(object_fn fn, void *arg)
 	return found;
 }
 
-/* Copies DIR of a path DIR/OBJECT/NAME or DIR/steer/GROUP/NAME. Returns false for other paths. */
+/* Copies DIR from a path DIR/OBJECT/NAME or DIR/steer/GROUP/NAME. Returns false for other paths. */
 static bool pin_dir(const char *path, char dir[PATH_MAX])
 {
 	const char *slash;
@@ -230,7 +232,7 @@ struct finder {
 	struct holders holders;
 	cleanup_left_fn fn;
 	void *arg;
-	char dir[PATH_MAX]; /* of the first object that is pinned, except `own` */
+	char dir[PATH_MAX]; /* the first pin directory found, other than `own` */
 	const char *own;
 	bool has_own;
 };
@@ -316,13 +318,13 @@ int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err)
 		found = find_all(NULL, NULL);
 	}
 	if (found > 0) {
-		/* pins first, since a pin names the directory */
+		/* pins first, since their paths contain the pin directory */
 		if (holders_add_pins(&finder.holders) || holders_add_processes(&finder.holders))
 			log_warning("cannot list all pins and processes: out of memory");
 		found = find_all(on_left, &finder);
 	}
 	if (found > 0) {
-		/* A program on a group needs neither a pin nor a link: report where it is. */
+		/* a program on a group needs neither a pin nor a link: report the group */
 		groups = steer_attached(on_attached, &finder);
 		found += groups < 0 ? 0 : groups;
 	}

@@ -25,7 +25,10 @@ static int folder_open(const char *bpffs)
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Returns the process that locks a file, from /proc/locks; 0 if it is not in this PID namespace. */
+/*
+ * Returns the process that holds the lock of a file, from /proc/locks; 0 if it is not in this PID
+ * namespace.
+ */
 static int lock_owner(int fd)
 {
 	FILE *locks = fopen("/proc/locks", "re");
@@ -48,9 +51,9 @@ static int lock_owner(int fd)
 }
 
 /*
- * Takes the lock without waiting for a daemon. daemon_lock_holder() takes a shared lock for a
- * moment, which looks like a daemon in another PID namespace. So an exclusive lock is tried again
- * if no daemon of this PID namespace holds it.
+ * Locks without waiting for a daemon. daemon_lock_holder() briefly holds a shared lock, which looks
+ * like the lock of a daemon in another PID namespace. An exclusive lock is therefore tried again,
+ * unless a daemon of this PID namespace holds it.
  */
 static bool lock_get(int fd, int operation)
 {
@@ -73,7 +76,7 @@ int daemon_lock_take(const char *bpffs, struct err *err)
 	struct pins pins;
 	int fd = -1, pid, result;
 
-	/* A daemon that exits removes the directory under this lock. */
+	/* an exiting daemon holds this lock while it removes the directory */
 	result = pins_lock(&pins, bpffs, true, err);
 	if (result)
 		return result;
@@ -119,7 +122,7 @@ void daemon_lock_release(const char *bpffs, int lock_fd)
 	struct pins pins;
 	int locked = pins_lock(&pins, bpffs, false, &(struct err){ 0 });
 
-	/* another daemon may have created a directory in its place */
+	/* another daemon may have replaced the directory */
 	if (!daemon_lock_is_lost(bpffs, lock_fd))
 		rmdir(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path));
 	close(lock_fd);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A daemon that is loading many groups answers late. */
+/* Timeout of a request: a daemon that is loading many groups answers late. */
 #define WAIT_US	   2000000
 #define ANSWER_MAX (1 << 20)
 
@@ -22,7 +22,7 @@ void daemon_status_address(const struct stat *lock_dir, struct sockaddr_un *addr
 		 (unsigned long long)lock_dir->st_ino);
 }
 
-/* Has a signal stopped the process? It would be asked in vain. */
+/* Returns true if a signal has stopped the process, which then cannot answer. */
 static bool is_stopped(int pid)
 {
 	char path[32], line[512] = "", *end;
@@ -35,7 +35,7 @@ static bool is_stopped(int pid)
 	if (!fgets(line, sizeof(line), stat_file))
 		line[0] = '\0';
 	fclose(stat_file);
-	/* the name before the state may hold anything (proc_pid_stat(5)) */
+	/* the process name before the state may contain any characters (proc_pid_stat(5)) */
 	end = strrchr(line, ')');
 	return end && (!strncmp(end, ") T", 3) || !strncmp(end, ") t", 3));
 }
@@ -51,7 +51,7 @@ void daemon_status_read(const char *bpffs, struct daemon_status *status)
 	if (!status->pid)
 		return;
 	if (stat(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path), &lock_dir)) {
-		/* the daemon has exited meanwhile */
+		/* the daemon has just exited */
 		status->pid = 0;
 		return;
 	}

@@ -13,7 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The maps of one object with a flow table of the default size, and a margin. */
+/* In bytes: the maps of an object with a flow table of the default size, and a margin. */
 #define MAP_MEMORY (4 << 20)
 
 #define REPLY (1U << CHECK_REPLY)
@@ -37,7 +37,7 @@ static enum feature bpf(const struct need *need, struct probe *probe)
 	return answer;
 }
 
-/* libbpf raises RLIMIT_MEMLOCK if permitted, as in a load. */
+/* As in a load, libbpf raises RLIMIT_MEMLOCK if permitted. */
 static enum feature memory(const struct need *need, struct probe *probe)
 {
 	enum feature answer = feature_memory(MAP_MEMORY);
@@ -73,7 +73,7 @@ static enum feature bpffs(const struct need *need, struct probe *probe)
 	return need_answer(probe, FEATURE_YES, NULL, "%s", at);
 }
 
-/* Checks for controllers of cgroup v1, as in systemd's hybrid layout. */
+/* Returns true if controllers of cgroup v1 are mounted, as in systemd's hybrid layout. */
 static bool cgroup_is_hybrid(void)
 {
 	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");

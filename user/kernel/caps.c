@@ -8,7 +8,7 @@
 #include <sys/capability.h>
 #include <sys/stat.h>
 
-/* The inode of the host's user namespace (include/linux/proc_ns.h, PROC_USER_INIT_INO) */
+/* The inode number of the host's user namespace (include/linux/proc_ns.h, PROC_USER_INIT_INO) */
 #define USERNS_HOST_INODE 0xEFFFFFFDU
 
 bool caps_host_userns(void)
@@ -80,7 +80,7 @@ int caps_require(const char *what, const int *caps, size_t n, struct err *err)
 		return err_hint(
 			err, -EPERM,
 			"capabilities in this user namespace do not apply to the host: run in the"
-			" host's (no userns-remap, no rootless container)");
+			" host's user namespace (no userns-remap, no rootless container)");
 	return err_hint(err, -EPERM,
 			"run as root, or grant %s: setcap(8) on the program file, "
 			"securityContext.capabilities in a pod%s",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The capabilities of this process. A command checks them by name before it starts, since EPERM
- * from the kernel does not name the missing one.
+ * The capabilities of this process. A command checks them before it starts, since EPERM from the
+ * kernel does not name the missing capability.
  */
 #ifndef SLUICE_KERNEL_CAPS_H
 #define SLUICE_KERNEL_CAPS_H
@@ -15,18 +15,18 @@
 #define CAPS_NAME_MAX 32
 
 /*
- * Is the capability (CAP_…) effective? CAP_SYS_ADMIN implies CAP_BPF and CAP_PERFMON
- * (kernel/bpf/syscall.c). These three and CAP_SYS_RESOURCE are checked against the host's user
- * namespace: root in a container's own user namespace does not have them.
+ * Returns true if the capability (CAP_…) is effective. CAP_SYS_ADMIN implies CAP_BPF and
+ * CAP_PERFMON (kernel/bpf/syscall.c). The kernel checks these three and CAP_SYS_RESOURCE in the
+ * host's user namespace: root in the user namespace of a container does not have them.
  */
 bool caps_have(int cap);
-/* Is this the user namespace of the host? */
+/* Returns true if this process is in the host's user namespace. */
 bool caps_host_userns(void);
-/* Formats "CAP_NET_ADMIN". Returns text. */
+/* Formats the name of a capability, such as "CAP_NET_ADMIN". Returns text. */
 const char *caps_name(int cap, char text[CAPS_NAME_MAX]);
 /*
- * Returns 0 if all are effective, or -EPERM with *err set; the message names @what and the missing
- * capabilities.
+ * Returns 0 if all @caps are effective, or -EPERM with *err set; the message names @what and the
+ * missing capabilities.
  */
 int caps_require(const char *what, const int *caps, size_t n, struct err *err);
 

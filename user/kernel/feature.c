@@ -11,7 +11,7 @@
 
 #define LOG_SIZE 4096
 
-/* include/uapi/linux/bpf.h; newer than the headers of some distributions */
+/* include/uapi/linux/bpf.h; missing in the headers of some distributions */
 #define TCX_INGRESS 46
 
 #define INSN(opcode, dst, source, offset, immediate) \
@@ -27,7 +27,7 @@
 #define EXIT()		     INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 #define COUNT(array)	     (sizeof(array) / sizeof(*(array)))
 
-/* Maps the result of a system call: a descriptor, or -1 with errno set. */
+/* Maps the result of a system call (a descriptor, or -1 with errno set) to a feature. */
 static enum feature verdict(int result)
 {
 	if (result >= 0)
@@ -44,7 +44,7 @@ static enum feature verdict_close(int fd)
 	return answer;
 }
 
-/* Loads a program that returns 1, which for every program type means to pass. */
+/* Loads a program that returns 1, which is the verdict "pass" for every program type. */
 static int load_passing(enum bpf_prog_type type, struct bpf_prog_load_opts *opts)
 {
 	const struct bpf_insn program[] = { MOVE(BPF_REG_0, 1), EXIT() };
@@ -70,9 +70,9 @@ enum feature feature_hook(enum bpf_prog_type type, enum bpf_attach_type attach)
 }
 
 /*
- * The verifier rejects a call without arguments unless the helper has none. The helper is available
- * if the verifier got as far as checking the arguments (kernel/bpf/verifier.c, check_helper_call;
- * the messages changed in 6.10).
+ * Calls the helper without setting its arguments; the verifier rejects this unless the helper has
+ * none. If the verifier complains about the arguments and not about the helper, the helper is
+ * available (kernel/bpf/verifier.c, check_helper_call; the messages changed in 6.10).
  */
 static enum feature helper_in(enum bpf_prog_type type, struct bpf_prog_load_opts *opts,
 			      enum bpf_func_id helper)
@@ -106,7 +106,10 @@ enum feature feature_memory(__u32 bytes)
 	return verdict_close(bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, bytes, 1, NULL));
 }
 
-/* Tries a link to a target that does not exist: a kernel with such links returns @expected. */
+/*
+ * Creates a link to a target that does not exist: a kernel that supports the link type returns
+ * @expected.
+ */
 static enum feature link_refused_with(int program, int target, int attach, int expected)
 {
 	enum feature answer;
@@ -173,7 +176,7 @@ enum feature feature_reuseport_casts(const struct btf *vmlinux)
 					   COUNT(program), NULL));
 }
 
-/* The first field of the kernel's context is a pointer to another datagram. */
+/* The first field of struct sk_buff is a pointer to another sk_buff. */
 enum feature feature_tc_cast(const struct btf *vmlinux)
 {
 	int context = btf__find_by_name_kind(vmlinux, "bpf_cast_to_kern_ctx", BTF_KIND_FUNC);
@@ -184,13 +187,13 @@ enum feature feature_tc_cast(const struct btf *vmlinux)
 		EXIT(),
 	};
 
-	if (context < 0)
+	if (context < 0 || btf__find_by_name_kind(vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC) < 0)
 		return FEATURE_NO;
 	return verdict_close(
 		bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, NULL, "GPL", program, COUNT(program), NULL));
 }
 
-/* The group is a new socket that is never bound, and so receives nothing. */
+/* The group is a new socket that is never bound, so it receives nothing. */
 enum feature feature_reuseport_attach(void)
 {
 	int program = load_for(BPF_PROG_TYPE_SK_REUSEPORT, 0);
@@ -210,7 +213,7 @@ enum feature feature_reuseport_attach(void)
 	return answer;
 }
 
-/* Duplicates a descriptor of this process, which needs no permission for another process. */
+/* Duplicates a descriptor of this process: this needs no permission for another process. */
 enum feature feature_pidfd_getfd(void)
 {
 	int pidfd = syscall(SYS_pidfd_open, getpid(), 0);
@@ -223,7 +226,7 @@ enum feature feature_pidfd_getfd(void)
 	return answer;
 }
 
-/* Returns the type of a member, also inside an unnamed struct or union, or -1. */
+/* Returns the type of a member, which may be inside an unnamed struct or union, or -1. */
 static int member_type(const struct btf *btf, int id, const char *name, size_t length)
 {
 	const struct btf_type *type = btf__type_by_id(btf, btf__resolve_type(btf, id));

@@ -26,33 +26,38 @@ enum feature {
 	FEATURE_REFUSED, /* EPERM or EACCES: permission is missing */
 };
 
-/* Is bpf(2) available at all? A seccomp filter or an LSM may block it. */
+/* Probes bpf(2) itself, which a seccomp filter or an LSM may block. */
 enum feature feature_bpf(void);
-/* Can a program of this type be loaded for this attach type (0 where the type has none)? */
+/* Probes programs of a type and an attach type (0 if the program type has none). */
 enum feature feature_hook(enum bpf_prog_type type, enum bpf_attach_type attach);
-/* Can such a program call the helper? */
+/* Probes whether programs of this type and attach type can call a helper. */
 enum feature feature_helper(enum bpf_prog_type type, enum bpf_attach_type attach,
 			    enum bpf_func_id helper);
-/* Can maps of this size be created? Until 5.11 they are charged to RLIMIT_MEMLOCK. */
+/*
+ * Probes whether a map of this size can be created. Kernels before 5.11 charge it to
+ * RLIMIT_MEMLOCK.
+ */
 enum feature feature_memory(__u32 bytes);
-/* Can programs be attached to a cgroup by bpf_link, to be pinned and updated? */
+/* Probes cgroup links, which can be pinned and updated. */
 enum feature feature_cgroup_link(void);
-/* Can programs be attached to an interface by a tcx link? */
+/* Probes tcx links. */
 enum feature feature_tcx(void);
-/* Can an iterator program visit all processes' files and write records about them? */
+/*
+ * Probes iterator programs that walk the files of all processes and write a record for each file.
+ */
 enum feature feature_file_iterator(const struct btf *vmlinux);
-/* Can an sk_reuseport program read kernel structures by plain loads? */
+/* Probes whether an sk_reuseport program can read kernel structures with plain loads. */
 enum feature feature_reuseport_casts(const struct btf *vmlinux);
-/* Can a tc program do the same? */
+/* Probes whether a tc program can read kernel structures with plain loads. */
 enum feature feature_tc_cast(const struct btf *vmlinux);
-/* Can an sk_reuseport program be attached to a group of sockets? */
+/* Probes attaching an sk_reuseport program to a group of sockets. */
 enum feature feature_reuseport_attach(void);
 enum feature feature_pidfd_getfd(void);
-/* Does the kernel struct have this field, at any depth: "net", "ipv4.dev_addr_genid"? */
+/* Probes a field of a kernel struct, at any depth: struct "net", field "ipv4.dev_addr_genid". */
 enum feature feature_field(const struct btf *btf, const char *name, const char *path);
-/* Does BTF have this function? Programs find kfuncs by BTF. */
+/* Probes a function in BTF, where programs look up kfuncs. */
 enum feature feature_function(const struct btf *btf, const char *name);
-/* Does the BTF of vmlinux (not of a module) have this struct? */
+/* Returns true if the BTF of vmlinux (not of a module) has this struct. */
 bool feature_struct(const char *name);
 
 #endif

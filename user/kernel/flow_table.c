@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define SETS_AT_ONCE 64
-/* Sets that flow_table_live() visits. */
+/* The number of sets that flow_table_live() visits. */
 #define SETS_LIVE 4096
 
 __u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size)
@@ -33,7 +33,7 @@ __u64 flow_table_idle_ns(const struct flow_table_clock *clock, __u32 seen)
 	       << SLUICE_FLOW_CLOCK_SHIFT;
 }
 
-/* Visits the first @most sets, as flow_table_walk(). Sets *visited. */
+/* Walks as flow_table_walk(), but only the first @most sets. Sets *visited to their number. */
 static int walk(int fd, __u32 set_size, __u64 flags, __u32 most, __u32 *visited,
 		int (*fn)(const void *set, void *arg), void *arg)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The flow tables of reply, wire and steer: their limits, and how user space reads them. A table is
- * an array of sets. In reply and wire, a set has a spin lock, under which the kernel copies it; in
- * steer, it has none (sluice/steer_table.h).
+ * The flow tables of reply, wire and steer: their limits, and reading them from user space. A table
+ * is an array of sets. In reply and wire, each set has a spin lock, which the kernel holds while it
+ * copies the set; the sets of steer have no lock (sluice/steer_table.h).
  */
 #ifndef SLUICE_KERNEL_FLOW_TABLE_H
 #define SLUICE_KERNEL_FLOW_TABLE_H
@@ -19,7 +19,10 @@
 #define FLOW_AGE_MAX	   86400
 #define FLOW_AGE_DEFAULT   120 /* nf_conntrack_udp_timeout_stream's default */
 
-/* The flows in a table: seen within the age, and expired ones not yet replaced. */
+/*
+ * The flows in a table: live flows, seen within the age, and expired flows that are not yet
+ * replaced.
+ */
 struct flow_table_usage {
 	__u32 live;
 	__u32 expired;
@@ -27,10 +30,13 @@ struct flow_table_usage {
 	__u64 bytes; /* kernel memory of the table, whether used or not */
 };
 
-/* Returns the bytes of a table for this number of flows, in sets of @ways and @set_size bytes. */
+/*
+ * Returns the size in bytes of a table for @flows flows; a set holds @ways flows in @set_size
+ * bytes.
+ */
 __u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size);
 
-/* The programs' clock (kernel/ticks.h), and when it was read. */
+/* A reading of the programs' clock (kernel/ticks.h), and its time (CLOCK_MONOTONIC_COARSE). */
 struct flow_table_clock {
 	__u32 now;
 	__u64 read_ns;
@@ -38,25 +44,25 @@ struct flow_table_clock {
 
 /* Returns 0 or -errno. */
 int flow_table_clock_read(struct flow_table_clock *clock);
-/* Returns the time since a flow was last seen, also for one seen since the clock was read. */
+/* Returns the time since a flow was last seen, even if that was after the clock was read. */
 __u64 flow_table_idle_ns(const struct flow_table_clock *clock, __u32 seen);
 /*
- * Calls fn with a copy of each set until fn returns non-zero. @flags is BPF_F_LOCK for sets with a
- * lock. Returns the value of fn, or -errno.
+ * Calls @fn with a copy of each set until @fn returns non-zero. @flags is BPF_F_LOCK for sets with
+ * a lock. Returns the last value of @fn, or -errno.
  */
 int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *set, void *arg),
 		    void *arg);
 
 /*
- * Extends a number of flows found in the first @visited sets to all @sets of a table. The hash of a
- * flow selects its set, so that these are as good a sample as any.
+ * Extrapolates the number of flows in the first @visited sets to all @sets of a table. These sets
+ * are a random sample, since the hash of a flow selects its set.
  */
 __u64 flow_table_estimate(__u64 found, __u32 visited, __u32 sets);
 
-/* Where a set with a lock has the columns of its SLUICE_FLOW_WAYS flows. */
+/* The offsets of the columns in a set with a lock; a column has SLUICE_FLOW_WAYS elements. */
 struct flow_table_layout {
 	__u32 set_size;
-	__u32 tag;  /* offset of __u16 tag[], of which 0 is a free slot */
+	__u32 tag;  /* offset of __u16 tag[]; tag 0: free slot */
 	__u32 seen; /* offset of __u32 seen[] */
 };
 
@@ -66,8 +72,8 @@ struct flow_table_layout {
 	}
 
 /*
- * Counts the flows seen within an age in a table of @sets sets; in a large table, estimates them
- * from its first sets, a millisecond's work. Returns 0, or -errno.
+ * Counts the flows that were seen within @age_ns. In a large table, estimates their number from its
+ * first sets, within a millisecond. Returns 0, or -errno.
  */
 int flow_table_live(int fd, const struct flow_table_layout *layout, __u32 sets, __u64 age_ns,
 		    __u64 *live);

@@ -32,7 +32,7 @@ static int add(struct holders *holders, enum pins_kind kind, __u32 id, int pid, 
 
 /* --- pins */
 
-/* Is the pin in the list? A mount that hides another one at the same path shows each pin again. */
+/* Returns true if the list already has the pin: two mounts at the same path show each pin twice. */
 static bool is_known(const struct holders *holders, enum pins_kind kind, __u32 id, const char *path)
 {
 	const struct bpf_holder *holder = NULL;
@@ -46,7 +46,7 @@ static bool is_known(const struct holders *holders, enum pins_kind kind, __u32 i
 static int add_pin(struct holders *holders, const char *path)
 {
 	int fd = bpf_obj_get(path), kind = fd < 0 ? -1 : pins_kind(fd), result = 0;
-	/* the info of each kind begins with a type and the id */
+	/* the info struct of each kind begins with a type and the id */
 	__u32 info[2] = { 0 }, length = sizeof(info);
 
 	if (kind >= 0 && !bpf_obj_get_info_by_fd(fd, info, &length) &&
@@ -88,7 +88,7 @@ int holders_add_pins(struct holders *holders)
 
 /* --- processes */
 
-/* Reads the id of a BPF object from /proc/PID/fdinfo/FD; 0 if it cannot be read. */
+/* Returns the id of a BPF object from /proc/PID/fdinfo/FD, or 0 if it cannot be read. */
 static __u32 fdinfo_id(int process_fd, const char *fd, enum pins_kind kind)
 {
 	static const char *const keys[] = {
@@ -125,7 +125,9 @@ static void read_comm(int process_fd, char comm[32])
 	comm[strcspn(comm, "\n")] = '\0';
 }
 
-/* Adds each BPF object of a process once, even if the process has several descriptors of it. */
+/*
+ * Adds each BPF object of a process once, even if several descriptors of the process refer to it.
+ */
 static int add_process(struct holders *holders, int process_fd, int pid)
 {
 	int fds_fd = openat(process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = 0;

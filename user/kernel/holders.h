@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds what keeps BPF objects in the kernel: pins on any bpffs, and descriptors of processes. */
+/*
+ * Finds the references that keep BPF objects alive: pins on any bpffs, and descriptors of
+ * processes.
+ */
 #ifndef SLUICE_KERNEL_HOLDERS_H
 #define SLUICE_KERNEL_HOLDERS_H
 
@@ -10,7 +13,7 @@
 
 struct bpf_holder {
 	enum pins_kind kind;
-	__u32 id;   /* of the object */
+	__u32 id;   /* id of the object */
 	int pid;    /* 0: a pin */
 	char *name; /* the path of the pin, or the name of the process */
 };
@@ -21,15 +24,15 @@ struct holders {
 };
 
 /*
- * Adds the pins below all mounts of bpffs. Like the function below, leaves out those that this
- * process may not see. Returns 0 or -ENOMEM; the caller calls holders_free() in any case.
+ * Adds the pins below all mounts of bpffs. Skips pins that this process has no access to. Returns 0
+ * or -ENOMEM; the caller must always call holders_free().
  */
 int holders_add_pins(struct holders *holders);
-/* Adds the BPF objects of all processes but this one. */
+/* Adds the BPF objects of all other processes. Skips and returns as holders_add_pins() does. */
 int holders_add_processes(struct holders *holders);
 /*
- * Returns the next holder of an object after @last, or the first one if @last is NULL; NULL at the
- * end.
+ * Returns the next holder of an object after @last, or the first holder if @last is NULL. Returns
+ * NULL at the end.
  */
 const struct bpf_holder *holders_next(const struct holders *holders, enum pins_kind kind, __u32 id,
 				      const struct bpf_holder *last);

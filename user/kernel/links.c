@@ -27,7 +27,7 @@ void links_libbpf_log(void)
 	libbpf_set_print(libbpf_print);
 }
 
-/* --- what is attached */
+/* --- attached programs */
 
 static const char *const type_names[] = {
 	[BPF_CGROUP_INET_INGRESS] = "cgroup_skb/ingress",
@@ -113,7 +113,7 @@ int hook_link_read(int link_fd, struct hook_link *link)
 
 	if (bpf_obj_get_info_by_fd(link_fd, &info, &length))
 		return -errno;
-	/* info.tcx begins like info.xdp, which older headers have as well */
+	/* info.tcx begins like info.xdp, which older headers have too */
 	*link = (struct hook_link){ info.id, info.prog_id, info.xdp.ifindex };
 	return 0;
 }
@@ -181,7 +181,7 @@ static int attach_error(const char *cgroup, const struct bpf_program *prog, int 
 					" BPF_F_ALLOW_MULTI",
 					hook_type_name(type), cgroup, exclusive.name, exclusive.id,
 					where),
-				"load it with BPF_F_ALLOW_MULTI, or detach it: bpftool cgroup"
+				"attach it with BPF_F_ALLOW_MULTI, or detach it: bpftool cgroup"
 				" detach %s",
 				where);
 	return err_kernel(err, error, "'sluice check' shows what this kernel lacks",
@@ -191,7 +191,7 @@ static int attach_error(const char *cgroup, const struct bpf_program *prog, int 
 
 /* The state of one hook during the transaction. */
 struct change {
-	int link_fd;	 /* the pinned link, if it is on this cgroup; else -1 */
+	int link_fd;	 /* the pinned link, or -1 if it is not on this cgroup */
 	int old_prog_fd; /* the program before the update; -1: not updated, or not permitted */
 	bool staged;	 /* a new link is pinned as NAME_new */
 	bool updated;	 /* the link has the new program */
@@ -226,12 +226,12 @@ static int attach_staged(const char *cgroup, int cgroup_fd, const struct hook *h
 		return attach_error(cgroup, hook->prog, errno, err);
 	if (bpf_link__pin(link, path))
 		result = err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
-	/* a pinned link outlives its descriptor, which libbpf closes unless it was disconnected */
+	/* closes the descriptor; the pin keeps the link */
 	bpf_link__destroy(link);
 	return result;
 }
 
-/* Takes over the name of the pin, and so replaces a link on another cgroup. */
+/* Renames the staged pin to its final name. This replaces a link on another cgroup. */
 static int take_over(const char *dir, const char *object, const struct hook *hook, struct err *err)
 {
 	int old_fd = pins_get(dir, object, hook->pin, PINS_LINK), result = 0;
@@ -247,14 +247,14 @@ static int take_over(const char *dir, const char *object, const struct hook *hoo
 	return result;
 }
 
-/* Replaces the program of a link; keeps the old one for revert(). */
+/* Replaces the program of a link; keeps the old program open for revert(). */
 static int update(const struct hook *hook, struct change *change, __u32 old_prog_id,
 		  struct err *err)
 {
 	int result;
 
 	change->old_prog_fd = bpf_prog_get_fd_by_id(old_prog_id);
-	/* Only CAP_SYS_ADMIN may open a program by its id; the update itself does not need it. */
+	/* opening a program by its id needs CAP_SYS_ADMIN; the update does not */
 	if ((change->old_prog_fd >= 0 || errno == EPERM) &&
 	    !bpf_link_update(change->link_fd, bpf_program__fd(hook->prog), NULL)) {
 		change->updated = true;
@@ -267,7 +267,7 @@ static int update(const struct hook *hook, struct change *change, __u32 old_prog
 	return result;
 }
 
-/* Returns 0, or -EUCLEAN if the link keeps its new program. */
+/* Restores the old program. Returns 0, or -EUCLEAN if the link keeps its new program. */
 static int revert(const struct hook *hook, const struct change *change)
 {
 	if (!change->updated)
@@ -327,7 +327,7 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 	for (i = count - 1; i > 0 && !result; i--)
 		if (changes[i].link_fd >= 0)
 			result = update(&hooks[i], &changes[i], prog_ids[i], err);
-	/* A replaced or unwanted link is not attached again. */
+	/* cannot be reverted: a replaced or removed link is not attached again */
 	for (i = count - 1; i > 0 && !result; i--) {
 		if (hooks[i].wanted && !changes[i].staged)
 			continue;

@@ -16,7 +16,7 @@
 #define HOOKS_MAX      8
 #define HOOK_PROGS_MAX 64
 
-/* A program and whether it is to be attached; its section names the hook. */
+/* A program, and whether to attach it; the section of the program names the hook. */
 struct hook {
 	const char *pin;
 	struct bpf_program *prog;
@@ -25,11 +25,12 @@ struct hook {
 
 /*
  * Attaches the wanted programs to the cgroup: creates and pins missing links, updates existing
- * links in place, replaces a link on another cgroup once its successor is attached, and removes
- * unwanted links. hooks[0] fills the maps that the others read: its new link is attached first, and
- * its old program or link is replaced last. So if the loader dies in between, a program never reads
- * a map that is no longer filled. On failure everything is as before, and *err has the reason; but
- * the result is -EUCLEAN if a link has already been replaced or removed.
+ * links in place, replaces a link on another cgroup after attaching the new link, and removes
+ * unwanted links. The program of hooks[0] fills maps that the other programs read: its new link is
+ * attached first, and its old program or link is replaced last. If the loader dies in between, no
+ * program reads a map that is no longer filled. Returns 0, or -errno with *err set and all links
+ * unchanged; or -EUCLEAN with *err set if a link has been replaced or removed, or keeps its new
+ * program.
  */
 int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, struct hook *hooks,
 		       int count, struct err *err);
@@ -51,7 +52,7 @@ struct hook_state {
 
 /* Reads a pinned link. Returns 0 or -errno. */
 int hook_read(const char *dir, const char *object, const char *pin, struct hook_state *state);
-/* Returns "cgroup/sendmsg4" and the like. */
+/* Returns a name such as "cgroup/sendmsg4". */
 const char *hook_type_name(__u32 attach_type);
 
 /* Read a program's info by descriptor or id; *info is all zero on failure. */
@@ -79,8 +80,8 @@ int hook_link_open(const char *dir, const char *object, const char *pin, __u32 i
 		   struct hook_link *link);
 
 /*
- * Lists the programs on a cgroup's hook in the order in which they run, including the ancestors'.
- * Returns their number or -errno.
+ * Lists the programs on a cgroup's hook, including those of its ancestors, in the order in which
+ * they run. Returns their number or -errno.
  */
 int hook_order(const char *cgroup, __u32 attach_type, struct hook_prog progs[HOOK_PROGS_MAX]);
 

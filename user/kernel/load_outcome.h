@@ -9,9 +9,9 @@ enum load_outcome {
 	LOAD_VERIFIED, /* a dry run */
 	LOAD_FRESH,
 	LOAD_UPDATED,	/* already loaded; updated in place */
-	LOAD_RECOVERED, /* replaced the remains of a loader that died */
+	LOAD_RECOVERED, /* replaced the remains of a loader that was killed */
 	LOAD_REPLACED,	/* replaced the object of another ABI version */
-	LOAD_LEFT,	/* unchanged: another process unloaded or reloaded the object */
+	LOAD_LEFT,	/* gave up: another process unloaded or reloaded the object */
 };
 
 /*

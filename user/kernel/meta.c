@@ -35,7 +35,7 @@ bool meta_head(const struct state_dir *sd, const char *bpffs, void *head, size_t
 	return is_ours;
 }
 
-/* Returns the ABI version of the record; 0: unknown. */
+/* Returns the ABI version of the record, or 0 if it is unknown. */
 static __u32 record_abi(const struct state_dir *sd, const char *bpffs)
 {
 	struct sluice_meta head;

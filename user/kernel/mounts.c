@@ -12,7 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* The inode number that kernfs gives to the root directory of a hierarchy (fs/kernfs/dir.c). */
+/* The inode number of the root directory of a kernfs hierarchy (fs/kernfs/dir.c). */
 #define KERNFS_ROOT_INODE 1
 /* FILEID_KERNFS (include/linux/exportfs.h) */
 #define KERNFS_HANDLE 0xfe
@@ -128,7 +128,7 @@ bool mounts_find_named(const char *path, const char *const *names, char found[PA
 
 	snprintf(found, PATH_MAX, "%s", path);
 	for (;;) {
-		/* basename(3) and dirname(3) change their argument */
+		/* basename(3) and dirname(3) modify their argument */
 		strcpy(copy, found);
 		strcpy(parent, dirname(copy));
 		if (!strcmp(parent, found) ||
@@ -142,7 +142,7 @@ bool mounts_find_named(const char *path, const char *const *names, char found[PA
 	}
 }
 
-/* Walks over all cgroups, for a process that may not open one by its id. */
+/* Walks all cgroups, for a process that may not open a cgroup by its id. */
 static int cgroup_search(char *root, __u64 id, char path[PATH_MAX])
 {
 	char *const roots[] = { root, NULL };
@@ -181,7 +181,7 @@ int mounts_cgroup2_path(__u64 id, char path[PATH_MAX])
 	fd = open_by_handle_at(mount_fd, &handle.head, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	result = fd < 0 ? -errno : 0;
 	close(mount_fd);
-	/* CAP_DAC_READ_SEARCH is missing, or the kernel has no such handles */
+	/* CAP_DAC_READ_SEARCH is missing, or the kernel does not support handles of cgroups */
 	if (result == -EPERM || result == -EOPNOTSUPP)
 		return cgroup_search(root, id, path);
 	if (result)
@@ -192,7 +192,7 @@ int mounts_cgroup2_path(__u64 id, char path[PATH_MAX])
 	close(fd);
 	if (!result)
 		path[length] = '\0';
-	/* the mount shows a subtree that the cgroup is not in */
+	/* the cgroup is outside of the subtree that the mount shows */
 	return result || !strncmp(path, root, strlen(root)) ? result : -ENOENT;
 }
 

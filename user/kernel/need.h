@@ -13,7 +13,7 @@
 
 struct btf;
 
-/* The requirements of a probe itself; without them its result would be wrong. */
+/* What a probe itself requires; without it, the result would be wrong. */
 enum {
 	NEED_BPF = 1 << 0,
 	NEED_PERFMON = 1 << 1,
@@ -24,12 +24,12 @@ enum {
 
 /* The state of one run, shared by its probes. */
 struct probe {
-	const char *bpffs;	     /* the pin directory, which may be missing */
+	const char *bpffs;	     /* the pin directory, which may not exist */
 	const char *cgroup;	     /* NULL: the root, from mountinfo */
 	const struct btf *vmlinux;   /* NULL: none */
-	const struct btf *conntrack; /* of nf_conntrack, built in or a module */
+	const struct btf *conntrack; /* BTF of nf_conntrack, built in or a module */
 	bool bpf_refused;
-	/* Set by need_answer(); if empty, those of the row apply. */
+	/* set by need_answer(); if empty, those of the row are used */
 	char reason[256];
 	char hint[512];
 };
@@ -47,7 +47,7 @@ struct need {
 	const char *type, *field;
 	const char *since;    /* the first kernel with the feature; for display only */
 	const char *fallback; /* NULL: the subject cannot work without it */
-	/* in a table that subjects share: those that have the fallback; 0: all */
+	/* in a table that several subjects share, the subjects that have the fallback; 0: all */
 	unsigned int optional;
 	const char *hint;
 };
@@ -60,7 +60,7 @@ struct needs {
 /* Defines the table NAME with these rows. */
 #define NEEDS(name, rows) const struct needs name = { rows, sizeof(rows) / sizeof(*(rows)) }
 
-/* Initialisers of rows; the last argument is the fallback. */
+/* Initialisers of rows. The last argument is the fallback, except in NEED_CAP(). */
 #define NEED_CAP(cap, to)                                                     \
 	{                                                                     \
 		.name = #cap, .why = (to), .probe = need_cap, .number = (cap) \
@@ -93,17 +93,17 @@ struct needs {
 #define NEED_SECCOMP_HINT \
 	"allow it in the seccomp profile (securityContext.seccompProfile of a pod)"
 
-/* Sets the probe's reason and hint, which may be NULL. Returns @answer. */
+/* Sets the probe's reason and, unless @hint is NULL, its hint. Returns @answer. */
 __attribute__((format(printf, 4, 5))) enum feature need_answer(struct probe *probe,
 							       enum feature answer,
 							       const char *hint, const char *fmt,
 							       ...);
 
 enum feature need_cap(const struct need *need, struct probe *probe);
-/* Can a program of this type be loaded for this attach type? */
+/* Probes loading a program of this type and attach type. */
 enum feature need_hook(const struct need *need, struct probe *probe);
 enum feature need_map(const struct need *need, struct probe *probe);
-/* Can such a program call the helper? */
+/* Probes whether a program of this type and attach type can call the helper. */
 enum feature need_helper(const struct need *need, struct probe *probe);
 
 #endif

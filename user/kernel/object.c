@@ -22,7 +22,10 @@
 #include <unistd.h>
 
 #define VERIFIER_LOG_SIZE (8 << 20)
-/* The maps and programs of the largest object, and the descriptors that libbpf opens meanwhile. */
+/*
+ * The descriptors of the largest object: its maps and programs, and those that libbpf opens while
+ * loading.
+ */
 #define FILES_OF_LOAD 40
 
 static const struct sluice_meta *record(const void *meta)
@@ -30,7 +33,7 @@ static const struct sluice_meta *record(const void *meta)
 	return meta;
 }
 
-/* Is nothing loaded, of no version? */
+/* Returns true if nothing is loaded, by any version of sluice. */
 static bool is_first(const struct object *object)
 {
 	return !record(object->before)->magic && !object->replaces;
@@ -78,8 +81,8 @@ __u64 object_seed(__u64 before)
 }
 
 /*
- * Maps the buffer for the verifier's log. libbpf writes to it only if a load fails, so otherwise
- * its pages cost no memory; malloc() could keep 8 MB of heap in a daemon.
+ * Maps the buffer for the verifier's log. Its pages use memory only if a load fails, since libbpf
+ * does not write to them otherwise. malloc() could leave 8 MB of heap in a daemon.
  */
 static char *log_map(void)
 {
@@ -103,7 +106,7 @@ const struct bpf_object_open_opts *object_open_opts(struct object *object)
 	return &object->opts;
 }
 
-/* Returns true if a load that died has left a staged map: the pinned one may be out of date. */
+/* Returns true if a killed loader has left a staged map: the pinned map may then be out of date. */
 static bool is_outdated(const struct object *object, const char *name)
 {
 	char path[PATH_MAX];
@@ -131,8 +134,8 @@ static bool is_fresh(const struct object *object, const char *name)
 }
 
 /*
- * Reuses the pinned map of that name, or marks the map as staged if the load starts with an empty
- * one.
+ * Reuses the pinned map of the same name, or marks @map as staged if the load starts with an empty
+ * map.
  */
 static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
 {
@@ -231,7 +234,7 @@ int object_pin_maps(const struct object *object, struct err *err)
 		bit <<= 1;
 		if (bpf_map__is_internal(map))
 			continue;
-		/* a loader that died may have left a staged map */
+		/* a killed loader may have left a staged map */
 		unlink(staged_path(object, name, path));
 		if (!staged &&
 		    !access(pins_path(object->dir, object->state_dir->name, name, path), F_OK))
@@ -260,9 +263,9 @@ static int unstage(const struct object *object, const char *name, struct err *er
 }
 
 /*
- * Renames the staged maps; the kernel frees an old map with its programs. *final is set once a map
- * has been replaced. The record of another ABI version goes first: if this process dies in between,
- * neither version reuses the maps of the other.
+ * Renames the staged maps over the pinned maps; the kernel frees an old map with its programs. Sets
+ * *final when a map has been replaced. Replaces the record of another ABI version first: if this
+ * process dies in between, neither version reuses maps of the other version.
  */
 static int take_over(const struct object *object, bool *final, struct err *err)
 {
@@ -284,7 +287,7 @@ static int take_over(const struct object *object, bool *final, struct err *err)
 	return result;
 }
 
-/* Removes the pins of maps that only another version has, whatever its ABI version. */
+/* Removes the pins of maps that only another version of sluice has, whatever its ABI version. */
 static void maps_trim(const struct object *object)
 {
 	char *pins = pins_list(object->dir, object->state_dir->name, "sluice_", NULL), *name;
@@ -326,7 +329,7 @@ static int commit(struct object *object, const struct object_steps *steps, struc
 	if (!object->is_part)
 		object->loader_fd = state_dir_mark_loader(object->state_dir, object->dir);
 	result = steps->attach(steps->arg, err);
-	/* attach() could not revert everything: the next load repairs it. */
+	/* attach() could not revert all changes: the next load repairs the object */
 	if ((result == -EUCLEAN && !fresh) || result == -ECANCELED)
 		return result;
 	if (result)
@@ -380,7 +383,7 @@ int object_yield(struct object *object, struct err *err)
 	const struct sluice_meta *before = object->before;
 	const void *expected = before->magic ? object->before : object->after;
 
-	/* until take_over(), the record of another ABI version is the pinned one */
+	/* until take_over(), the pinned record is that of another ABI version */
 	if (!object->pins || object->replaces || !pins_wanted(object->pins))
 		return 0;
 	return state_dir_yield(object->state_dir, object->pins, expected, object->loading, err);

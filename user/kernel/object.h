@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One load of an object as a transaction: inspect what is pinned, verify the programs on the pinned
- * maps, and only then commit: pin, attach, and write the record. A failure before or in attach()
- * leaves the kernel as before; see object_commit() for a later one.
+ * Loads an object in a transaction. It inspects the pins and verifies the programs with the pinned
+ * maps. Only then does it commit: pin, attach, and write the record. A failure before or in
+ * attach() leaves the kernel unchanged; for later failures see object_commit().
  *
  *	object_inspect()
  *	skel = SKEL__open_opts(object_open_opts()), set rodata and map sizes
@@ -11,13 +11,13 @@
  *	object_end(), SKEL__destroy()
  *
  * The record has the state SLUICE_LOADING during a commit, so that the next load recognises the
- * remains of a loader that died. The caller holds the lock of the directory (kernel/pins.h).
+ * remains of a killed loader. The caller holds the lock of the directory (kernel/pins_lock.h).
  *
- * A load over the pins of another version of sluice with the same ABI version is an update like any
- * other. With another ABI version the load replaces them: it starts with empty maps, and updates
- * the attached links in place, so that the object works throughout. All versions therefore keep the
- * head of the record (sluice/meta.h), the names of the directory and its record, and those of the
- * links.
+ * If another version of sluice has created the pins, and has the same ABI version, the load is a
+ * normal update. With a different ABI version, the load starts with empty maps and updates the
+ * attached links in place, so that the object works throughout. For this, the head of the record
+ * (sluice/meta.h) and the names of the directory, the record and the links are the same in all
+ * versions.
  */
 #ifndef SLUICE_KERNEL_OBJECT_H
 #define SLUICE_KERNEL_OBJECT_H
@@ -32,8 +32,9 @@
 #include <stdbool.h>
 
 /*
- * Makes sure that a load or a feature probe does not run out of descriptors: that would look like a
- * missing kernel feature. Returns 0, or -errno with *err set.
+ * Ensures that enough descriptors are free for a load or a feature probe, and raises the soft limit
+ * if necessary: running out of descriptors would look like a missing kernel feature. Returns 0, or
+ * -errno with *err set.
  */
 int object_reserve_files(const char *what, struct err *err);
 
@@ -45,46 +46,46 @@ struct object {
 	const void *after;
 	bool dry_run;
 	bool by_daemon;
-	const char *const *fresh; /* maps that start empty, whatever is pinned; NULL: none */
-	bool is_part;		  /* of an object whose owner is recorded elsewhere */
-	struct pins *pins;	  /* the lock, for object_yield(); NULL: it is kept */
-	/* Removes the remains of a loader that died early; NULL: unload_state(). */
+	const char *const *fresh; /* maps that start empty even if they are pinned; NULL: none */
+	bool is_part;		  /* part of an object whose owner is recorded elsewhere */
+	struct pins *pins;	  /* the lock, for object_yield(); NULL: never yield */
+	/* Removes the remains of a loader that was killed early; NULL: unload_state(). */
 	int (*clear)(const char *dir, struct err *err);
 
 	/* set by the functions below */
 	enum load_outcome outcome;
-	__u32 replaces;		 /* the ABI of another version, whose maps are not reused; or 0 */
-	struct bpf_object *maps; /* of the first verified skeleton */
+	__u32 replaces;		 /* other ABI version, whose maps are not reused; or 0 */
+	struct bpf_object *maps; /* object of the first verified skeleton */
 	__u64 staged;		 /* bit i: map i replaces the pinned map */
 	bool lost;		 /* a pin of a map was missing */
 	int loader_fd;		 /* see state_dir_mark_loader() */
 	__u32 loading;		 /* the record's state during the commit */
 	struct bpf_object_open_opts opts;
-	char *log; /* the verifier's */
+	char *log; /* the verifier's log */
 };
 
 /*
  * Reads the current record into *before and sets the outcome. *before is all zero if nothing is
- * loaded, if there are only remains without a record, or if the record has another ABI version;
- * remains are removed, except in a dry run. Warns of what is lost with another ABI version. Returns
- * 0, or -errno with *err set, as for a foreign record.
+ * loaded, if only remains without a record exist, or if the record has another ABI version. Removes
+ * remains, except in a dry run. Warns of what is lost with another ABI version. Returns 0, or
+ * -errno with *err set, for example for a foreign record.
  */
 int object_inspect(struct object *object, struct err *err);
-/* Returns the seed of the current record, or a new random one if that is 0. */
+/* Returns @before, the seed of the current record, or a new random seed if @before is 0. */
 __u64 object_seed(__u64 before);
-/* Returns the options to open a skeleton with, which collect the verifier's log. */
+/* Returns the options for opening a skeleton, with a buffer for the verifier's log. */
 const struct bpf_object_open_opts *object_open_opts(struct object *object);
 /*
- * Will a load with @entries reuse the pinned map @name? The load starts with an empty map if the
- * size differs, or if a loader that died has left a staged map: the attached programs may use
- * either map.
+ * Returns true if a load with @entries will reuse the pinned map @name. The load starts with an
+ * empty map if the size differs, or if a killed loader has left a staged map: the attached programs
+ * may then use either map.
  */
 bool object_reuses(const struct object *object, const char *name, __u32 entries);
 /*
- * Verifies the programs of an opened skeleton; NULL (opening failed) is an error. The first
- * skeleton reuses the pinned maps, and starts with an empty one for each map of @fresh and where
- * object_reuses() is false; later skeletons use the maps of the first. Returns 0, or -errno with
- * *err set.
+ * Verifies the programs of an opened skeleton. A NULL @skeleton (opening failed) is an error. The
+ * first skeleton reuses the pinned maps, except the maps of object->fresh and those for which
+ * object_reuses() is false: these start empty. Later skeletons use the maps of the first skeleton.
+ * Returns 0, or -errno with *err set.
  */
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err);
 
@@ -98,7 +99,7 @@ struct object_steps {
 	/* Reverts attach(), complete or not. May be NULL. */
 	void (*undo)(void *arg);
 	/*
-	 * Removes what the new load does not want; cannot be reverted. May be NULL. Returns 0, or
+	 * Removes what the new load no longer needs; cannot be reverted. May be NULL. Returns 0, or
 	 * the error of object_yield().
 	 */
 	int (*finish)(void *arg, struct err *err);
@@ -106,28 +107,28 @@ struct object_steps {
 };
 
 /*
- * Pins the maps, attaches, and writes the record *after with SLUICE_LOADED. A staged map is pinned
- * as NAME_new and renamed after attach(). Returns 0, or -errno with *err set.
+ * Pins the maps, attaches the programs, and writes the record *after with SLUICE_LOADED. Pins a
+ * staged map as NAME_new and renames it after attach(). Returns 0, or -errno with *err set.
  *
- * On a failure up to attach(), or anywhere in a first load, pins, record and owner are as before;
- * with undo(), also on a failure of the first rename. After -ECANCELED another process has loaded
- * or removed the object. After any other failure the new programs and maps stay, and the record has
- * SLUICE_LOADING: the next load replaces them, and the daemon loads its own object again.
+ * After a failure up to attach(), or anywhere in a first load, pins, record and owner are
+ * unchanged. With undo(), this is also true if the first rename fails. -ECANCELED means that
+ * another process has loaded or removed the object. After any other failure the new programs and
+ * maps stay, and the record has SLUICE_LOADING: the next load replaces them, and the daemon loads
+ * its own object again.
  *
- * finish() runs before SLUICE_LOADED is written, so that the next load also does what a loader that
- * dies in finish() has left undone.
+ * finish() runs before SLUICE_LOADED is written: if a loader is killed in finish(), the next load
+ * completes its work.
  */
 int object_commit(struct object *object, const struct object_steps *steps, struct err *err);
 /*
- * Lets the processes that wait for the lock go first. attach() and finish() call this between two
- * steps of a long load. Returns 0, or -ECANCELED with *err set if another process has loaded or
- * removed the object: nothing of this load is left then, and the caller must not change anything
- * more.
+ * Yields the lock to waiting processes. attach() and finish() call this between two steps of a long
+ * load. Returns 0, or -ECANCELED with *err set if another process has loaded or removed the object:
+ * nothing of this load then remains, and the caller must make no further changes.
  */
 int object_yield(struct object *object, struct err *err);
-/* Pins maps that are not pinned yet, and a staged map as NAME_new. Creates the directory. */
+/* Pins maps that are not pinned yet, and staged maps as NAME_new. Creates the directory. */
 int object_pin_maps(const struct object *object, struct err *err);
-/* Pins a program, map or link, and replaces a pin of that name. */
+/* Pins a program, map or link; replaces an existing pin @pin. */
 int object_pin(const struct object *object, int fd, const char *pin, struct err *err);
 /* Frees the verifier's log. */
 void object_end(struct object *object);

@@ -16,7 +16,7 @@ const char *pins_bpffs_hint(const char *dir)
 {
 	return strncmp(dir, BPFFS "/", sizeof(BPFFS))
 		       ? "name a directory on a bpffs with --bpffs, such as " BPFFS "/sluice"
-		       : "below 'ip netns exec', use 'sluice --netns NAME' or 'nsenter --net' instead,"
+		       : "under 'ip netns exec', use 'sluice --netns NAME' or 'nsenter --net' instead,"
 			 " and 'nsenter --mount' in another mount namespace; otherwise mount it:"
 			 " mount -t bpf -o mode=700 bpf " BPFFS;
 }
@@ -29,7 +29,7 @@ int pin_dir_error(const char *path, int error, struct err *err)
 			 "the pins belong to root: run as root, or with CAP_DAC_OVERRIDE");
 	if (error == EROFS)
 		err_hint(err, -error, PINS_READ_ONLY_HINT);
-	/* the kernel reserves such names (bpf_lookup() in kernel/bpf/inode.c) */
+	/* the kernel reserves names with dots (bpf_lookup() in kernel/bpf/inode.c) */
 	if (error == EPERM && strchr(path, '.'))
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
@@ -38,7 +38,7 @@ int pin_dir_error(const char *path, int error, struct err *err)
 	return -error;
 }
 
-/* Copies the path, or its nearest parent that exists. Returns 0 or -errno. */
+/* Copies the path, or that of its nearest existing parent. Returns 0 or -errno. */
 static int nearest_existing(const char *path, char at[PATH_MAX])
 {
 	struct stat st;
@@ -90,7 +90,7 @@ int pin_dir_check_owner(const char *dir, const struct stat *st, struct err *err)
 		return 0;
 	owner = getpwuid(st->st_uid);
 	err_set(err, EXIT_CONFLICT, EPERM, "pin directory %s: %s: a %s of user %u (%s), mode %o",
-		dir, S_ISDIR(st->st_mode) ? "others may write to it" : "not a directory",
+		dir, S_ISDIR(st->st_mode) ? "other users can write to it" : "not a directory",
 		pin_dir_kind(st), st->st_uid, owner ? owner->pw_name : "?", st->st_mode & 07777);
 	snprintf(parent, sizeof(parent), "%s/..", dir);
 	if (S_ISDIR(st->st_mode) && !stat(parent, &above) && above.st_dev != st->st_dev)
@@ -110,7 +110,7 @@ int pin_dir_check(const char *dir, struct err *err)
 	struct stat st;
 	int result;
 
-	/* this directory shows what a descriptor refers to */
+	/* the links in this directory show the type of a descriptor */
 	if (access("/proc/self/fd", F_OK))
 		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "/proc: not mounted here"),
 				"mount it: mount -t proc proc /proc");

@@ -30,14 +30,17 @@ const char *pins_path(const char *dir, const char *object, const char *name, cha
 const char *pins_staged_path(const char *dir, const char *object, const char *name,
 			     char path[PATH_MAX])
 {
-	/* bpffs allows no dots in names */
+	/* bpffs allows no dots in names, so the suffix is _new */
 	snprintf(path, PATH_MAX, "%s/%s/%s_new", dir, object, name);
 	return path;
 }
 
 int pins_kind_at(int dir_fd, const char *entry)
 {
-	/* the kernel calls a new link bpf_link, and bpf-link when it is opened again */
+	/*
+	 * the kernel names the descriptor of a new link bpf_link, and that of a reopened link
+	 * bpf-link
+	 */
 	static const char *const names[PINS_KINDS] = {
 		[PINS_LINK] = "link",
 		[PINS_PROG] = "prog",
@@ -98,7 +101,10 @@ int pins_exist(const char *dir, const char *object, struct err *err)
 {
 	int result = pin_dir_check(dir, err);
 
-	/* the directories of groups, whose names begin with a port, are inside that of steering */
+	/*
+	 * the directories of groups, whose names begin with a port, are inside the directory of
+	 * steer
+	 */
 	if (result >= 0 && !isdigit((unsigned char)*object) && pin_dir_check_nesting(dir, err))
 		return -EINVAL;
 	return result <= 0 ? result : pins_have_object(dir, object, err);

@@ -14,13 +14,11 @@
 
 #define LOCK_WAIT_S  5
 #define LOCK_POLL_NS 20000000L
-/* A process that has released the lock for others waits this long before it locks again. */
+/* A process that has released the lock for others waits this long, in ns, before it locks again. */
 #define HAND_OVER_NS (3 * LOCK_POLL_NS)
-/* A holder keeps the lock for at least this long, since after a release it must read its state
- * again.
- */
+/* Minimum hold time of the lock, in ns: after a release, the holder must read its state again. */
 #define HOLD_NS 500000000ULL
-/* A load that has released the lock waits this long for other commands, and then fails. */
+/* A load that has released the lock fails if it cannot lock again within this time, in seconds. */
 #define RELOCK_WAIT_S 600
 
 static bool is_same_time(const struct timespec *one, const struct timespec *other)
@@ -36,7 +34,7 @@ static void announce(int dir_fd)
 	futimens(dir_fd, times);
 }
 
-/* Returns -EAGAIN if another process has the lock, or has removed the directory meanwhile. */
+/* Returns -EAGAIN if another process holds the lock, or removes the directory during the call. */
 static int try_lock(struct pins *pins, bool create, struct err *err)
 {
 	int result = pin_dir_check(pins->dir, err);
@@ -47,7 +45,8 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 	if (result < 0)
 		return result;
 	/*
-	 * check before any change: on a read-only mount a link can be detached, but its pin stays
+	 * check before any change: on a read-only mount, a link can be detached, but its pin cannot
+	 * be removed
 	 */
 	if (result && access(pins->dir, W_OK) && errno == EROFS)
 		return pin_dir_error(pins->dir, EROFS, err);
@@ -68,7 +67,7 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 		announce(pins->fd);
 		goto close;
 	}
-	/* A directory removed between open(2) and flock(2) makes the lock useless. */
+	/* if the directory was removed between open(2) and flock(2), the lock is useless */
 	if (stat(pins->dir, &named) || fstat(pins->fd, &opened) || opened.st_ino != named.st_ino ||
 	    opened.st_dev != named.st_dev)
 		goto close;
@@ -102,7 +101,7 @@ static int lock_within(struct pins *pins, bool create, unsigned int seconds, str
 	}
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
-				"pin directory %s: another sluice has locked it", pins->dir),
+				"pin directory %s: locked by another sluice process", pins->dir),
 			"find the process with 'lsof %s', and try again when it is done",
 			pins->dir);
 }
@@ -136,7 +135,9 @@ static void release(struct pins *pins)
 
 	close(pins->fd);
 	pins->fd = -1;
-	/* the others poll, so without a pause this process would get the lock before they do */
+	/*
+	 * the waiting processes poll: without a pause, this process would lock again before they do
+	 */
 	if (wanted)
 		nanosleep(&pause, NULL);
 }
@@ -151,7 +152,7 @@ void pins_unlock(struct pins *pins)
 {
 	if (pins->fd < 0)
 		return;
-	/* fails unless the directory is empty, as intended */
+	/* intended to fail unless the directory is empty */
 	rmdir(pins->dir);
 	release(pins);
 }

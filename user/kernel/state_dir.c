@@ -83,7 +83,7 @@ int state_dir_mark_loader(const struct state_dir *sd, const char *bpffs)
 {
 	int fd = dir_open(sd, bpffs);
 
-	/* waits for state_dir_is_abandoned(), which holds the lock for a moment */
+	/* may block briefly, while state_dir_is_abandoned() holds the lock */
 	if (fd >= 0)
 		flock(fd, LOCK_SH);
 	return fd;

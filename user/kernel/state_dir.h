@@ -26,25 +26,29 @@ int state_dir_map_open(const struct state_dir *sd, const char *bpffs, const char
 int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char *name, __u64 *sum,
 		       int count, struct err *err);
 /*
- * Records whether the daemon loaded an object, as a symbolic link among its pins. When a section
- * disappears from its file, the daemon unloads the object only if the link exists.
+ * Records whether the daemon loaded an object, as a symbolic link among its pins. When a section is
+ * removed from the daemon's file, the daemon unloads the object only if the link exists.
  */
 int state_dir_set_owner(const struct state_dir *sd, const char *bpffs, bool by_daemon,
 			struct err *err);
 bool state_dir_is_daemons(const struct state_dir *sd, const char *bpffs);
 
 /*
- * Marks the object as being changed by this process, until the process ends or closes the returned
- * descriptor (-1: none). The lock on DIR cannot serve as the mark, since a long load releases it.
+ * Marks the object as being changed by this process, until it exits or closes the returned
+ * descriptor. Returns -1 on failure. The lock on DIR cannot be used for this, since a long load
+ * releases it.
  */
 int state_dir_mark_loader(const struct state_dir *sd, const char *bpffs);
-/* Has a loader died while it changed the object of this record? The record may be of any type. */
+/*
+ * Returns true if a loader was killed while it changed the object. @meta is the head of the
+ * object's record.
+ */
 bool state_dir_is_abandoned(const struct state_dir *sd, const char *bpffs,
 			    const struct sluice_meta *meta);
 
 /*
- * Calls pins_yield(), and checks that the record is still @meta with this state. Returns 0, or
- * -ECANCELED with *err set: another process has loaded or removed the object.
+ * Calls pins_yield(), then checks that the record is still @meta with @state. Returns 0, or
+ * -ECANCELED with *err set if another process has loaded or removed the object.
  */
 int state_dir_yield(const struct state_dir *sd, struct pins *pins, const void *meta, __u32 state,
 		    struct err *err);

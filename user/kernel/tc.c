@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* include/uapi/linux/bpf.h of 6.6: before the named program, or first if none is named */
+/* include/uapi/linux/bpf.h of 6.6: before the given program, or first if none is given */
 #define F_BEFORE (1U << 3)
 
 /* Filters run in the order of their priorities, 1 to 65535. */
@@ -36,17 +36,17 @@ int tc_link_create(__u32 ifindex, bool out, int prog_fd)
 	return fd < 0 ? -errno : fd;
 }
 
-/* --- the qdiscs of an interface, or the filters of a hook */
+/* --- dumps of the qdiscs of an interface, and of the filters of a hook */
 
 struct tc_dump {
 	__u16 type; /* RTM_GETQDISC or RTM_GETTFILTER */
 	__u32 ifindex;
 	__u32 parent;
-	__u32 priority; /* of sluice's filter */
+	__u32 priority; /* priority of sluice's filter */
 	bool has_clsact;
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	int count;
-	__u32 own_id; /* of the program of sluice's filter */
+	__u32 own_id; /* id of the program of sluice's filter */
 	bool has_blocker;
 	struct tc_blocker blocker;
 };
@@ -98,7 +98,7 @@ static int parse_dump(const struct nlmsghdr *nlh, void *into)
 			dump->has_clsact = true;
 		return MNL_CB_OK;
 	}
-	/* the kernel lists each priority as well, without a handle */
+	/* the kernel also lists each priority, as an entry without a handle */
 	if (!msg->tcm_handle)
 		return MNL_CB_OK;
 	is_bpf = !strcmp(filter.kind, "bpf");
@@ -114,7 +114,7 @@ static int parse_dump(const struct nlmsghdr *nlh, void *into)
 	add_filter(dump, &filter, prog_id);
 	if (is_bpf && filter.priority == dump->priority && filter.handle == HANDLE)
 		dump->own_id = prog_id;
-	/* Filters of one priority share kind and protocol; the handle distinguishes them. */
+	/* filters of one priority have the same kind and protocol, and differ in their handle */
 	if (filter.priority == dump->priority &&
 	    (filter.handle == HANDLE || !is_bpf || TC_H_MIN(msg->tcm_info) != htons(ETH_P_ALL))) {
 		dump->blocker = filter;
@@ -134,7 +134,7 @@ static void reset_dump(void *into)
 
 static const struct nl_dump tc_dump = { NETLINK_ROUTE, request_dump, parse_dump, reset_dump };
 
-/* Returns the number of filters, or -errno, also without a clsact. */
+/* Returns the number of filters, or -errno, also if the interface has no clsact. */
 static int list_filters(struct tc_dump *dump, __u32 ifindex, bool out)
 {
 	int result;
@@ -203,7 +203,7 @@ int tc_clsact_make(__u32 ifindex, bool *made)
 	*made = !result;
 	if (result != -EEXIST)
 		return result;
-	/* An `ingress` qdisc has the same parent, and would accept an egress filter as ingress. */
+	/* an `ingress` qdisc has the same parent, and would run an egress filter on ingress */
 	result = nl_dump(&tc_dump, &dump);
 	return result ? result : dump.has_clsact ? 0 : -EBUSY;
 }
@@ -223,7 +223,7 @@ int tc_filter_read(__u32 ifindex, bool out, __u32 *prog_id)
 {
 	struct tc_dump dump;
 
-	/* not with bpf_tc_query(), which prints to standard error if there is no filter */
+	/* bpf_tc_query() is not used: it prints to stderr if no filter exists */
 	if (list_filters(&dump, ifindex, out) < 0 ||
 	    strncmp(hook_prog_by_id(dump.own_id).name, OUR_PREFIX, strlen(OUR_PREFIX)))
 		return -ENOENT;

@@ -10,8 +10,7 @@
 
 /*
  * The resolution of the coarse clocks is a tick (kernel/time/posix-timers.c,
- * posix_get_coarse_res()). Rejected: CONFIG_HZ, since not every host has the kernel's
- * configuration.
+ * posix_get_coarse_res()). CONFIG_HZ was rejected: not every host has the kernel's configuration.
  */
 __u64 ticks_length_ns(void)
 {
@@ -21,9 +20,7 @@ __u64 ticks_length_ns(void)
 	return (__u64)tick.tv_sec * 1000000000 + (__u64)tick.tv_nsec;
 }
 
-/*
- * Rejected: CLOCK_MONOTONIC and an offset, since a host with a periodic tick can lose ticks.
- */
+/* CLOCK_MONOTONIC with an offset was rejected: a host with a periodic tick can lose ticks. */
 int ticks_clock(__u32 *now)
 {
 	const struct bpf_insn program[] = {
@@ -32,7 +29,10 @@ int ticks_clock(__u32 *now)
 		{ .code = BPF_ALU64 | BPF_RSH | BPF_K, .imm = SLUICE_FLOW_CLOCK_SHIFT },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	/* longer than its header: the kernel strips that, and 5.15.65 refuses an empty packet */
+	/*
+	 * longer than an Ethernet header: the kernel strips the header, and 5.15.65 refuses an
+	 * empty packet
+	 */
 	char packet[ETH_ZLEN] = { 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet));
 	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "sluice_ticks", "GPL", program,

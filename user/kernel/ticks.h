@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel's tick counter (jiffies), the clock of programs that run for each datagram: they read
- * it with a plain load, while the helpers for CLOCK_MONOTONIC cost a call.
+ * The kernel's tick counter (jiffies). It is the clock of programs that run for each datagram: a
+ * plain load reads it, while CLOCK_MONOTONIC needs a helper call.
  */
 #ifndef SLUICE_KERNEL_TICKS_H
 #define SLUICE_KERNEL_TICKS_H
@@ -10,7 +10,7 @@
 
 /* Returns the length of a tick, in ns. */
 __u64 ticks_length_ns(void);
-/* Reads sluice_flow_clock() of the current tick. Returns 0 or -errno. */
+/* Sets *now to sluice_flow_clock() of the current tick. Returns 0 or -errno. */
 int ticks_clock(__u32 *now);
 
 #endif

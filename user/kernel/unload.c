@@ -18,7 +18,7 @@ int unload_pin(const char *path)
 	int fd = bpf_obj_get(path);
 
 	if (fd >= 0) {
-		/* fails harmlessly for a map or program */
+		/* fails without effect for a map or program */
 		bpf_link_detach(fd);
 		close(fd);
 	}
@@ -41,7 +41,8 @@ int unload_dir(const char *path, struct err *err)
 		entry ? entry->d_name : "?");
 	if (folder)
 		closedir(folder);
-	return err_hint(err, -ENOTEMPTY, "remove it if it is yours; all pins of sluice are gone");
+	return err_hint(err, -ENOTEMPTY,
+			"remove it if it is yours; all pins of sluice are already removed");
 }
 
 int unload_pins_prefixed(const char *dir, const char *object, const char *prefix, struct err *err)
@@ -96,10 +97,10 @@ int unload_object(const struct state_dir *sd, const char *dir, bool own_only,
 	if (result <= 0)
 		return result;
 	result = pins_lock(&pins, dir, false, err);
-	/* another process may have removed the directory since */
+	/* another process may have removed the directory */
 	if (result)
 		return result == -ENOENT ? 0 : result;
-	/* another process may have loaded it while this one waited for the lock */
+	/* another process may have loaded the object while this process waited for the lock */
 	if (!own_only || state_dir_is_daemons(sd, dir))
 		result = remove ? remove(&pins, arg, err) : unload_state(sd, dir, err);
 	pins_unlock(&pins);

@@ -12,33 +12,35 @@
 
 /*
  * Removes a pin. Detaches a link first: the kernel frees a link some time after its last reference
- * is gone, and its program runs until then.
+ * is dropped, and its program runs until then.
  */
 int unload_pin(const char *path);
 /*
- * Removes the directory of an object, whose own pins are gone. Returns 0, or -ENOTEMPTY with *err
- * set (EXIT_CONFLICT) if it holds other pins.
+ * Removes the directory of an object whose own pins are already removed. Returns 0, or -ENOTEMPTY
+ * with *err set (EXIT_CONFLICT) if the directory holds other pins.
  */
 int unload_dir(const char *path, struct err *err);
 /*
  * Removes all pins of an object and returns their number, or -errno. Removes PINS_OWNER first:
- * while that pin exists, no unload is under way, and a missing pin is a fault. The others follow in
- * alphabetical order, which matters if the process is killed: link_fix4 and link_fix6, which read
- * the table of the object reply, go before link_learn, which fills it.
+ * while it exists, no unload has begun, and a missing pin is a fault. Removes the others in
+ * alphabetical order, in case this process is killed: link_fix4 and link_fix6, which read the table
+ * of object reply, come before link_learn, which fills it.
  */
 int unload_pins(const char *dir, const char *object, struct err *err);
 /*
- * Removes the pins with the prefix, and the directory if that is then empty. All other pins,
- * including PINS_OWNER, stay. Without @prefix, does the same as unload_pins().
+ * Removes the pins with the prefix, and the directory if it is then empty. Leaves all other pins,
+ * including PINS_OWNER. Without @prefix, works as unload_pins().
  */
 int unload_pins_prefixed(const char *dir, const char *object, const char *prefix, struct err *err);
-/* Removes the object's pins, and its directory once empty. Returns the number of pins, or -errno.
+/*
+ * Removes the object's pins, and its directory if it is then empty. Returns the number of pins, or
+ * -errno.
  */
 int unload_state(const struct state_dir *sd, const char *bpffs, struct err *err);
 
 /*
- * Removes an object; with @own_only, only if the daemon loaded it last. Calls @remove under the
- * lock, or unload_state() if it is NULL. Returns its result, 0 if nothing is loaded, or
+ * Removes an object; with @own_only, only if the daemon owns it. Holds the lock and calls @remove,
+ * or unload_state() if @remove is NULL. Returns the result of the call, 0 if nothing is loaded, or
  * -errno.
  */
 int unload_object(const struct state_dir *sd, const char *dir, bool own_only,

@@ -12,7 +12,10 @@
 
 #define LINES_SHOWN 12
 
-/* Returns the last lines of the log, where the verifier states the reason, as far as they fit. */
+/*
+ * Returns the last lines of the log that fit into @room bytes; the verifier writes the reason
+ * there.
+ */
 static const char *last_lines(const char *log, int lines, size_t room)
 {
 	const char *end = log + strlen(log), *at = end, *shown = end;
@@ -35,7 +38,7 @@ int verifier_log_error(const char *what, int error, const char *verifier_log, st
 	bool kept;
 	int fd;
 
-	/* libbpf 1.1 returns ESRCH for each failure to read the BTF of the kernel */
+	/* libbpf 1.1 returns ESRCH for any failure to read the BTF of the kernel */
 	if (error == ESRCH && !access("/sys/kernel/btf/vmlinux", R_OK))
 		error = ENOMEM;
 	if (error == EAGAIN || error == EINTR)
@@ -51,7 +54,7 @@ int verifier_log_error(const char *what, int error, const char *verifier_log, st
 					" charge maps to it)",
 					what),
 				CAPS_MEMLOCK_HINT);
-	/* A verifier that runs into a limit has refused nothing, even if it has begun its log. */
+	/* reaching a resource limit is no refusal, even if the verifier has begun its log */
 	if (!length || err_is_limit(error))
 		return err_kernel(err, error, "'sluice check' shows what this kernel lacks",
 				  "%s: the kernel failed to create a map or program: %s", what,
@@ -66,7 +69,7 @@ int verifier_log_error(const char *what, int error, const char *verifier_log, st
 	}
 	err_set(err, EXIT_LACKING, error, "%s: the kernel's verifier refused a program: %s", what,
 		strerror(error));
-	err->code = EXIT_LACKING; /* the verifier returns EACCES for a bad access, too */
+	err->code = EXIT_LACKING; /* the verifier also returns EACCES for a bad access */
 	snprintf(err->detail, sizeof(err->detail), "%s",
 		 last_lines(verifier_log, LINES_SHOWN, sizeof(err->detail)));
 	return err_hint(err, -error,

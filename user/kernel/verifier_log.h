@@ -5,8 +5,8 @@
 #include "base/err.h"
 
 /*
- * Describes a failed bpf_object__load(): err->detail gets the end of the verifier's log, and the
- * message names a file with the whole log.
+ * Sets *err for a failed bpf_object__load(). err->detail has the end of the verifier's log; the
+ * hint names a file with the whole log.
  */
 int verifier_log_error(const char *what, int error, const char *verifier_log, struct err *err);
 

@@ -22,7 +22,7 @@ int xdp_prog(__u32 ifindex, struct hook_prog *prog)
 
 	if (result)
 		return result;
-	/* driver and kernel may have one program each; the driver's runs first */
+	/* the driver and the kernel may have one program each; the driver's program runs first */
 	*prog = hook_prog_by_id(opts.hw_prog_id	   ? opts.hw_prog_id
 				: opts.drv_prog_id ? opts.drv_prog_id
 				: opts.skb_prog_id ? opts.skb_prog_id
@@ -46,8 +46,9 @@ int xdp_link_create(__u32 ifindex, bool native, int prog_fd)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Returns the id of the link by which a program is on an interface; 0: there is none, or it is
- * hidden. */
+/*
+ * Returns the id of the link that attaches a program to an interface, or 0 if no link is visible.
+ */
 static __u32 link_of(__u32 ifindex, __u32 prog_id)
 {
 	struct hook_link link;
@@ -66,7 +67,7 @@ static __u32 link_of(__u32 ifindex, __u32 prog_id)
 	return found;
 }
 
-/* Formats the process that keeps a link, as " NAME (PID)"; "" if none is found. */
+/* Formats the process that holds a link, as " 'NAME' (process PID)"; "" if none is found. */
 static const char *format_holder(__u32 link_id, char text[64])
 {
 	struct holders holders = { .count = 0 };
@@ -103,7 +104,8 @@ int xdp_require_free(const char *name, __u32 ifindex, struct err *err)
 }
 
 /*
- * Sets *err for an upper device: if it has a program, the kernel refuses one on its lower devices.
+ * Returns -EBUSY with *err set if the upper device has a program: the kernel then refuses a program
+ * on its lower devices.
  */
 static int require_free_above(const char *name, __u32 ifindex, struct err *err)
 {
@@ -141,7 +143,7 @@ int xdp_attach_error(const char *name, __u32 ifindex, int error, struct err *err
 		       "%s: attaching XDP failed: %s", name, strerror(error));
 }
 
-/* --- the driver's reason for a refusal */
+/* --- the driver's error message */
 
 static char driver_message[128];
 
@@ -160,9 +162,8 @@ static int capture_message(enum libbpf_print_level level, const char *fmt, va_li
 }
 
 /*
- * Tries again over netlink, where the kernel also passes on the driver's message (extack), which
- * libbpf prints; a refused link returns only an errno. Detaches the program if the second attempt
- * succeeds.
+ * Attaches again with netlink: the reply has the driver's message (extack), which libbpf prints;
+ * creating a link returns only an errno. Detaches the program if the second attempt succeeds.
  */
 const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_t size)
 {

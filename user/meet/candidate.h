@@ -5,11 +5,11 @@
 
 #include "net/stun_build.h"
 
-#define CANDIDATES_MAX 8 /* that a peer may register */
+#define CANDIDATES_MAX 8 /* limit per registration */
 
 enum candidate_kind {
 	CANDIDATE_HOST = 1,
-	CANDIDATE_REFLEXIVE = 2, /* as the server sees it */
+	CANDIDATE_REFLEXIVE = 2, /* seen by the server */
 	CANDIDATE_MAPPED = 3,	 /* by NAT-PMP, UPnP or PCP */
 	CANDIDATE_KIND_MAX = CANDIDATE_MAPPED,
 };

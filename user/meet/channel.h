@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ChannelData messages (RFC 8656, section 12.4), which carry the datagrams that the relay passes
- * on. Their first byte is from 64 to 79 (RFC 9443), so that STUN messages differ from them; QUIC
- * packets may not, and therefore only what comes from a server is ChannelData.
+ * ChannelData messages (RFC 8656, section 12.4), which carry relayed datagrams. Their first byte is
+ * 64 to 79 (RFC 9443), which no STUN message begins with. A QUIC packet may, so only messages from
+ * a server can be ChannelData.
  *
- * Over TCP, zero bytes fill a message up to a multiple of four.
+ * Over TCP, zero bytes pad a message to a multiple of four.
  */
 #ifndef SLUICE_MEET_CHANNEL_H
 #define SLUICE_MEET_CHANNEL_H
@@ -26,13 +26,13 @@ static inline bool channel_is_valid(unsigned int number)
 	return number >= SLUICE_CHANNEL_MIN && number <= SLUICE_CHANNEL_MAX;
 }
 
-/* Does a message begin like ChannelData? */
+/* Returns true if a message begins like ChannelData. */
 static inline bool channel_is_data(const void *message, size_t length)
 {
 	return length && *(const uint8_t *)message >> 4 == SLUICE_CHANNEL_MIN >> 12;
 }
 
-/* Returns the size on a stream of a message with so much data. */
+/* Returns the size of a message with @length bytes of data, padded for a stream. */
 static inline size_t channel_padded(size_t length)
 {
 	return (SLUICE_CHANNEL_HEADER + length + 3) & ~(size_t)3;
@@ -44,8 +44,8 @@ static inline size_t channel_padded(size_t length)
  */
 int channel_parse(const void *message, size_t length, struct channel_data *out);
 /*
- * Frames a stream, as stun_frame() does. Returns the size of the message at its start, with its
- * padding; 0 if that needs more bytes; or -EPROTO if no message of at most @max bytes starts there.
+ * Frames a stream, as stun_frame() does. Returns the padded size of the message at its start, 0 if
+ * its header is incomplete, or -EPROTO if no message of at most @max bytes starts there.
  */
 ssize_t channel_frame(const void *data, size_t have, size_t max);
 /* Writes the header of a message. @length: of the data, at most 65535. */

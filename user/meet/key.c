@@ -154,7 +154,7 @@ int key_load(const char *path, uint8_t secret[KEY_SIZE], struct err *err)
 				err_set(err, errno == ENOENT ? EXIT_USAGE : EXIT_ERROR, errno,
 					"%s: cannot read the key: %s", path, strerror(errno)),
 				"'umask 077; sluice peer key >%s' creates it", path);
-	setvbuf(file, NULL, _IONBF, 0); /* no copy of the key is left in a buffer */
+	setvbuf(file, NULL, _IONBF, 0); /* leaves no copy of the key in a buffer */
 	if (!fstat(fileno(file), &st) && S_ISREG(st.st_mode) && st.st_mode & (S_IRGRP | S_IROTH))
 		log_warning("%s: other users can read this private key (mode %04o)", path,
 			    st.st_mode & 07777U);

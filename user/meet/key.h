@@ -3,8 +3,8 @@
  * The identity of a peer and of the rendezvous server: an X25519 key pair (RFC 7748). As text, a
  * key is 44 characters of base64, as in WireGuard.
  *
- * Two parties derive the same key of their messages from the own private and the other public key,
- * without a message: HKDF-SHA256(X25519(own, other), "sluice rendezvous 1").
+ * Without exchanging a message, two parties derive the key of their messages, each from its private
+ * and the other's public key: HKDF-SHA256(X25519(own, other), "sluice rendezvous 1").
  */
 #ifndef SLUICE_MEET_KEY_H
 #define SLUICE_MEET_KEY_H
@@ -27,14 +27,14 @@ const char *key_format(const uint8_t key[KEY_SIZE], char text[KEY_TEXT]);
 int key_parse(const char *text, uint8_t key[KEY_SIZE]);
 /*
  * Derives the key of the messages between two parties. Returns 0, or -EINVAL for a public key of
- * small order, with which the result would be known to everybody.
+ * small order, which would make the result predictable.
  */
 int key_derive(uint8_t derived[KEY_SIZE], const uint8_t secret[KEY_SIZE],
 	       const uint8_t other[KEY_SIZE]);
 
 /*
- * Is this public key of small order (RFC 7748, section 6.1)? key_derive() refuses it as well, at
- * the cost of a multiplication.
+ * Returns true if this public key has small order (RFC 7748, section 6.1). key_derive() refuses
+ * such a key as well, but costs a scalar multiplication.
  */
 bool key_is_weak(const uint8_t public_key[KEY_SIZE]);
 

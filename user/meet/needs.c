@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The requirements of the rendezvous server on the kernel: those of its XDP program, without which
- * it works as well.
+ * The kernel features that the XDP program of the rendezvous server needs. The server also works
+ * without it.
  */
 #include "meet/needs.h"
 
 #define NO_XDP "the server answers every request itself (no --xdp)"
 
-/* A link needs an interface, so it is not tried. */
+/* An XDP link needs an interface, so it is not probed. */
 static enum feature xdp_link(const struct need *need, struct probe *probe)
 {
 	return feature_function(probe->vmlinux, "bpf_xdp_link_attach");

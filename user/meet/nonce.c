@@ -56,7 +56,7 @@ int nonce_check(const char *text, const uint8_t key[32], const struct stun_endpo
 	seal(&right, key, from, transport);
 	if (!memeql_sec(right.mac, nonce.mac, MAC_SIZE))
 		return -EKEYREJECTED;
-	/* the key lives as long as the process, so no time is ahead of the clock */
+	/* the process has made the key, so no nonce is from the future */
 	age = now_ms - be64toh(nonce.time_be);
 	return age <= NONCE_LIFE_MS ? (int)age : -ESTALE;
 }

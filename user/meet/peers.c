@@ -11,7 +11,7 @@
 
 #define ALLOW	     "allow="
 #define BLANKS	     " \t\r\n"
-#define PROBLEMS_MAX 20 /* the file may be of another kind */
+#define PROBLEMS_MAX 20 /* the file may be something else */
 #define LINE_SIZE    65536
 
 struct parser {
@@ -62,7 +62,7 @@ static void peer_free(struct peers *peers, struct peer *peer)
 	peers->count--;
 }
 
-/* Checks the names of a list; whether they exist is known after the last line. */
+/* Checks the syntax of a list of names. Their existence is checked after the last line. */
 static int parse_allow(struct parser *parser, struct peer *peer, const char *list)
 {
 	const char *at = list;

@@ -54,7 +54,9 @@ enum scope scope_of(const struct in6_addr *addr)
 		return SCOPE_NONE;
 	if (first >> 25 == 0xfc >> 1)
 		return SCOPE_PRIVATE;
-	/* IANA assigns public addresses from 2000::/3 alone; NAT64 and compatible ones are outside
+	/*
+	 * IANA assigns public addresses only from 2000::/3, which excludes NAT64 and compatible
+	 * addresses
 	 */
 	if (first >> 29 != 1 || first == 0x20010000 || first >> 16 == 0x2002)
 		return SCOPE_NONE;

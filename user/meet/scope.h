@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where an address is valid. A peer names addresses to which others then send: this decides which
- * ones the rendezvous server passes on.
+ * The scope in which an address is valid. Peers send to the candidates of other peers, and this
+ * decides which ones the rendezvous server forwards.
  */
 #ifndef SLUICE_MEET_SCOPE_H
 #define SLUICE_MEET_SCOPE_H
@@ -10,9 +10,9 @@
 
 enum scope {
 	/*
-	 * Never the address of a peer: unspecified, loopback, link-local, multicast, reserved, the
-	 * metadata services of clouds; and IPv6 addresses that stand for IPv4 ones (compatible,
-	 * 6to4, Teredo, NAT64), which would bypass a check of IPv4 addresses.
+	 * Never the address of a peer: unspecified, loopback, link-local, multicast, reserved, and
+	 * cloud metadata services. Also IPv6 addresses that embed IPv4 ones (compatible, 6to4,
+	 * Teredo, NAT64): they would bypass the checks of IPv4 addresses.
 	 */
 	SCOPE_NONE,
 	SCOPE_PRIVATE, /* RFC 1918, RFC 6598, RFC 4193 */

@@ -16,8 +16,8 @@ struct metrics_address {
 int metrics_opt(const struct opt_value *v, struct err *err);
 
 #define METRICS_OPT_ARG "[ADDR:]PORT"
-#define METRICS_OPT_HELP                                                              \
-	"serve metrics for Prometheus, and probes, by HTTP at this address, without " \
-	"authentication; a port alone is one of 127.0.0.1"
+#define METRICS_OPT_HELP                                                                \
+	"serve metrics for Prometheus, and probes, over HTTP at this address, without " \
+	"authentication; a port without an address is a port of 127.0.0.1"
 
 #endif

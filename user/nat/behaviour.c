@@ -35,7 +35,7 @@ bool nat_is_answered(const struct nat_findings *findings, enum nat_test test)
 	return query->outcome == NAT_ANSWERED && nat_is_same(&query->from, &from);
 }
 
-/* Returns false, with the reason, if the server has no second address. */
+/* Returns true if the server has a usable second address; otherwise sets the reason. */
 static bool has_other(const struct nat_findings *findings, char reason[128])
 {
 	if (findings->other.port_be)
@@ -80,8 +80,8 @@ static enum nat_behaviour mapping(const struct nat_findings *findings, char reas
 }
 
 /*
- * Returns false, with the reason, if the server does not respond from the address asked for, or has
- * not got the request, as an ICMP error shows.
+ * Returns false and sets the reason if a test shows that the server does not respond from the
+ * selected address, or if an ICMP error shows that it has not received the request.
  */
 static bool knows_change_request(const struct nat_findings *findings, char reason[128])
 {
@@ -96,7 +96,7 @@ static bool knows_change_request(const struct nat_findings *findings, char reaso
 		else if (query->outcome == NAT_REFUSED)
 			snprintf(reason, 128, "the response to CHANGE-REQUEST is malformed");
 		else if (query->outcome == NAT_ANSWERED && !nat_is_answered(findings, test))
-			snprintf(reason, 128, "the server does not follow CHANGE-REQUEST");
+			snprintf(reason, 128, "the server ignores CHANGE-REQUEST");
 		else if (query->outcome == NAT_SILENT && query->error)
 			snprintf(reason, 128, "CHANGE-REQUEST: %s", strerror(query->error));
 		else
@@ -107,9 +107,9 @@ static bool knows_change_request(const struct nat_findings *findings, char reaso
 }
 
 /*
- * Silence shows a filter only if the server would have responded. So the response must arrive once
- * the filter is open. A NAT that maps each endpoint to another port cannot be opened in this way:
- * the request to A:a has another mapping.
+ * Silence proves a filter only if the server has responded. Therefore the response must arrive
+ * after a request has opened the filter. This does not work with a NAT that uses a different
+ * mapping for each endpoint: the request to A:a then opens only its own mapping.
  */
 static void filtering(const struct nat_findings *findings, struct nat_behaviours *out)
 {
@@ -149,7 +149,7 @@ static void hairpin(const struct nat_findings *findings, struct nat_behaviours *
 	for (i = 0; i < 2; i++) {
 		const struct nat_query *query = &findings->tests[NAT_HAIRPIN + i];
 
-		/* a request that this host has not sent shows nothing about the NAT */
+		/* a request that this host could not send proves nothing about the NAT */
 		if (query->outcome == NAT_SILENT && !query->sent)
 			error = query->error;
 		silent += query->outcome == NAT_SILENT && query->sent;

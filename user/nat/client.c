@@ -13,14 +13,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* RFC 8489, section 6.2.1: 500 ms, until a round trip was measured; RFC 6298: then three of them.
+/*
+ * RFC 8489, section 6.2.1: 500 ms until the first RTT sample. RFC 6298: then three times the RTT.
  */
 #define RTO_US	   500000ULL
 #define RTO_MIN_US 200000ULL
 #define RTO_MAX_US 1000000ULL
 /*
- * Seven requests, as in RFC 8489, but the interval stops to double at four RTO: a filter is
- * recognised by silence, and half a minute for each would be too long. It takes 23 RTO.
+ * Seven requests, as in RFC 8489, but the interval grows only up to four RTO. A timeout, which is
+ * how a filter is detected, thus takes 23 RTO; with the RFC's intervals, it would take half a
+ * minute.
  */
 #define TRIES_MAX   7
 #define DOUBLED_MAX 2
@@ -65,7 +67,7 @@ bool nat_is_usable(const struct stun_endpoint *reported, const struct in6_addr *
 	    is_loopback(addr) != is_loopback(server) ||
 	    (is_link_local(addr) && !is_link_local(server)))
 		return false;
-	/* "this network" of 0/8, multicast and what follows it up to the broadcast address */
+	/* exclude 0.0.0.0/8 ("this network"), and 224.0.0.0 and above (multicast to broadcast) */
 	return ip4 ? addr->s6_addr[12] && addr->s6_addr[12] < 224
 		   : !IN6_IS_ADDR_UNSPECIFIED(addr) && !IN6_IS_ADDR_MULTICAST(addr);
 }
@@ -97,7 +99,7 @@ int nat_local_addr(const struct in6_addr *to, struct in6_addr *local)
 	socklen_t size = sizeof(addr);
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = 0;
 
-	/* connecting a UDP socket sends nothing */
+	/* connecting a UDP socket sends no datagram */
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, size) ||
 	    getsockname(fd, (struct sockaddr *)&addr, &size))
 		result = -errno;
@@ -151,7 +153,10 @@ static void transmit(struct nat_client *client, struct nat_query *query)
 	if (query->response_port)
 		stun_put_u16(&builder, SLUICE_STUN_RESPONSE_PORT, query->response_port);
 	length = stun_end(&builder);
-	/* the first attempt may report an ICMP error about another request instead of sending */
+	/*
+	 * the first sendto() may return a pending ICMP error of an earlier request instead of
+	 * sending
+	 */
 	for (i = 0; i < 2 && !sent; i++) {
 		sent = sendto(query->fd, message, length, MSG_DONTWAIT, (struct sockaddr *)&to,
 			      sizeof(to)) >= 0;
@@ -179,7 +184,7 @@ static void on_timer(void *arg)
 			transmit(client, query);
 		else
 			end(client, query, NAT_SILENT);
-		/* the end of a query may have changed the list */
+		/* done() may have changed the list */
 		query = client->pending;
 	}
 	schedule(client);
@@ -193,7 +198,7 @@ void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t
 	query->error = 0;
 	query->sent = false;
 	query->due_us = clock_now_us() + delay_us;
-	/* no request is sent with an id that others can guess */
+	/* never send a request with a predictable id */
 	if (getrandom(query->id, sizeof(query->id), 0) < 0) {
 		query->error = errno;
 		query->tries = TRIES_MAX;
@@ -203,9 +208,12 @@ void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t
 	schedule(client);
 }
 
-/* --- what arrives */
+/* --- responses and errors */
 
-/* RFC 6298: three times the first round trip. A repeated request has an unknown round trip. */
+/*
+ * Sets the RTO to three times the first RTT sample (RFC 6298). A retransmitted request gives no
+ * sample.
+ */
 static void measure(struct nat_client *client, const struct nat_query *query)
 {
 	uint64_t rto_us = 3 * (clock_now_us() - query->sent_us);
@@ -222,7 +230,7 @@ static enum nat_outcome read_success(struct nat_query *query, const struct stun_
 
 	if (stun_get_mapped(message, &query->mapped))
 		return NAT_REFUSED;
-	/* a NAT that knows SIP or other protocols may have replaced addresses in the payload */
+	/* an ALG in the NAT may have rewritten addresses in the payload */
 	query->rewritten = !stun_get_address(message, SLUICE_STUN_MAPPED_ADDRESS, &plain) &&
 			   !nat_is_same(&plain, &query->mapped);
 	if (stun_get_address(message, SLUICE_STUN_OTHER_ADDRESS, &query->other) &&
@@ -252,7 +260,7 @@ static void receive(struct nat_client *client, int fd, const void *data, size_t 
 	if (!query)
 		return;
 	query->from = endpoint_of(from);
-	/* an echo server returns the request */
+	/* the request was echoed: this is not a STUN server */
 	if (message.class == SLUICE_STUN_REQUEST && nat_is_same(&query->from, &query->to))
 		return;
 	query->arrived_fd = fd;
@@ -265,7 +273,7 @@ static void receive(struct nat_client *client, int fd, const void *data, size_t 
 		outcome = read_success(query, &message);
 	else if (!result)
 		stun_get_error(&message, &query->code);
-	/* a request turned back by the NAT has not been at the server */
+	/* a hairpinned request has not reached the server */
 	if (outcome != NAT_LOOPED)
 		measure(client, query);
 	end(client, query, outcome);
@@ -282,7 +290,10 @@ static int error_of(struct msghdr *message)
 	return 0;
 }
 
-/* An ICMP error quotes the destination of the request, but not always its transaction id. */
+/*
+ * Records an ICMP error for the queries of a socket to the quoted destination. The quote may be too
+ * short for the transaction id.
+ */
 static void refuse(struct nat_client *client, int fd, const struct stun_endpoint *to, int error)
 {
 	struct nat_query *query = client->pending;
@@ -292,7 +303,7 @@ static void refuse(struct nat_client *client, int fd, const struct stun_endpoint
 
 		if (query->fd == fd && query->tries && nat_is_same(&query->to, to)) {
 			query->error = error;
-			/* other errors may be temporary */
+			/* only this error is final: others may be temporary */
 			if (error == ECONNREFUSED) {
 				end(client, query, NAT_SILENT);
 				next = client->pending;
@@ -337,7 +348,7 @@ static void on_readable(void *arg)
 	schedule(socket->client);
 }
 
-/* --- its life */
+/* --- setup and teardown */
 
 int nat_client_socket(struct nat_client *client, struct err *err)
 {
@@ -352,7 +363,7 @@ int nat_client_socket(struct nat_client *client, struct err *err)
 	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, errno, "UDP socket: %s", strerror(errno));
-	/* the result is the same without them, only later */
+	/* ignore a failure: without these options, ICMP errors only become timeouts */
 	setsockopt(fd, SOL_IP, IP_RECVERR, &on, sizeof(on));
 	setsockopt(fd, SOL_IPV6, IPV6_RECVERR, &on, sizeof(on));
 	setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &off, sizeof(off));
@@ -366,7 +377,7 @@ int nat_client_socket(struct nat_client *client, struct err *err)
 				err_set(err, EXIT_USAGE, error,
 					"%s: not an address of this host or network namespace",
 					text),
-				"'ip address' lists the addresses that requests can come from");
+				"'ip address' lists the possible source addresses");
 	}
 	*added = (struct nat_socket){ .fd = fd, .client = client };
 	error = loop_read(client->loop, fd, on_readable, added);

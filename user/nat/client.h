@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A STUN client over UDP, with several sockets and several Binding transactions at the same time.
+ * A STUN client over UDP, with several sockets and concurrent Binding transactions.
  *
- * The tests of RFC 5780 ask a server to respond from another address, or to another socket. The
- * client therefore matches a response by its transaction id alone, on any of its sockets; the
- * caller compares the addresses.
+ * The tests of RFC 5780 request a response from a different address, or to a different socket. The
+ * client therefore accepts a response on any of its sockets and matches it only by transaction id;
+ * the caller compares the addresses.
  */
 #ifndef SLUICE_NAT_CLIENT_H
 #define SLUICE_NAT_CLIENT_H
@@ -20,13 +20,13 @@ enum nat_outcome {
 	NAT_PENDING,
 	NAT_ANSWERED, /* a success response */
 	NAT_REFUSED,  /* an error response, or a malformed response: code 0 */
-	NAT_LOOPED,   /* the request itself has arrived at a socket of the client */
+	NAT_LOOPED,   /* the request has arrived at a socket of the client */
 	NAT_SILENT,
 };
 
 struct nat_query {
 	/* the request, set by the caller */
-	int fd; /* of nat_client_socket() */
+	int fd; /* from nat_client_socket() */
 	struct stun_endpoint to;
 	uint32_t change;	/* SLUICE_STUN_CHANGE_*; 0: the attribute is absent */
 	uint16_t response_port; /* 0: the attribute is absent */
@@ -34,14 +34,14 @@ struct nat_query {
 	void *arg;
 	/* the result */
 	enum nat_outcome outcome;
-	int arrived_fd;		   /* the socket that the response or request has reached */
+	int arrived_fd;		   /* the socket that has received the response or request */
 	struct stun_endpoint from; /* its source */
 	struct stun_endpoint mapped;
 	struct stun_endpoint other; /* OTHER-ADDRESS; port 0: absent */
 	bool rewritten;		    /* MAPPED-ADDRESS differs from XOR-MAPPED-ADDRESS */
 	unsigned int code;	    /* ERROR-CODE */
-	int error;		    /* errno of sending, or of an ICMP error; 0: none */
-	bool sent;		    /* a request has left this host */
+	int error;		    /* errno of sendto() or of an ICMP error, or 0 */
+	bool sent;		    /* at least one request was sent */
 	/* private */
 	struct nat_query *next;
 	uint8_t id[SLUICE_STUN_ID_SIZE];
@@ -51,16 +51,20 @@ struct nat_query {
 
 struct nat_client;
 
-/* @source: the address to send from; NULL: by the route. Returns NULL on ENOMEM. */
+/*
+ * Creates a client. @source is the source address; NULL: selected by the route. Returns NULL on
+ * ENOMEM.
+ */
 struct nat_client *nat_client_new(struct loop *loop, const struct in6_addr *source);
 /* Opens a socket on an unused port. Returns the descriptor, or -errno with *err set. */
 int nat_client_socket(struct nat_client *client, struct err *err);
 /*
- * Starts a transaction after @delay_us. query->done is called once at its end, from the loop: it
- * may start others, but must not free the client. Until then the query must stay where it is.
+ * Starts a transaction after @delay_us. The loop calls query->done once when it is complete; done()
+ * may start other transactions, but must not free the client. Until then, the query must not move
+ * in memory.
  */
 void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t delay_us);
-/* Closes the sockets and drops the pending queries; NULL: does nothing. */
+/* Closes the sockets and drops pending queries. Does nothing for NULL. */
 void nat_client_free(struct nat_client *client);
 
 /* Returns the local port of a socket, in network order. */
@@ -70,8 +74,8 @@ int nat_local_addr(const struct in6_addr *to, struct in6_addr *local);
 /* Compares address and port. */
 bool nat_is_same(const struct stun_endpoint *one, const struct stun_endpoint *other);
 /*
- * May a request be sent to an address that the server has reported? It must be a unicast address in
- * the family and scope of the server's own.
+ * Returns true if a request may be sent to an address that the server has reported: it must be a
+ * unicast address with the family and scope of the server's address.
  */
 bool nat_is_usable(const struct stun_endpoint *reported, const struct in6_addr *server);
 

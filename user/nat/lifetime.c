@@ -9,18 +9,18 @@
 #include <string.h>
 
 /*
- * A NAT may keep a mapping for longer once it is no longer new: Linux does so if the mapping passes
- * a datagram after two seconds (nf_conntrack_udp_timeout_stream). Programs need the shorter
- * lifetime, so the probe uses each mapping for less than that before it leaves the mapping unused.
+ * A NAT may use a longer timeout for a mapping that is not new: Linux does so for a mapping with
+ * traffic after two seconds (nf_conntrack_udp_timeout_stream). Programs need to know the shorter
+ * timeout, so the probe must stop using a mapping before that time.
  */
 #define NEW_US	     1500000ULL
-#define MAPPINGS_MAX 3 /* of a step: the first of them may have lost a datagram */
+#define MAPPINGS_MAX 3 /* mappings that a step tries: a lost datagram makes a mapping too old */
 
 enum phase {
 	MAP,	 /* get a mapping */
-	VERIFY,	 /* can the server reach it now? */
-	TEST,	 /* and after it was not used? */
-	COMPARE, /* it cannot: does the server answer at all, and where to? */
+	VERIFY,	 /* test whether the server can reach the mapping */
+	TEST,	 /* test it again after the idle time */
+	COMPARE, /* no response: get the current mapping of the socket */
 };
 
 struct step {
@@ -28,7 +28,7 @@ struct step {
 	struct nat_query query;
 	int fd; /* the socket that has the mapping */
 	int mappings;
-	uint64_t mapped_us; /* the time of the first request */
+	uint64_t mapped_us; /* time of the first request */
 	enum phase phase;
 	struct stun_endpoint mapped;
 };
@@ -38,7 +38,7 @@ struct nat_lifetime_probe {
 	struct loop_timer *end;
 	struct nat_client *client;
 	struct stun_endpoint server;
-	int asker; /* the other socket */
+	int asker; /* the socket that sends the requests of VERIFY and TEST */
 	struct step steps[NAT_STEPS_MAX];
 	int running;
 	struct nat_lifetime_report report;
@@ -73,7 +73,7 @@ static void end(struct step *step, enum nat_lifetime result, const char *failure
 	probe->report.steps[step - probe->steps].result = result;
 	if (failure)
 		snprintf(probe->report.failure, sizeof(probe->report.failure), "%s", failure);
-	/* the caller may free the probe, which the client still uses here */
+	/* call fn from a timer: fn may free the probe, which the client still uses here */
 	if (!--probe->running)
 		loop_timer_start(probe->end, 0);
 }
@@ -95,7 +95,7 @@ static void fail(struct step *step)
 	end(step, NAT_LIFETIME_UNKNOWN, text);
 }
 
-/* Gets a mapping, with a socket of its own. */
+/* Gets a new mapping with a new socket. */
 static void map(struct step *step)
 {
 	struct err err = { 0 };
@@ -110,7 +110,7 @@ static void map(struct step *step)
 	ask(step, MAP);
 }
 
-/* The server has reached the mapping. */
+/* Handles a response that proves that the server can reach the mapping. */
 static void on_verified(struct step *step)
 {
 	if (clock_now_us() - step->mapped_us < NEW_US)
@@ -119,10 +119,10 @@ static void on_verified(struct step *step)
 		map(step);
 	else
 		end(step, NAT_LIFETIME_UNKNOWN,
-		    "its responses take so long that a NAT may keep the mapping longer");
+		    "its responses are so slow that a NAT may already use a longer timeout");
 }
 
-/* The response to a request of the socket that has the mapping. */
+/* Handles a response to MAP or COMPARE, which contains the mapped address. */
 static void on_mapped(struct step *step)
 {
 	struct nat_lifetime_report *report = &step->probe->report;
@@ -160,7 +160,7 @@ static void on_done(struct nat_query *query)
 		else
 			end(step, NAT_LIFETIME_ALIVE, NULL);
 	} else if (answered || query->code == 420) {
-		/* the server ignores the attribute, or refuses it */
+		/* the server ignores or refuses the attribute */
 		end(step, NAT_LIFETIME_UNKNOWN, "it does not know RESPONSE-PORT (RFC 5780)");
 	} else if (step->phase == TEST && query->outcome == NAT_SILENT && !query->error) {
 		ask(step, COMPARE);
@@ -181,7 +181,7 @@ static void on_end(void *arg)
 	probe->fn(&probe->report, probe->arg);
 }
 
-/* Opens the sockets; the step of one that cannot be opened ends. */
+/* Opens the sockets and starts the steps. A step whose socket cannot be opened ends immediately. */
 static void start(struct nat_lifetime_probe *probe, const uint32_t *idle_ms, int count)
 {
 	struct err err = { 0 };

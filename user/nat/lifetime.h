@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Measures how long a NAT keeps a mapping that is not used (RFC 5780, section 4.6).
+ * Measures the timeout of an idle mapping in a NAT (RFC 5780, section 4.6).
  *
- * For each step, a socket gets a mapping and leaves it unused. Then another socket asks the server
- * to send its response to the port of that mapping: if it arrives, the mapping is still there. All
- * steps run at the same time. Each step first tries this without a wait: only if that response
- * arrives does silence show later that the mapping is gone. If it takes so long that a NAT may keep
- * the mapping longer than a new one, the step is unknown.
+ * In each step, a socket gets a mapping and stays idle. Then a second socket requests a response to
+ * the port of that mapping: if it arrives, the mapping still exists. All steps run concurrently.
+ * Each step first does this without idle time, and continues only if the response arrives: later
+ * silence then proves that the mapping has expired. If the first response is so slow that the NAT
+ * may already use a longer timeout for the mapping, the result of the step is unknown.
  */
 #ifndef SLUICE_NAT_LIFETIME_H
 #define SLUICE_NAT_LIFETIME_H
@@ -16,10 +16,10 @@
 #define NAT_STEPS_MAX 12
 
 enum nat_lifetime {
-	NAT_LIFETIME_UNKNOWN, /* no result: the server did not answer */
+	NAT_LIFETIME_UNKNOWN, /* no result, for the reason in `failure` */
 	NAT_LIFETIME_ALIVE,
 	NAT_LIFETIME_EXPIRED,
-	NAT_LIFETIME_REMAPPED, /* the same socket now has another mapped port */
+	NAT_LIFETIME_REMAPPED, /* the socket now has a different mapped port */
 };
 
 struct nat_lifetime_step {
@@ -31,22 +31,22 @@ struct nat_lifetime_report {
 	struct nat_lifetime_step steps[NAT_STEPS_MAX];
 	int count;
 	bool mapped;	  /* the server has reported a mapped address */
-	bool outermost;	  /* the mapped address belongs to this host: no NAT is beyond it */
-	char failure[96]; /* why a step is unknown; "" if none is */
+	bool outermost;	  /* the mapped address belongs to this host: there is no NAT beyond it */
+	char failure[96]; /* why a result is unknown; "" if all are known */
 };
 
 struct nat_lifetime_probe;
 
 /*
- * Starts to measure with a step for each time, in the calling thread's network namespace; @source
- * as for nat_client_new(). Calls fn once at the end, from the loop; fn may free the probe. Returns
- * NULL on ENOMEM.
+ * Starts a measurement with one step for each idle time, in the calling thread's network namespace.
+ * @source is as for nat_client_new(). The loop calls @fn once, when all steps are complete; @fn may
+ * free the probe. Returns NULL on ENOMEM.
  */
 struct nat_lifetime_probe *nat_lifetime_new(
 	struct loop *loop, const struct stun_endpoint *server, const struct in6_addr *source,
 	const uint32_t *idle_ms, int count,
 	void (*fn)(const struct nat_lifetime_report *report, void *arg), void *arg);
-/* Stops measuring; NULL: does nothing. */
+/* Stops the measurement. Does nothing for NULL. */
 void nat_lifetime_free(struct nat_lifetime_probe *probe);
 
 #endif

@@ -17,7 +17,7 @@ struct probe {
 	struct nat_lifetime_probe *lifetime;
 	int fds[NAT_SOCKETS];
 	int round;
-	int pending; /* queries of this round */
+	int pending; /* pending queries of this round */
 	bool measuring;
 };
 
@@ -43,7 +43,7 @@ static void ask(struct probe *probe, enum nat_test test, int socket, const struc
 	nat_client_ask(probe->client, query, 0);
 }
 
-/* --- the rounds: the queries of a round do not depend on each other */
+/* --- the rounds: the queries of a round are independent of each other */
 
 static void map(struct probe *probe)
 {
@@ -53,7 +53,10 @@ static void map(struct probe *probe)
 		ask(probe, NAT_MAP + i, i, &probe->options->server, 0);
 }
 
-/* Can a request be sent to this mapping, and would a NAT have to turn it back? */
+/*
+ * Returns true if the mapping can be used to test hairpinning: it is a usable address, and not that
+ * of this host.
+ */
 static bool is_hairpin(const struct nat_findings *findings, enum nat_test test)
 {
 	const struct stun_endpoint *mapped = &findings->tests[test].mapped;
@@ -100,7 +103,7 @@ static void test(struct probe *probe)
 	if (probe->options->lifetime_s)
 		measure_lifetime(probe);
 	reported = &findings->tests[NAT_MAP].other;
-	/* both the address and the port must be other ones: RFC 5780, section 7.4 */
+	/* both the address and the port must differ from the server's: RFC 5780, section 7.4 */
 	if (nat_is_usable(reported, &server->addr) && reported->port_be != server->port_be &&
 	    memcmp(&reported->addr, &server->addr, sizeof(server->addr)) != 0) {
 		findings->other = *reported;
@@ -121,7 +124,7 @@ static void test(struct probe *probe)
 	}
 }
 
-/* Does the NAT map a socket to another endpoint for A:a than for P:p? */
+/* Returns true if the NAT maps a socket to different endpoints for A:a and P:p. */
 static bool maps_other_apart(const struct nat_findings *findings)
 {
 	return nat_is_answered(findings, NAT_MAP_BOTH) &&
@@ -134,7 +137,10 @@ static void open_filters(struct probe *probe)
 	struct nat_findings *findings = &probe->report->findings;
 	struct stun_endpoint port = { findings->server.addr, findings->other.port_be };
 
-	/* a request with another mapping opens no filter, and the second silence takes as long */
+	/*
+	 * with a different mapping, a request does not open the filter; skip it, to save a second
+	 * timeout
+	 */
 	if (findings->tests[NAT_FILTER_BOTH].outcome != NAT_SILENT || maps_other_apart(findings))
 		return;
 	ask(probe, NAT_FILTER_OPEN_BOTH, 1, &findings->other, 0);
@@ -153,7 +159,10 @@ static void test_again(struct probe *probe)
 		ask(probe, NAT_FILTER_AGAIN_PORT, 1, &findings->server, SLUICE_STUN_CHANGE_PORT);
 }
 
-/* Starts the next round that has queries. Stops after the last round and the lifetime. */
+/*
+ * Starts the next round that has queries. Stops the loop after the last round, and after the
+ * measurement of the lifetime.
+ */
 static void advance(struct probe *probe)
 {
 	static void (*const rounds[ROUNDS])(struct probe *) = { map, test, open_filters,
@@ -178,15 +187,18 @@ static int no_response(const struct nat_findings *findings, struct err *err)
 			err,
 			err_set(err, EXIT_ERROR, EPROTO, "%s: the response came from %s", server,
 				addr_format_port(&query->from.addr, query->from.port_be, from)),
-			"a server with several addresses must respond from the address"
-			" that the request went to; sluice-reply(8) fixes its replies");
+			"a server with several addresses must respond from the destination"
+			" address of the request; sluice-reply(8) fixes its replies");
 	if (query->outcome == NAT_REFUSED && query->code)
 		return err_set(err, EXIT_ERROR, EPROTO, "%s: the server responds with error %u",
 			       server, query->code);
 	if (query->outcome == NAT_REFUSED)
 		return err_set(err, EXIT_ERROR, EPROTO, "%s: the response is malformed", server);
 	return err_hint(err,
-			/* no capability would help against EPERM of a firewall rule */
+			/*
+			 * ETIMEDOUT for all errors: EPERM comes from a firewall rule, not from a
+			 * missing capability
+			 */
 			err_set(err, EXIT_ERROR, ETIMEDOUT, "%s: %s", server,
 				query->error ? strerror(query->error) : "no response"),
 			"give the address and UDP port of a STUN server; a firewall may drop the"
@@ -208,8 +220,8 @@ static int open_sockets(struct probe *probe, struct err *err)
 }
 
 /*
- * All sockets get the same source address: the route to the second address of the server might
- * select another one.
+ * Finds a source address for all sockets: the route to the second address of the server might
+ * select a different address.
  */
 static int find_local(const struct nat_probe_options *options, struct in6_addr *local,
 		      struct err *err)

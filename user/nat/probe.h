@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs the tests of RFC 5780 against one server. */
+/* Runs the tests of RFC 5780 with one server. */
 #ifndef SLUICE_NAT_PROBE_H
 #define SLUICE_NAT_PROBE_H
 
@@ -8,8 +8,8 @@
 
 struct nat_probe_options {
 	struct stun_endpoint server;
-	struct in6_addr source; /* the address to send from; ::: by the route */
-	uint32_t lifetime_s;	/* the longest lifetime to test for; 0: none */
+	struct in6_addr source; /* source address; in6addr_any: selected by the route */
+	uint32_t lifetime_s;	/* the longest lifetime to test for; 0: no test */
 };
 
 struct nat_probe_report {

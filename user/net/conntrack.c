@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libnetfilter_conntrack builds and parses the messages. Its own sockets (nfct_query) were
- * rejected: they hide how a dump ended, and send no CTA_ID, without which a deletion could hit an
- * entry that has just replaced the intended one.
+ * libnetfilter_conntrack builds and parses the messages. Its sockets (nfct_query) were rejected:
+ * they do not report an interrupted dump, and send no CTA_ID. Without CTA_ID, a request could
+ * delete an entry that has just replaced the intended one.
  */
 #include "net/conntrack.h"
 
@@ -40,7 +40,7 @@ int conntrack_order(const void *left, const void *right)
 	return result ? result : order(a->original_zone, b->original_zone);
 }
 
-/* Drops duplicates: the kernel may dump an entry twice when the table changes meanwhile. */
+/* Drops duplicates too: the kernel may dump an entry twice if the table changes during the dump. */
 void conntrack_sort(struct ct_table *table)
 {
 	size_t i, kept = 0;
@@ -101,7 +101,7 @@ void conntrack_free(struct ct_table *table)
 	*table = (struct ct_table){ .entry = NULL };
 }
 
-/* --- from a message */
+/* --- parsing */
 
 static struct in6_addr address(const struct nf_conntrack *ct, bool ip4,
 			       enum nf_conntrack_attr attr4, enum nf_conntrack_attr attr6)
@@ -123,7 +123,7 @@ static struct ct_counters counters(const struct nf_conntrack *ct, enum nf_conntr
 				     .bytes = nfct_get_attr_u64(ct, bytes) };
 }
 
-/* Returns MNL_CB_OK with *entry set, MNL_CB_STOP if it is not UDP, or MNL_CB_ERROR. */
+/* Returns MNL_CB_OK with *entry set, MNL_CB_STOP if the entry is not UDP, or MNL_CB_ERROR. */
 static int entry_parse(const struct nlmsghdr *nlh, struct ct_entry *entry)
 {
 	struct nf_conntrack *ct = nfct_new();
@@ -156,7 +156,7 @@ static int entry_parse(const struct nlmsghdr *nlh, struct ct_entry *entry)
 		.original_count = counters(ct, ATTR_ORIG_COUNTER_PACKETS, ATTR_ORIG_COUNTER_BYTES),
 		.reply_count = counters(ct, ATTR_REPL_COUNTER_PACKETS, ATTR_REPL_COUNTER_BYTES),
 	};
-	/* a zone of one direction leaves the other in zone 0 */
+	/* if only one direction has a zone, the other direction is in zone 0 */
 	entry->original_zone = entry->reply_zone = nfct_get_attr_u16(ct, ATTR_ZONE);
 	if (nfct_attr_is_set(ct, ATTR_ORIG_ZONE))
 		entry->original_zone = nfct_get_attr_u16(ct, ATTR_ORIG_ZONE);
@@ -167,7 +167,7 @@ out:
 	return result;
 }
 
-/* --- read */
+/* --- dump */
 
 static void table_request(struct nlmsghdr *nlh, void *into)
 {
@@ -215,7 +215,7 @@ int conntrack_refused(int result, struct err *err)
 			err_set(err, EXIT_LACKING, -result,
 				"the kernel has no nf_conntrack_netlink "
 				"(CONFIG_NF_CT_NETLINK, Linux 2.6.14)"),
-			"try 'modprobe nf_conntrack_netlink'; without that module, no entry can be read");
+			"try 'modprobe nf_conntrack_netlink'; sluice cannot read entries without it");
 	case EAGAIN:
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, EAGAIN,
@@ -250,7 +250,7 @@ int conntrack_open(struct nl **nl)
 	return nl_open(nl, NETLINK_NETFILTER);
 }
 
-/* Builds a request about one entry; returns NULL on ENOMEM. */
+/* Builds a request for one entry; returns NULL on ENOMEM. */
 static struct nlmsghdr *entry_request(struct nl *nl, uint16_t type, const struct ct_entry *entry)
 {
 	const struct ct_tuple *tuple = &entry->original;
@@ -313,7 +313,7 @@ int conntrack_delete(struct nl *nl, const struct ct_entry *entry)
 	return nl_query(nl, nlh, NULL, NULL);
 }
 
-/* Without NLM_F_CREATE, the request changes an entry and never creates one. */
+/* Without NLM_F_CREATE, the request cannot create an entry. */
 int conntrack_renew(struct nl *nl, const struct ct_entry *entry, uint32_t timeout_s)
 {
 	struct nlmsghdr *nlh = entry_request(nl, IPCTNL_MSG_CT_NEW, entry);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The tables and their queries, without any access to the kernel. */
+/* The tables and their lookups; nothing in this file accesses the kernel. */
 #include "net/inet.h"
 
 #include "base/addr.h"
@@ -25,7 +25,7 @@ static int order(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-/* Single addresses come first, for a binary search; the few networks are searched one by one. */
+/* Sorts single addresses first, for a binary search; the few networks get a linear search. */
 static int local_compare(const void *a, const void *b)
 {
 	const struct inet_local *x = a, *y = b;
@@ -93,7 +93,7 @@ int inet_add_host(struct inet *inet, const struct inet_host *host)
 	return append((void **)&inet->host, &inet->host_room, &inet->hosts, host, sizeof(*host));
 }
 
-/* qsort() does not accept the NULL of an empty table. */
+/* qsort() does not accept a NULL array. */
 static void sort(void *array, size_t count, size_t size, int (*compare)(const void *, const void *))
 {
 	if (count > 1)
@@ -139,7 +139,7 @@ static const struct inet_local *local_find(const struct inet *inet, const struct
 		const struct inet_local *local = &inet->local[i];
 		unsigned int bytes = local->bits / 8, mask = 0xff00U >> local->bits % 8 & 0xff;
 
-		/* the mask is 0 if the prefix ends with a byte */
+		/* the mask is 0 if the prefix length is a multiple of 8 */
 		if (!memcmp(&local->addr, addr, bytes) &&
 		    !((local->addr.s6_addr[bytes] ^ addr->s6_addr[bytes]) & mask))
 			found = local;
@@ -166,7 +166,9 @@ bool inet_is_shared(const struct inet *inet, const struct in6_addr *addr)
 	       (local && local->broadcast);
 }
 
-/* Finds a socket with exactly these addresses and ports that receives the datagram. */
+/*
+ * Finds a socket with exactly the addresses and ports of @key; with @want_ip4, skips IPV6_V6ONLY.
+ */
 static const struct inet_socket *socket_find(const struct inet *inet, const struct inet_socket *key,
 					     bool want_ip4)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Fills the tables of net/inet.h from the kernel: rtnetlink for addresses, routes, rules and
- * neighbours, sock_diag for sockets. /proc/net/udp was rejected for sockets: it does not show
- * IPV6_V6ONLY, and cannot look up the socket that a given datagram would reach.
+ * neighbours, sock_diag for sockets. /proc/net/udp was rejected: it does not show IPV6_V6ONLY, and
+ * cannot look up the socket for a given datagram.
  */
 #include "base/addr.h"
 #include "net/inet.h"
@@ -21,7 +21,7 @@
 /* Every namespace begins with the rules 0 (local), 32766 (main) and 32767 (default). */
 #define RULE_MAIN 32766
 
-/* One dump, and the sizes of the tables before it, to drop the results if it is interrupted. */
+/* A dump, and the table sizes before it, which reset_dump() restores after an interrupted dump. */
 struct dump {
 	struct inet *inet;
 	uint16_t type;
@@ -73,7 +73,7 @@ static bool addr_attr(struct in6_addr *addr, uint8_t family, const struct nlattr
 	       addr_from(addr, family, mnl_attr_get_payload(attr));
 }
 
-/* IFA_ADDRESS is the far end of a point-to-point link, unless there is no IFA_LOCAL. */
+/* If IFA_LOCAL is present, IFA_ADDRESS is the peer of a point-to-point link. */
 static int parse_address(const struct nlmsghdr *nlh, void *into)
 {
 	const struct ifaddrmsg *msg = mnl_nlmsg_get_payload(nlh);
@@ -94,9 +94,9 @@ static int parse_address(const struct nlmsghdr *nlh, void *into)
 }
 
 /*
- * The local table repeats the addresses, and also has whole networks ("AnyIP"). Local routes of
- * other tables do not count: transparent proxies have one for all addresses, for marked packets
- * only.
+ * The local table repeats the addresses, and also has local networks ("AnyIP"). Local routes of
+ * other tables are ignored: transparent proxies use such a route for all addresses, but only for
+ * marked packets.
  */
 static int parse_local_route(const struct nlmsghdr *nlh, void *into)
 {
@@ -181,10 +181,10 @@ static int read_table(struct inet *inet, int bus, uint16_t type, const void *hea
 			     inet->locals, inet->sockets, inet->neighbours };
 	int result = nl_dump(&callbacks, &dump);
 
-	/* a kernel without IPv6, or without rules */
+	/* a kernel without IPv6 or policy routing */
 	if (result == -EOPNOTSUPP || result == -EAFNOSUPPORT)
 		return 0;
-	/* a namespace whose loopback device was never up has no local table yet */
+	/* a namespace has no local table until its loopback device is first brought up */
 	return result == -ENOENT && type == RTM_GETROUTE ? 0 : result;
 }
 
@@ -276,7 +276,7 @@ int inet_read(struct inet *inet, struct err *err)
 struct route {
 	uint8_t type;
 	uint32_t oif;
-	bool forwarded; /* by a gateway, a multipath or an encapsulation */
+	bool forwarded; /* through a gateway, multipath or encapsulation */
 };
 
 static int parse_route(const struct nlmsghdr *nlh, void *into)
@@ -318,8 +318,8 @@ static enum inet_reach query_reach(struct nl *nl, const struct inet *inet,
 	mnl_attr_put(nlh, RTA_DST, ip4 ? 4 : 16, &addr->s6_addr[ip4 ? 12 : 0]);
 	result = nl_query(nl, nlh, parse_route, &route);
 	/*
-	 * Rules may select a table by mark or interface: this query may then use a different table
-	 * from the packets, and "no route" proves nothing.
+	 * rules may select a table by mark or interface: this query and the packets may then use
+	 * different tables, so "no route" proves nothing
 	 */
 	if (result == -ENETUNREACH || result == -EHOSTUNREACH || result == -EACCES ||
 	    (!result && (route.type == RTN_UNREACHABLE || route.type == RTN_PROHIBIT ||
@@ -372,7 +372,7 @@ static int count_message(const struct nlmsghdr *nlh, void *into)
 	return MNL_CB_OK;
 }
 
-/* udp_dump_one() expects "src" and "dst" as in the datagram. */
+/* udp_dump_one() expects "src" and "dst" as seen in the datagram. */
 int inet_query_socket(struct nl *diag, const struct in6_addr *local, in_port_t local_port_be,
 		      const struct in6_addr *peer, in_port_t peer_port_be)
 {

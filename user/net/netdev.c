@@ -174,8 +174,8 @@ int netdev_find_ethernet(const struct netdev *list, size_t count, const char *na
 
 	if (!found)
 		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'", name),
-				"'ip link' lists those of this network namespace; --netns enters"
-				" another");
+				"'ip link' lists the interfaces of this network namespace; --netns"
+				" enters another");
 	if (netdev_has_ethernet(found) != 1)
 		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
 			       "%s: its packets have no Ethernet header", name);

@@ -54,7 +54,7 @@ int netns_open(const char *netns, struct err *err)
 	if (!*netns || !strcmp(netns, ".") || !strcmp(netns, ".."))
 		return open_failed(netns, ENOENT, err);
 	snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : NETNS_DIR "/", netns);
-	/* O_NONBLOCK: a FIFO would wait for its writer */
+	/* without O_NONBLOCK, opening a FIFO would wait for a writer */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && is_number(netns)) {
 		snprintf(path, sizeof(path), "/proc/%s/ns/net", netns);
@@ -89,19 +89,19 @@ int netns_number(const char *value, uint32_t *inode, struct err *err)
 	return result;
 }
 
-/* Opens a namespace if it has this inode number. Returns -ENOENT if not, or -errno. */
+/* Opens a namespace if its inode number is @inode. Returns a descriptor, -ENOENT, or -errno. */
 static int open_if(int dir, const char *path, uint32_t inode)
 {
 	struct stat st;
 	int fd;
 
-	/* spares the open(2) of nearly all namespaces */
+	/* stat first, to avoid the open(2) of nearly all namespaces */
 	if (fstatat(dir, path, &st, 0) || st.st_ino != inode)
 		return -ENOENT;
 	fd = openat(dir, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? -errno : -ENOENT;
-	/* a name whose mount is gone is a plain file */
+	/* a name without a mounted namespace is a regular file */
 	if (!fstat(fd, &st) && st.st_ino == inode && ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET)
 		return fd;
 	close(fd);
@@ -162,7 +162,7 @@ bool netns_name(uint32_t inode, char name[NAME_MAX + 1])
 
 	if (!folder)
 		return false;
-	/* A name whose mount is gone is a plain file, on another file system. */
+	/* a name without a mounted namespace is a regular file on a different file system */
 	if (!stat("/proc/self/ns/net", &own))
 		while (!found && (entry = readdir(folder)))
 			found = !fstatat(dirfd(folder), entry->d_name, &st, 0) &&
@@ -205,7 +205,7 @@ int netns_inode(const char *netns, uint32_t *inode, struct err *err)
 					err_set(err, EXIT_USAGE, ERANGE,
 						"'%s' is not an inode number of a namespace",
 						netns),
-					"'ls -Li " NETNS_DIR "' shows them");
+					"'ls -Li " NETNS_DIR "' lists the numbers");
 		*inode = (uint32_t)number;
 		return 0;
 	}

@@ -7,10 +7,10 @@
 
 struct netns_known {
 	uint32_t netns;
-	char name[NAME_MAX + 1]; /* "": none */
+	char name[NAME_MAX + 1]; /* "": the namespace has no name */
 };
 
-/* Returns the name, "" for none, or NULL on ENOMEM. */
+/* Returns the name, "" if the namespace has none, or NULL on ENOMEM. */
 static const char *lookup(struct netns_names *names, uint32_t netns)
 {
 	void *known = names->known;

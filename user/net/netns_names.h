@@ -17,11 +17,13 @@ struct netns_names {
 	size_t last; /* index of the last hit: most rows of a listing share one namespace */
 };
 
-/* Formats number and name, safe for a terminal, or the number alone if it has none. */
+/*
+ * Formats number and name, or only the number of a namespace without a name, safe for a terminal.
+ */
 const char *netns_names_text(struct netns_names *names, uint32_t netns, char text[NETNS_TEXT_MAX]);
 /*
- * Adds the keys "netns" and "netns_name"; the name is null if it has none. @names may be NULL,
- * for a single namespace.
+ * Adds the keys "netns" and "netns_name" (null without a name). @names may be NULL, for a single
+ * namespace.
  */
 void netns_names_json(struct netns_names *names, uint32_t netns, json_t *object);
 void netns_names_free(struct netns_names *names);

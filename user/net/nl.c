@@ -6,7 +6,7 @@
 
 /* netlink_dump() fills at most 32 KiB per recvmsg(), and no more than the buffer of the caller. */
 #define BUFFER_SIZE 32768
-/* Bounds the retries for a table that changes faster than a dump, which takes milliseconds. */
+/* Limit on the tries for a table that changes during each dump; a dump takes milliseconds. */
 #define TRIES 32
 
 struct nl {
@@ -30,10 +30,7 @@ int nl_open(struct nl **nl, int bus)
 		nl_close(opened);
 		return -error;
 	}
-	/*
-	 * Lets the kernel filter dumps. Kernels before 4.20 send everything, so callers filter as
-	 * well.
-	 */
+	/* let the kernel filter dumps; callers filter too, since kernels before 4.20 do not */
 	mnl_socket_setsockopt(opened->socket, NETLINK_GET_STRICT_CHK, (void *)&on, sizeof(on));
 	opened->portid = mnl_socket_get_portid(opened->socket);
 	*nl = opened;
@@ -56,8 +53,8 @@ struct nlmsghdr *nl_request(struct nl *nl)
 }
 
 /*
- * Returns the error that an acknowledgement or the end of a dump starts with. libmnl 1.0 ignores
- * the error at the end of a dump.
+ * Parses the error code at the start of an acknowledgement or of NLMSG_DONE. libmnl 1.0 ignores it
+ * in NLMSG_DONE.
  */
 static int on_end(const struct nlmsghdr *nlh, void *into)
 {
@@ -80,7 +77,9 @@ int nl_query(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t parse, void *into)
 	int more = MNL_CB_OK;
 
 	nlh->nlmsg_seq = ++nl->seq;
-	/* NLM_F_DUMP has two bits; one of them is NLM_F_EXCL in requests that create an object. */
+	/*
+	 * NLM_F_DUMP has two bits; in requests that create an object, one of the bits is NLM_F_EXCL
+	 */
 	if ((nlh->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		nlh->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
@@ -108,8 +107,8 @@ int nl_dump(const struct nl_dump *dump, void *into)
 		if (try && dump->reset)
 			dump->reset(into);
 		/*
-		 * Opens a new socket for each try: its queue holds no messages of an interrupted
-		 * dump.
+		 * open a new socket for each try: its queue holds no messages of an interrupted
+		 * dump
 		 */
 		result = nl_open(&nl, dump->bus);
 		if (result)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Netlink requests over libmnl: a query with its reply, or a dump of a whole table. libmnl does not
- * repeat a dump when the table changed meanwhile (NLM_F_DUMP_INTR); nl_dump() does.
+ * Netlink requests over libmnl: a query with its reply, or a dump of a whole table. Unlike libmnl,
+ * nl_dump() repeats a dump during which the table has changed (NLM_F_DUMP_INTR).
  */
 #ifndef SLUICE_NET_NL_H
 #define SLUICE_NET_NL_H
@@ -33,7 +33,7 @@ void nl_close(struct nl *nl);
 /* Returns an empty request in the socket's buffer, for the caller to complete. */
 struct nlmsghdr *nl_request(struct nl *nl);
 /*
- * Sends a request and parses the reply; `parse` may be NULL where the reply is an acknowledgement.
+ * Sends a request and parses the reply; @parse may be NULL if the reply is an acknowledgement.
  * Returns 0 or -errno.
  */
 int nl_query(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t parse, void *into);

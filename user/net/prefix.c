@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Exists as long as it counts anything. */
+/* Freed when its count drops to 0. */
 struct prefix {
 	UT_hash_handle hh;
 	uint64_t prefix;
@@ -19,7 +19,7 @@ uint64_t prefix_of(const struct in6_addr *addr)
 {
 	uint64_t high_be;
 
-	/* a number that no /56 of public or private IPv6 addresses has */
+	/* map IPv4 to 0:1::/40, which contains no IPv6 address in use */
 	if (IN6_IS_ADDR_V4MAPPED(addr))
 		return 1ULL << 32 | ntohl(addr->s6_addr32[3]) >> 8;
 	memcpy(&high_be, addr, sizeof(high_be));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Counts what the addresses of a prefix hold: a /24 of IPv4, a /56 of IPv6. */
+/* Counts objects by address prefix: by /24 for IPv4, by /56 for IPv6. */
 #ifndef SLUICE_NET_PREFIX_H
 #define SLUICE_NET_PREFIX_H
 
@@ -17,9 +17,9 @@ struct prefixes {
 
 /* Returns the count of the prefix of an address. */
 uint32_t prefixes_count(const struct prefixes *prefixes, const struct in6_addr *addr);
-/* Counts one more. Returns 0 or -ENOMEM. */
+/* Increments the count of the prefix. Returns 0 or -ENOMEM. */
 int prefixes_add(struct prefixes *prefixes, const struct in6_addr *addr);
-/* Counts one less, after prefixes_add(). */
+/* Decrements a count that prefixes_add() has incremented. */
 void prefixes_remove(struct prefixes *prefixes, const struct in6_addr *addr);
 size_t prefixes_bytes(const struct prefixes *prefixes);
 

@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 
 #define BUFFER_SIZE 32768
-/* Holds the events of a few thousand interfaces that are created at once. */
+/* Receive buffer, in bytes: room for the events of a few thousand new interfaces. */
 #define RECEIVE_BUFFER (4 << 20)
-/* Bounds the messages per call, so that the event loop serves its other descriptors. */
+/* Messages per call, limited so that the event loop also serves its other descriptors. */
 #define MESSAGES_MAX 256
 
 struct rtnl {
@@ -27,7 +27,7 @@ static bool parse_link(const struct nlmsghdr *nlh, struct rtnl_link *link)
 	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr, *info;
 
-	/* Bridges also send messages about their ports, in a family of their own. */
+	/* bridges also send messages about their ports, with family AF_BRIDGE */
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*msg) || msg->ifi_family != AF_UNSPEC)
 		return false;
 	*link = (struct rtnl_link){ .index = (unsigned int)msg->ifi_index };
@@ -62,7 +62,7 @@ int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *handlers, void *ar
 		result = -errno;
 		goto fail;
 	}
-	/* Without CAP_NET_ADMIN the sysctl net.core.rmem_max is the limit. */
+	/* without CAP_NET_ADMIN, the sysctl net.core.rmem_max limits the size */
 	fd = mnl_socket_get_fd(opened->socket);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
@@ -111,7 +111,7 @@ static int parse_event(const struct nlmsghdr *nlh, void *into)
 
 /*
  * Returns the length of a message; 0 if another process sent it or a signal interrupted the call;
- * -ENOBUFS if messages are lost; or another -errno.
+ * -ENOBUFS if messages were lost; or another -errno.
  */
 static ssize_t receive(struct rtnl *rtnl)
 {
@@ -130,8 +130,8 @@ static ssize_t receive(struct rtnl *rtnl)
 }
 
 /*
- * Reports a loss once the queue is empty: queued events are older than the snapshot that the
- * handler then takes, and must not be applied after it.
+ * Reports a loss only when the queue is empty. The handler then takes a snapshot; older events that
+ * are still queued must not be applied after it.
  */
 int rtnl_read(struct rtnl *rtnl)
 {
@@ -142,7 +142,7 @@ int rtnl_read(struct rtnl *rtnl)
 		length = receive(rtnl);
 		if (length < 0 && length != -ENOBUFS)
 			break;
-		/* A message that cannot be parsed may have been any event. */
+		/* a message that cannot be parsed may be any event */
 		if (length == -ENOBUFS || (length > 0 && mnl_cb_run(rtnl->buffer, (size_t)length, 0,
 								    0, parse_event, rtnl) < 0))
 			rtnl->lost = true;

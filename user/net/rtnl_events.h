@@ -11,7 +11,7 @@
 
 struct rtnl_link {
 	unsigned int index;
-	unsigned int master; /* the bridge or bond that it is a port of, or 0 */
+	unsigned int master; /* ifindex of its bridge or bond, or 0 */
 	bool bridge;	     /* the interface is a bridge */
 	char name[IFNAMSIZ];
 };
@@ -27,14 +27,14 @@ struct rtnl_handlers {
 
 struct rtnl;
 
-/* Subscribes to the namespace of the calling thread at this moment. Returns 0 or -errno. */
+/* Subscribes to events of the calling thread's current namespace. Returns 0 or -errno. */
 int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *handlers, void *arg);
 void rtnl_close(struct rtnl *rtnl);
 /* Returns a descriptor that is readable while events are queued. */
 int rtnl_fd(const struct rtnl *rtnl);
 /*
- * Calls the handlers for a bounded number of queued events; the descriptor stays readable while
- * there are more. Returns 0 or -errno.
+ * Calls the handlers for a limited number of queued events; the descriptor stays readable if more
+ * events are queued. Returns 0 or -errno.
  */
 int rtnl_read(struct rtnl *rtnl);
 

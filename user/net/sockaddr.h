@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Socket addresses of the kernel, and the endpoints of net/stun.h. */
+/* Converts between socket addresses and the endpoints of net/stun.h. */
 #ifndef SLUICE_NET_SOCKADDR_H
 #define SLUICE_NET_SOCKADDR_H
 
@@ -14,10 +14,10 @@ union any_sockaddr {
 	struct sockaddr_in6 ip6;
 };
 
-/* Converts; returns the length. @ifindex: of a link-local address. */
+/* Fills *addr and returns its length. @ifindex is the link of a link-local address, else 0. */
 socklen_t endpoint_to_sockaddr(const struct stun_endpoint *endpoint, uint32_t ifindex,
 			       union any_sockaddr *addr);
-/* Returns the link of a link-local address, else 0. */
+/* Fills *endpoint. Returns the ifindex of a link-local address, else 0. */
 uint32_t endpoint_from_sockaddr(struct stun_endpoint *endpoint, const union any_sockaddr *addr);
 
 #endif

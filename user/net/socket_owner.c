@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The sockets to find an owner for, sorted by inode. */
+/* The sockets whose owner is searched, sorted by inode. */
 struct wanted {
 	struct inet_socket **socket;
 	size_t count;

@@ -6,8 +6,8 @@
 #include "net/inet.h"
 
 /*
- * Sets pid and process of each socket to the first process that holds it. Skips processes that
- * this one has no access to (another user's without CAP_SYS_PTRACE, another PID namespace's).
+ * Sets pid and process of each socket to the first process that holds it. Skips inaccessible
+ * processes: those of other users without CAP_SYS_PTRACE, and those of other PID namespaces.
  * Returns 0 or -errno.
  */
 int socket_owner_find(struct inet_socket *socket, size_t count);

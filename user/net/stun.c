@@ -11,10 +11,10 @@
 
 #define HEADER SLUICE_STUN_HEADER_SIZE
 
-/* RFC 8489, section 14.6: at least 16 bytes, a multiple of 4. */
+/* Minimum length, in bytes; the length is a multiple of 4 (RFC 8489, section 14.6). */
 #define SHA256_TRUNCATED_MIN 16
 
-/* The types that RFC 3489 has in common with RFC 8489. */
+/* Returns true for the message types that RFC 3489 and RFC 8489 share. */
 static bool is_classic_type(uint16_t type)
 {
 	return type == SLUICE_STUN_TYPE(SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST) ||
@@ -22,7 +22,10 @@ static bool is_classic_type(uint16_t type)
 	       type == SLUICE_STUN_TYPE(SLUICE_STUN_BINDING, SLUICE_STUN_ERROR);
 }
 
-/* Records the end of the protected part of the message. Returns 0 or -EPROTO. */
+/*
+ * Records where the protected part of the message ends. Returns 0, or -EPROTO for a wrong
+ * FINGERPRINT.
+ */
 static int note(struct stun_message *message, size_t at, const struct stun_attr *attr)
 {
 	bool first = false;
@@ -36,7 +39,7 @@ static int note(struct stun_message *message, size_t at, const struct stun_attr 
 		if (first)
 			message->integrity_sha256 = at;
 	} else if (attr->type == SLUICE_STUN_FINGERPRINT && !message->classic) {
-		/* the last attribute: RFC 8489, section 14.7 */
+		/* FINGERPRINT must be the last attribute: RFC 8489, section 14.7 */
 		if (attr->length != STUN_FINGERPRINT_SIZE ||
 		    at + STUN_ATTR_HEADER + STUN_FINGERPRINT_SIZE != message->length ||
 		    get32(attr->value) != stun_fingerprint(message->data, at))
@@ -65,7 +68,7 @@ int stun_parse(const void *data, size_t length, struct stun_message *message)
 		return -EPROTO;
 	parsed.method = (uint16_t)((type & 0x3e00) >> 2 | (type & 0xe0) >> 1 | (type & 0xf));
 	parsed.class = (enum sluice_stun_class)((type & 0x100) >> 7 | (type & 0x10) >> 4);
-	/* check also the attributes that are not seen afterwards */
+	/* also check the attributes after MESSAGE-INTEGRITY, which stun_next() later skips */
 	whole = parsed;
 	for (before = HEADER; stun_next(&whole, &at, &attr); before = at)
 		if (note(&parsed, before, &attr))
@@ -181,7 +184,7 @@ int stun_get_u64(const struct stun_message *message, uint16_t type, uint64_t *ou
 	return result;
 }
 
-/* @mask: NULL, or the 16 bytes that port and address are XORed with. */
+/* Decodes an address. @mask is NULL, or the 16 bytes with which port and address are XORed. */
 static int value_address(const struct stun_attr *attr, const uint8_t *mask,
 			 struct stun_endpoint *out)
 {
@@ -210,7 +213,7 @@ int stun_value_address(const struct stun_attr *attr, struct stun_endpoint *out)
 int stun_value_xor_address(const struct stun_message *message, const struct stun_attr *attr,
 			   struct stun_endpoint *out)
 {
-	/* cookie and transaction id, which follow each other in the header */
+	/* the mask is the cookie and the transaction id, which are adjacent in the header */
 	return value_address(attr, message->data + 4, out);
 }
 

@@ -8,9 +8,10 @@
 #include <string.h>
 
 #define HEADER	 SLUICE_STUN_HEADER_SIZE
-#define BODY_MAX 0xfffcU /* of the length field, which is a multiple of 4 */
+#define BODY_MAX 0xfffcU /* largest value of the length field, a multiple of 4 */
 
-/* Appends an attribute, its value and padding zero, and returns the value's place; NULL: no room.
+/*
+ * Appends an attribute with a zeroed value. Returns a pointer to the value, or NULL without room.
  */
 static uint8_t *append(struct stun_builder *builder, uint16_t type, size_t length)
 {
@@ -30,7 +31,7 @@ static uint8_t *append(struct stun_builder *builder, uint16_t type, size_t lengt
 	return at + STUN_ATTR_HEADER;
 }
 
-/* Writes all of the header except cookie and transaction id. */
+/* Writes the header except the cookie and the transaction id. */
 static bool begin(struct stun_builder *builder, void *buffer, size_t size, unsigned int method,
 		  enum sluice_stun_class class)
 {
@@ -129,7 +130,7 @@ void stun_put_error(struct stun_builder *builder, unsigned int code)
 
 void stun_put_unknown(struct stun_builder *builder, const uint16_t *types, unsigned int count)
 {
-	/* RFC 3489, section 11.2.9: one is repeated, so that the length is a multiple of 4 */
+	/* RFC 3489, section 11.2.9: repeat a type if the length is not a multiple of 4 */
 	unsigned int i,
 		all = builder->overflow || has_cookie(builder->data) ? count : (count + 1) & ~1U;
 	uint8_t *to = append(builder, SLUICE_STUN_UNKNOWN_ATTRIBUTES, all * 2UL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers of a STUN message, which may be unaligned; for the codec alone. */
+/* Accesses possibly unaligned numbers in a STUN message; internal to the codec. */
 #ifndef SLUICE_NET_STUN_BYTES_H
 #define SLUICE_NET_STUN_BYTES_H
 
@@ -33,7 +33,7 @@ static inline uint32_t get32(const uint8_t *at)
 	return (uint32_t)get16(at) << 16 | get16(at + 2);
 }
 
-/* Each attribute is padded to a multiple of 4 bytes. */
+/* Rounds the length of an attribute up to a multiple of 4 bytes. */
 static inline size_t padded(size_t length)
 {
 	return (length + 3) & ~(size_t)3;

@@ -15,7 +15,7 @@
 #define ID_DIGITS    64
 #define SHORT_DIGITS 12
 
-/* A part of the path between two slashes. */
+/* A path component. */
 struct part {
 	const char *text;
 	int length;
@@ -50,8 +50,9 @@ static void label_set(char *label, char *container, const char *runtime, struct 
 }
 
 /*
- * Is the part a container's? Docker, containerd, CRI-O and Podman name the cgroup RUNTIME-ID.scope
- * with systemd, and ID below their own directory without; LXC and machined use names.
+ * Returns true if the component names a container. With systemd, Docker, containerd, CRI-O and
+ * Podman name the cgroup RUNTIME-ID.scope; without systemd, they name it ID, below a directory of
+ * the runtime. LXC and machined use the name of the container.
  */
 static bool container_of(struct part part, struct part parent, char *label, char *container)
 {
@@ -99,7 +100,7 @@ const char *cgroup_label(const char *path, char label[CGROUP_LABEL_MAX],
 			break;
 		if (container_of(part, parent, label, container))
 			goto out;
-		/* below a unit, directories are the service's own */
+		/* the service itself creates the directories below its unit */
 		if (is_unit)
 			continue;
 		unit = part;
@@ -114,13 +115,15 @@ out:
 
 struct cgroup_name {
 	pid_t pid;
-	char *path; /* NULL: not known */
+	char *path; /* NULL: unknown */
 	char label[CGROUP_LABEL_MAX];
 	char container[CGROUP_CONTAINER_MAX];
 	UT_hash_handle hh;
 };
 
-/* Returns the path in cgroup2, whose line in the file starts with "0::"; NULL if there is none. */
+/*
+ * Returns the path in cgroup2, from the line of /proc/PID/cgroup that starts with "0::", or NULL.
+ */
 static char *path_read(pid_t pid)
 {
 	char file_path[64], *line = NULL, *path = NULL;
@@ -141,7 +144,7 @@ static char *path_read(pid_t pid)
 	return path;
 }
 
-/* Returns NULL on ENOMEM. */
+/* Returns the entry of a process, from the cache if possible, or NULL on ENOMEM. */
 static const struct cgroup_name *lookup(struct cgroup_names *names, pid_t pid)
 {
 	struct cgroup_name *name;

@@ -12,8 +12,8 @@ struct exe {
 };
 
 /*
- * Reads what the kernel has cached, without a request to the file system: another user's FUSE
- * server may never answer. Returns false, with ino 0, if the executable is not known.
+ * Reads the inode that the kernel has cached, without a request to the file system: the FUSE server
+ * of another user may never answer. Returns false, with ino 0, if the executable is unknown.
  */
 bool exe_read(__u32 pid, struct exe *exe);
 bool exe_equal(const struct exe *a, const struct exe *b);

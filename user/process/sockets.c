@@ -16,10 +16,10 @@
 #include <unistd.h>
 #include <uthash.h>
 
-/* A socket and a process that holds it; a list has the other processes. */
+/* A socket and a process that holds it. A socket has an entry for each holder, in a list. */
 struct entry {
 	struct sluice_socket_record record;
-	struct entry *next;	  /* another holder */
+	struct entry *next;	  /* next holder of the socket */
 	UT_hash_handle hh;	  /* keyed by record.sock */
 	UT_hash_handle hh_cookie; /* keyed by record.cookie, unless that is 0 */
 };
@@ -32,10 +32,13 @@ struct sockets {
 	size_t count;
 	struct sluice_socket_record *members; /* items of struct sluice_socket_members */
 	size_t members_room, members_count;
-	size_t members_end; /* of the last group, when all its items are read */
+	size_t members_end; /* end of the last group that was read completely */
 };
 
-/* Compares executables: any process can use the name, and a list of pids would go stale. */
+/*
+ * Compares executables: any process can use the name "sluice", and a list of pids would become
+ * stale.
+ */
 bool sockets_is_sluice(__u32 pid)
 {
 	__u32 own_pid = (__u32)getpid();
@@ -50,8 +53,9 @@ bool sockets_is_sluice(__u32 pid)
 }
 
 /*
- * Does @a precede @b among the holders of a socket? A process of sluice comes last: it may be a
- * child that hangs with the descriptor of a hostile process (process/take_socket.h).
+ * Returns true if @a precedes @b in the list of holders of a socket. A process of sluice comes
+ * last: it may be a blocked child that has taken the socket of a hostile process
+ * (process/take_socket.h).
  */
 static bool precedes(const struct sluice_socket_record *a, const struct sluice_socket_record *b)
 {
@@ -60,12 +64,12 @@ static bool precedes(const struct sluice_socket_record *a, const struct sluice_s
 	return a_own == b_own ? a->pid < b->pid : b_own;
 }
 
-/* Adds a process that holds the socket, unless it is known. */
+/* Adds a holder of the socket, unless the list already has it. */
 static int add_holder(struct entry *first, const struct sluice_socket_record *record)
 {
 	struct entry *at, *entry;
 
-	/* the kernel has reused the address during the walk */
+	/* a different socket: the kernel has reused the address during the walk */
 	if (record->cookie != first->record.cookie)
 		return 0;
 	for (at = first; at; at = at->next)
@@ -134,8 +138,8 @@ static int add_item(struct sockets *sockets, struct sluice_socket_record *item)
 }
 
 /*
- * Sets the group indexes of the sockets. Runs after the walk, which may find members before their
- * sockets.
+ * Sets the group indexes of the sockets. Call this after the walk, which may find the members of a
+ * group before their sockets.
  */
 static void indexes_set(struct sockets *sockets)
 {
@@ -155,8 +159,8 @@ static void indexes_set(struct sockets *sockets)
 }
 
 /*
- * Returns the iterator, loaded once for the life of the process: loading takes a hundred times as
- * long as a walk (libbpf reads the kernel's BTF), and the daemon walks repeatedly.
+ * Returns the iterator, which is loaded only once: loading takes a hundred times as long as a walk
+ * (libbpf reads the kernel's BTF), and the daemon walks repeatedly.
  */
 static struct sockets_bpf *iterator(int *result)
 {

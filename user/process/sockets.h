@@ -13,8 +13,8 @@
 struct sockets;
 
 /*
- * Selects the sockets of a snapshot. A walk visits every file of the host in any case, but a socket
- * that it leaves out costs a tenth of one that it records.
+ * Selects the sockets of a snapshot. A walk always visits every open file of the host, but skipping
+ * a socket costs only a tenth of recording it.
  */
 struct sockets_filter {
 	bool groups;	    /* only members of reuseport groups */
@@ -24,28 +24,28 @@ struct sockets_filter {
 };
 
 /*
- * Takes a snapshot; without @filter, of all UDP sockets. Returns -errno if the kernel lacks or
+ * Takes a snapshot; @filter is NULL for all UDP sockets. Returns -errno if the kernel lacks or
  * forbids the task_file iterator (5.8).
  */
 int sockets_read(struct sockets **sockets, const struct sockets_filter *filter, struct err *err);
 /*
- * Reads the record of a socket as it is now, through a descriptor of this process. Returns 0,
- * -ESTALE if this process does not hold the socket, or -errno. Since Linux 6.1, this takes
- * microseconds; before, it takes a walk.
+ * Reads the current record of a socket that this process holds. Returns 0, -ESTALE if this process
+ * does not hold the socket, or -errno. Takes microseconds since Linux 6.1; older kernels need a
+ * complete walk.
  */
 int sockets_read_own(__u64 cookie, struct sluice_socket_record *record);
-/* Is this a process of sluice? Such a process holds other processes' sockets for a moment. */
+/* Returns true for a process of sluice, which may briefly hold sockets of other processes. */
 bool sockets_is_sluice(__u32 pid);
 /*
- * Finds a process that holds the socket: that with the lowest pid, and one of sluice only if no
- * other holds it. Returns NULL if none does. @sockets may be NULL.
+ * Finds the process with the lowest pid that holds the socket; prefers other processes to those of
+ * sluice. Returns NULL if no process holds it. @sockets may be NULL.
  */
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie);
-/* Returns another process that holds the socket of @record, or NULL after the last one. */
+/* Returns the next process that holds the socket of @record, or NULL after the last process. */
 const struct sluice_socket_record *sockets_next_holder(const struct sluice_socket_record *record);
-/* Returns each socket once, in no particular order, then NULL. */
+/* Returns the socket at @index, in no particular order, or NULL after the last socket. */
 const struct sluice_socket_record *sockets_at(const struct sockets *sockets, size_t index);
-/* Returns the text to show for a socket that no process in @sockets holds. */
+/* Returns the text that replaces the owner of a socket that no process in @sockets holds. */
 const char *sockets_no_owner(const struct sockets *sockets);
 void sockets_free(struct sockets *sockets);
 

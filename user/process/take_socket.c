@@ -20,18 +20,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef PIDFD_THREAD /* linux 6.9 */
+#ifndef PIDFD_THREAD /* since Linux 6.9 */
 #define PIDFD_THREAD O_EXCL
 #endif
-#ifndef SO_DETACH_REUSEPORT_BPF /* linux 5.3 */
+#ifndef SO_DETACH_REUSEPORT_BPF /* since Linux 5.3 */
 #define SO_DETACH_REUSEPORT_BPF 68
 #endif
 
-/* A call takes microseconds: only a process that blocks it, or a stopped machine, needs longer. */
+/* A request takes microseconds, unless a process blocks it or the machine is suspended. */
 #define LIMIT_MS 1000
-/*
- * For how long a process that has blocked a child is left out: it would block the next child, too.
- */
+/* How long to skip a process that has blocked a child: it would also block the next child. */
 #define LEFT_OUT_NS 10000000000ULL
 
 enum request_kind {
@@ -41,7 +39,8 @@ enum request_kind {
 };
 
 /*
- * An ATTACH or DETACH message carries the socket's descriptor; ATTACH also carries the program's.
+ * The message of ATTACH and DETACH carries the socket's descriptor, that of ATTACH also the
+ * program's.
  */
 struct request {
 	enum request_kind kind;
@@ -77,7 +76,9 @@ static int message_send(int to, void *data, size_t size, const int *fds, size_t 
 	return sendmsg(to, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Sets descriptors that are not in the message to -1. Returns 0, -EPIPE at the end, or -errno. */
+/*
+ * Sets fds[i] to -1 if the message carries no such descriptor. Returns 0, -EPIPE at EOF, or -errno.
+ */
 static int message_receive(int from, void *data, size_t size, int fds[2])
 {
 	struct iovec part = { data, size };
@@ -101,8 +102,8 @@ static int message_receive(int from, void *data, size_t size, int fds[2])
 /* --- the child */
 
 /*
- * Reads the cookie and compares the socket with the record, only by port if the record has no
- * cookie.
+ * Reads the cookie of a UDP socket, and returns true if port and cookie match the record. A record
+ * without a cookie needs to match only by port.
  */
 static bool is_recorded(int fd, const struct sluice_socket_record *record, __u64 *cookie)
 {
@@ -177,7 +178,7 @@ static _Noreturn void begin(int from, const sigset_t *mask)
 	int number;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* the parent's handlers would write to the parent's event loop */
+	/* a handler of the parent would write to the parent's event loop */
 	for (number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
@@ -188,17 +189,17 @@ static _Noreturn void begin(int from, const sigset_t *mask)
 
 /* --- this process */
 
-/* The child that takes requests. */
+/* The child that serves requests. */
 static struct {
 	pid_t pid; /* 0: none */
 	int fd;
 } child;
 
-/* A child that this process has given up. */
+/* A killed child and the process that has blocked it. */
 struct blocked {
-	pid_t child; /* 0: it has ended */
+	pid_t child; /* 0: it has exited */
 	__u64 until_ns;
-	__u32 pid, uid; /* of the process that has blocked it */
+	__u32 pid, uid; /* the process that has blocked the child */
 };
 
 static struct blocked *blocked;
@@ -231,7 +232,7 @@ static int child_start(void)
 	return 0;
 }
 
-/* Kills the child. Returns its process id, or 0 if there is none. */
+/* Kills the child. Returns its process id, or 0 if no child was running. */
 static pid_t child_kill(void)
 {
 	pid_t pid = child.pid;
@@ -244,7 +245,7 @@ static pid_t child_kill(void)
 	return pid;
 }
 
-/* Forgets the children that have ended and whose time is over. */
+/* Removes the entries whose child has exited and whose time has passed. */
 static void blocked_prune(void)
 {
 	__u64 now = clock_now_ns(CLOCK_BOOTTIME);
@@ -266,7 +267,7 @@ void process_sockets_end(void)
 {
 	pid_t pid = child_kill();
 
-	/* between two requests nothing blocks the child */
+	/* the child exits at once: between two requests, no process can block it */
 	while (pid && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	blocked_prune();
@@ -276,7 +277,7 @@ static void blocked_add(pid_t hung, const struct sluice_socket_record *by)
 {
 	void *all = blocked;
 
-	log_warning("process %u (%s) blocks access to its socket on port %u: left out for at"
+	log_warning("process %u (%s) blocks access to its socket on port %u: skipped for at"
 		    " least %llu s%s",
 		    by->pid, by->comm, by->port, LEFT_OUT_NS / 1000000000,
 		    by->uid ? ", with the other processes of its user" : "");
@@ -291,7 +292,10 @@ static void blocked_add(pid_t hung, const struct sluice_socket_record *by)
 	};
 }
 
-/* Is the process left out, because it or another process of its user has blocked a child? */
+/*
+ * Returns true if the process is skipped, because it or another process of its user has blocked a
+ * child.
+ */
 static bool is_left_out(const struct sluice_socket_record *record)
 {
 	bool found = false;
@@ -304,7 +308,7 @@ static bool is_left_out(const struct sluice_socket_record *record)
 	return found;
 }
 
-/* Waits until the child has replied or ended. Returns false after LIMIT_MS. */
+/* Waits until the child has replied or exited. Returns false after LIMIT_MS. */
 static bool child_wait(void)
 {
 	struct pollfd at = { .fd = child.fd, .events = POLLIN };
@@ -318,7 +322,7 @@ static bool child_wait(void)
 	return ready != 0;
 }
 
-/* Sends a request and waits for its reply. Sets *fd to the descriptor that came with it, or -1. */
+/* Sends a request and waits for its reply. Sets *fd to the descriptor in the reply, or -1. */
 static int exchange_once(struct request *request, const int *fds, size_t count, struct reply *reply,
 			 int *fd)
 {
@@ -350,7 +354,7 @@ static int exchange(enum request_kind kind, const struct sluice_socket_record *r
 	if (is_left_out(record))
 		return -ETIMEDOUT;
 	result = exchange_once(&request, fds, count, reply, fd);
-	/* a signal to the process group, such as Ctrl-C, ends the child, too */
+	/* a signal to the process group, such as Ctrl-C, also kills the child */
 	if (result == -EPIPE || result == -ECONNRESET)
 		result = exchange_once(&request, fds, count, reply, fd);
 	return result ? result : reply->result;
@@ -364,7 +368,7 @@ int process_socket_take(const struct sluice_socket_record *record, __u64 *cookie
 	if (result < 0)
 		return result;
 	*cookie = reply.cookie;
-	/* without a descriptor, this process has reached its limit */
+	/* no descriptor in the reply: this process has reached its limit of open files */
 	return fd < 0 ? -EMFILE : fd;
 }
 
@@ -401,7 +405,7 @@ const char *process_socket_reason(int error)
 	}
 }
 
-/* Reads the first number of a file that follows @key; -1 if there is none. */
+/* Returns the first number after @key in a file, or -1. */
 static int number_in(const char *path, const char *key)
 {
 	FILE *file = fopen(path, "re");
@@ -419,7 +423,7 @@ static int number_in(const char *path, const char *key)
 int process_sockets_check(const char *what, struct err *err)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	/* the kernel always permits a process to take its own descriptors */
+	/* the kernel's own checks always permit a process to take its own descriptors */
 	int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, pidfd, 0), error = errno;
 
 	if (pidfd >= 0)

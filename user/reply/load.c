@@ -30,10 +30,10 @@ struct load {
 	struct reply_bpf *skel;
 	struct sluice_reply_meta before; /* magic 0: nothing was loaded */
 	struct sluice_reply_meta after;
-	__u32 replaces; /* see struct object */
+	__u32 replaces; /* ABI version of the object that the load replaces, or 0 */
 };
 
-/* Programs on connect(2) can identify the calling process since 6.10. */
+/* Returns true if programs on connect(2) can identify the calling process (since Linux 6.10). */
 static bool connect_knows_process(void)
 {
 	return feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT,
@@ -80,15 +80,15 @@ static void configure(struct load *load)
 	bpf_program__set_autoload(skel->progs.sluice_fix6, fixes);
 	bpf_program__set_autoload(skel->progs.sluice_audit, !fixes);
 	skel->rodata->process_known = connect_knows_process();
-	/* audit reports what the option would fix */
+	/* mode audit also counts the replies that the option would fix */
 	skel->rodata->any_peer_port = options->any_peer_port || !fixes;
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->sets);
 }
 
 /*
- * Over another ABI version: fills the new table before the attached programs are replaced, so that
- * the requests whose replies are due keep their flows. Returns the link of the program that fills
- * it, which is attached beside the old one until the caller destroys it.
+ * Fills the new table before the programs of another ABI version are replaced, so that requests
+ * with pending replies keep their flows. Returns the link of the program that fills the table. This
+ * program is attached in addition to the old program until the caller destroys the link.
  */
 static struct bpf_link *learn_ahead(const struct load *load)
 {
@@ -110,7 +110,7 @@ static int attach(void *arg, struct err *err)
 	struct load *load = arg;
 	bool fixes = load->after.mode == SLUICE_REPLY_SOCKET;
 	struct hook hooks[] = {
-		/* first: it fills the table (kernel/links.h) */
+		/* attached first, since it fills the table (kernel/links.h) */
 		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
 		{ PIN_FIX4, load->skel->progs.sluice_fix4, fixes },
 		{ PIN_FIX6, load->skel->progs.sluice_fix6, fixes },
@@ -126,7 +126,9 @@ static int attach(void *arg, struct err *err)
 	return result;
 }
 
-/* Warns of another sluice on the same sockets: the program that runs last sets the source. */
+/*
+ * Warns of another sluice on the same sockets, because the program that runs last sets the source.
+ */
 static void warn_of_twin(const struct reply_options *options)
 {
 	struct hook_prog progs[HOOK_PROGS_MAX];
@@ -136,14 +138,15 @@ static void warn_of_twin(const struct reply_options *options)
 	hook_read(options->bpffs, REPLY_OBJECT, PIN_LEARN, &own);
 	for (i = 0; i < count; i++)
 		if (!strcmp(progs[i].name, "sluice_learn") && progs[i].id != own.prog_id) {
-			log_warning("program %u, sluice_learn of another pin directory, is also on"
-				    " %s or above it: unload one of the two, with its --bpffs",
+			log_warning("program %u, sluice_learn of another pin directory, is also"
+				    " attached to %s or above it: unload one of the two, with"
+				    " its --bpffs",
 				    progs[i].id, options->cgroup);
 			return;
 		}
 }
 
-/* Compares the record of the load with the one before. */
+/* Returns true if the records differ at most in loaded_ns. */
 static bool is_same_record(const struct sluice_reply_meta *before,
 			   const struct sluice_reply_meta *after)
 {
@@ -153,7 +156,7 @@ static bool is_same_record(const struct sluice_reply_meta *before,
 	return before->magic && !memcmp(&same, after, sizeof(same));
 }
 
-/* An operator may expect mode audit to count beside mode socket, which it replaces. */
+/* Warns that mode audit replaces mode socket: an operator may expect it to count in addition. */
 static void warn_of_audit(const struct load *load)
 {
 	if (load->before.mode == SLUICE_REPLY_SOCKET && load->after.mode == SLUICE_REPLY_AUDIT)

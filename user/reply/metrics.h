@@ -10,8 +10,8 @@
 void reply_metrics(struct metrics *metrics, struct metrics_objects *objects, const char *bpffs);
 
 /*
- * Counts the live flows of the loaded object; in a large table, estimates them from a part. Returns
- * 0, or -errno.
+ * Counts the live flows of the loaded object. In a large table, estimates the count from a part.
+ * Returns 0, or -errno.
  */
 int reply_live_flows(const char *bpffs, const struct sluice_reply_meta *meta, __u64 *live);
 

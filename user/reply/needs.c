@@ -12,7 +12,7 @@
 		.name = #t "." #f, .why = (use), .probe = field, .takes = NEED_BTF, .type = #t,   \
 		.field = #f, .hint = "report a bug: sluice does not support this kernel's layout" \
 	}
-/* Probes a helper on the hook that got it last. */
+/* Probes a helper on sendmsg, the hook that was last to support it. */
 #define SENDMSG_HELPER(h, version, use, instead) \
 	NEED_HELPER(CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_SENDMSG, h, version, use, instead)
 
@@ -21,7 +21,7 @@ static enum feature field(const struct need *need, struct probe *probe)
 	return feature_field(probe->vmlinux, need->type, need->field);
 }
 
-/* The programs reach the entry through a member of the packet's sk_buff. */
+/* Probes a field of the conntrack entry, which the programs reach through sk_buff._nfct. */
 static enum feature conntrack_field(const struct need *need, struct probe *probe)
 {
 	if (feature_field(probe->vmlinux, "sk_buff", "_nfct") != FEATURE_YES)
@@ -59,18 +59,18 @@ static const struct need rows[] = {
 	  .attach = BPF_CGROUP_UDP4_SENDMSG,
 	  .number = BPF_FUNC_probe_read_kernel,
 	  .since = "5.8",
-	  .hint = "a kernel that is not locked down to confidentiality (kernel_lockdown(7))" },
+	  .hint = "use a kernel without lockdown level confidentiality (kernel_lockdown(7))" },
 	SENDMSG_HELPER(jiffies64, "5.6", "reads the clock of the flow table", NULL),
 	FIELD(net, ns.inum, "identifies the socket's namespace"),
 	FIELD(net, ipv4.dev_addr_genid, "detects changes of IPv4 addresses"),
 	FIELD(net, ipv6.dev_addr_genid, "detects changes of IPv6 addresses"),
-	FIELD(sock, __sk_common.skc_net.net, "leads to the namespace"),
+	FIELD(sock, __sk_common.skc_net.net, "locates the namespace"),
 	FIELD(sock, sk_userlocks, "distinguishes servers from clients"),
-	FIELD(net, dev_base_head, "leads to the host's devices"),
+	FIELD(net, dev_base_head, "locates the host's devices"),
 	FIELD(in_ifaddr, ifa_local, "lists the host's addresses (IPv4)"),
 	FIELD(inet6_ifaddr, if_list, "lists the host's addresses (IPv6)"),
 	{ .name = "nf_conn.tuplehash",
-	  .why = "lets audit see through NAT",
+	  .why = "lets audit recognise NATed replies",
 	  .probe = conntrack_field,
 	  .takes = NEED_BTF,
 	  .type = "nf_conn",
@@ -84,7 +84,7 @@ NEEDS(reply_needs, rows);
 int reply_caps_require(enum sluice_reply_mode mode, struct err *err)
 {
 	/*
-	 * Audit reads conntrack's types. If these are in a module, libbpf loads the BTF of all
+	 * Mode audit reads conntrack's types. If they are in a module, libbpf loads the BTF of all
 	 * modules, which the kernel allows only with CAP_SYS_ADMIN.
 	 */
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };

@@ -9,7 +9,7 @@
 
 extern const struct needs reply_needs;
 
-/* Returns 0, or -EPERM with *err set: 'reply load' lacks a capability in this mode. */
+/* Checks the capabilities of 'reply load' for this mode. Returns 0, or -EPERM with *err set. */
 int reply_caps_require(enum sluice_reply_mode mode, struct err *err);
 
 #endif

@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* In the file, mode wire has its own section; 'reply load' has its own --mode, with all modes. */
+/*
+ * Parses the key mode of [reply]. Mode wire has a separate section; 'reply load' parses its own
+ * --mode, which has all modes.
+ */
 static int parse_mode(const struct opt_value *v, struct err *err)
 {
 	int result = opt_word(v, err);
@@ -38,8 +41,8 @@ static const char *const modes[] = { "socket", "audit", NULL };
 
 const struct opt reply_opts[] = {
 	{ "mode", 0, "socket | audit", parse_mode, REPLY_FIELD(mode),
-	  "socket sets the source of replies, audit changes no packet and counts wrong"
-	  " replies; required",
+	  "mode socket sets the source of replies; mode audit changes no packet, and counts"
+	  " wrong replies; required",
 	  .side = OPT_FILE, .words = modes, .noun = "mode", .min = SLUICE_REPLY_SOCKET },
 	{ "port", 0, "LIST", opt_ports, REPLY_FIELD(ports),
 	  "the servers' ports, as in 53,5000-5100, or any", .preset = "any" },

@@ -9,7 +9,7 @@
 
 #define REPLY_OBJECT "reply"
 
-/* The links' pins; a map's pin has the map's name. */
+/* Pins of the links. A map's pin has the name of the map. */
 #define PIN_LEARN    "link_learn"
 #define PIN_FIX4     "link_fix4"
 #define PIN_FIX6     "link_fix6"

@@ -157,8 +157,8 @@ int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *er
 	audits = calloc(count, sizeof(*audits));
 	cookies = calloc(count, sizeof(*cookies));
 	/*
-	 * One batch for the whole table: a walk from key to key restarts when its current entry is
-	 * deleted, and then returns others twice.
+	 * Read the whole table in one batch: a walk from key to key restarts when its current entry
+	 * is deleted, and then returns other entries twice.
 	 */
 	if (!audits || !cookies ||
 	    (bpf_map_lookup_batch(fd, NULL, &cursor, cookies, audits, &count, &opts) &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Loads, changes, reads and unloads the object reply. All state is pinned under DIR/reply; the
- * process keeps none.
+ * process keeps no state.
  */
 #ifndef SLUICE_REPLY_REPLY_H
 #define SLUICE_REPLY_REPLY_H
@@ -26,7 +26,7 @@ struct reply_options {
 	bool any_peer_port; /* mode socket: a reply may go to any port of its peer */
 	bool dry_run;	    /* verify only */
 	bool by_daemon;	    /* marks the load for reply_unload_own() */
-	bool follows;	    /* do nothing unless the daemon has loaded it */
+	bool follows;	    /* do nothing unless the daemon was the last to load */
 };
 
 struct reply_prog {
@@ -38,19 +38,19 @@ struct reply_prog {
 struct reply_result {
 	enum load_outcome outcome;
 	struct sluice_reply_meta before; /* magic 0: nothing was loaded, or another ABI version */
-	__u32 replaces;			 /* that ABI version, or 0 */
+	__u32 replaces;			 /* the ABI version that the load replaces, or 0 */
 	bool as_before;			 /* the load changed nothing */
 	struct reply_prog progs[HOOKS_MAX];
 	int count;
 };
 
-/* Returns the kernel memory of the table for this number of flows. */
+/* Returns the kernel memory of a flow table for this number of flows, in bytes. */
 __u64 reply_table_bytes(__u32 flows);
 /* Loads or updates the object. Returns 0, or -errno with *err set, as object_commit() does. */
 int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err);
 /* Detaches the programs and removes the pins. Returns the number of pins, or -errno. */
 int reply_unload(const char *bpffs, struct err *err);
-/* Unloads only if the daemon loaded it last; returns 0 otherwise. */
+/* Unloads only if the daemon was the last to load; returns 0 otherwise. */
 int reply_unload_own(const char *bpffs, struct err *err);
 
 struct reply_state {
@@ -62,15 +62,15 @@ struct reply_state {
 
 /* Reads the state. Returns -errno with *err set: -ENOENT if not loaded, -EPROTO for another ABI. */
 int reply_read(const char *bpffs, struct reply_state *state, struct err *err);
-/* Are all programs of the mode attached to the cgroup of the record? */
+/* Returns true if all programs of the mode are attached to the cgroup of the record. */
 bool reply_attached(const char *bpffs, const struct sluice_reply_meta *meta);
 const char *reply_mode_name(__u32 mode);
 /* Copies the managed ports. */
 void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports);
 
-/* Called for each flow, live or expired; age_ns is the time since its last packet. */
+/* Called for each flow, live or expired; @age_ns is the time since its last packet. */
 typedef void (*reply_flow_fn)(const struct sluice_flow *flow, __u64 age_ns, void *arg);
-/* Calls fn, unless it is NULL, for each flow and counts them in *usage. */
+/* Counts the flows in *usage, and calls @fn for each, unless @fn is NULL. */
 int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn fn, void *arg,
 		struct err *err);
 
@@ -78,8 +78,9 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 int reply_table(const char *bpffs, struct err *err);
 
 /*
- * Returns the ifindex, in the socket's namespace, of the peer's last packet to the audited socket;
- * 0 if the flow is not in the table, or if the peer is link-local. @fd is from reply_table().
+ * Returns the ifindex, in the socket's namespace, on which the peer's last packet to the audited
+ * socket arrived; 0 if the flow is not in the table, or if the peer is link-local. @fd is from
+ * reply_table().
  */
 __u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
 			 const struct sluice_audit *audit, const struct sluice_addr *peer,

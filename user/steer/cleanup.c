@@ -31,7 +31,7 @@ struct removal {
 	struct steer_removed *removed;
 };
 
-/* Is this a steering program? Accepts any pinned object, and closes the descriptor. */
+/* Returns true if the object is a steering program. Accepts any pinned object, and closes @fd. */
 static bool is_steering_program(int fd, __u32 *id)
 {
 	struct bpf_prog_info info = { 0 };
@@ -52,7 +52,7 @@ bool steer_is_program(__u32 prog_id)
 	return is_steering_program(bpf_prog_get_fd_by_id(prog_id), &prog_id);
 }
 
-/* Does the kernel have a steering program? Returns true if the ids cannot be read. */
+/* Returns true if the kernel has a steering program, or if the program ids cannot be read. */
 static bool any_program(void)
 {
 	__u32 id = 0;
@@ -63,14 +63,18 @@ static bool any_program(void)
 	return errno != ENOENT;
 }
 
-/* Is this a name that sluice uses in DIR/steer? The directory of a group starts with its port. */
+/*
+ * Returns true if sluice uses this name in DIR/steer. The name of a group's directory starts with
+ * its port.
+ */
 static bool is_own(const char *name)
 {
 	return pins_are_own(name) || isdigit((unsigned char)*name);
 }
 
 /*
- * Calls fn for each pin of sluice, and for each directory after its contents. fn may remove them.
+ * Calls @fn for each pin of sluice, and for each directory after its contents. @fn may remove
+ * either.
  */
 static void pins_walk(const char *path, struct removal *removal,
 		      void (*fn)(const char *path, bool is_folder, struct removal *removal))
@@ -149,10 +153,13 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 		return result;
 	pins_path(bpffs, STEER_OBJECT, NULL, path);
 	pins_walk(path, &removal, pin_note);
-	/* the iterator takes most of the time of a cleanup */
+	/* skip the socket iterator if possible, since it takes most of the time */
 	if (any_program())
 		result = sockets_read(&sockets, &with_program, err);
-	/* without pins, a user who may not list sockets has attached no program either */
+	/*
+	 * if there are no pins, a user without permission to list sockets cannot have attached a
+	 * program
+	 */
 	if (result && removal.pinned_count)
 		return result;
 	for (i = 0; sockets && (record = sockets_at(sockets, i)); i++) {

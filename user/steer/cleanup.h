@@ -2,7 +2,7 @@
 /*
  * Removes object steer of any version and in any state, for 'sluice cleanup'. Unlike an unload, it
  * reads no map. It identifies sluice's programs by their pins in DIR/steer, or by name if only the
- * group holds the program.
+ * group holds a reference to the program.
  */
 #ifndef SLUICE_STEER_CLEANUP_H
 #define SLUICE_STEER_CLEANUP_H
@@ -24,9 +24,9 @@ struct steer_removed {
  */
 int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *err);
 
-/* Is this a steering program of sluice, with or without pins? */
+/* Returns true if the program is a steering program of sluice, with or without pins. */
 bool steer_is_program(__u32 prog_id);
-/* Reference count of a program that only its group holds, without a pin or a process. */
+/* Reference count of a program that is held only by its group, not by a pin or a process. */
 #define STEER_REFS_OF_ORPHAN 1
 
 /* @group is the address and port of the group. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The drain never holds a descriptor of the server's sockets, which would keep a closed socket
- * alive in the group and in an epoll of the server. The kernel removes a closed socket from the
- * group's map. steer/unread.h counts the datagrams in the queue of an open socket, and those that a
- * closed socket has left.
+ * The drain never holds a descriptor of the server's sockets, since a descriptor would keep a
+ * closed socket alive in the group and in an epoll of the server. The kernel removes a closed
+ * socket from the group's map. steer/unread.h counts the queued datagrams of an open socket, and
+ * the datagrams that were unread when a socket was closed.
  *
- * Datagrams that a process leaves unread are lost and counted. Rejected: to send them again,
- * because behind NAT they have the wrong source, and a route may lead them off the host.
+ * Datagrams that a process leaves unread are lost and counted. Resending them was rejected, because
+ * behind NAT they would have the wrong source, and a route may lead them off the host.
  *
  * The drain holds the lock on the pins only while it writes slots, so that it does not block the
  * daemon and other commands.
@@ -26,11 +26,11 @@
 #include <time.h>
 
 #define POLL_MS 50
-/* Interval of the sweeps during a drain: other processes open and close sockets meanwhile. */
+/* Interval of the sweeps during a drain, since other processes open and close sockets. */
 #define CHECK_MS 1000
 /* Time for a datagram in flight to reach the queue after its slot was expelled. */
 #define GRACE_MS 50
-/* A process that has read nothing for this long is not going to read the rest. */
+/* A process that has read nothing for this time is considered stalled. */
 #define STALLED_MS 3000
 
 static __u32 elapsed_ms(const struct drain *drain)
@@ -49,7 +49,7 @@ static bool is_interrupted(const struct drain *drain)
 	return drain->options->interrupted && *drain->options->interrupted;
 }
 
-/* Counts the flows of the drained sockets, and those that were active within the idle time. */
+/* Counts the flows of the drained sockets, and the flows that were active within the idle time. */
 static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 {
 	struct steer_usage *usage = malloc(sizeof(*usage));
@@ -69,7 +69,7 @@ static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 				continue;
 			*flows += usage->of_slot[drained->slot];
 			*busy += usage->busy[drained->slot];
-			/* leave out closed sockets, whose flows move at once */
+			/* skip closed sockets, whose flows move immediately */
 			if (steer_group_holds(group, drained->slot))
 				drained->busy = usage->busy[drained->slot];
 		}
@@ -84,8 +84,8 @@ static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 /* --- queues */
 
 /*
- * Notes that a socket has left the group. If its close was not seen, the last known state of the
- * queue counts: after the handover a queue only becomes shorter.
+ * Records that a socket has left the group. If the close was not detected, the last known state of
+ * the queue is used: after the handover a queue can only shrink.
  */
 static void socket_left(struct drain *drain, struct drained *drained)
 {

@@ -13,9 +13,9 @@
 #define STEER_DRAIN_LIMIT_DEFAULT 60
 
 /*
- * Returns 0 even if datagrams were lost: see *result. Returns -ESRCH if the process has no steered
- * socket, -EBUSY (EXIT_CONFLICT) if no other process can take its flows, -EINTR if interrupted,
- * each with *err set.
+ * Drains the server of options->pid. Returns 0 even if datagrams were lost; *result has the counts.
+ * Returns -ESRCH if the process has no steered socket, -EBUSY (EXIT_CONFLICT) if no other process
+ * can take its flows, -EINTR if interrupted, each with *err set.
  */
 int steer_drain(const struct steer_drain_options *options, struct steer_drain_result *result,
 		struct err *err);

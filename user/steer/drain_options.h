@@ -12,11 +12,11 @@ struct steer_drain_options {
 	const char *bpffs;
 	const char *cgroup; /* cgroup of the servers, for steer/unread.h; may be NULL */
 	__u32 pid;	    /* any process of the server */
-	__u32 idle_ms;	    /* a flow without a datagram for this long is idle */
-	__u32 limit_ms;	    /* the longest wait for idle flows */
-	__u32 wait_ms;	    /* the longest wait for another process that takes the flows */
+	__u32 idle_ms;	    /* a flow without a datagram for this time is idle */
+	__u32 limit_ms;	    /* maximum wait until all flows are idle */
+	__u32 wait_ms;	    /* maximum wait for another process that can take the flows */
 	bool dry_run;	    /* only count the flows */
-	const volatile sig_atomic_t *interrupted; /* once set, undoes the drain; may be NULL */
+	const volatile sig_atomic_t *interrupted; /* nonzero: undo the drain; may be NULL */
 	steer_event_fn fn;			  /* called by the first sweep; may be NULL */
 	void *arg;
 };
@@ -24,9 +24,9 @@ struct steer_drain_options {
 struct steer_drain_result {
 	int sockets;
 	__u32 flows;	  /* flows at the start */
-	__u32 flows_left; /* flows that were still busy at the limit; another worker gets them */
-	__u64 unread;	  /* datagrams that the process has left in its queues */
-	__u64 dropped;	  /* datagrams that its full queues have dropped meanwhile */
+	__u32 flows_left; /* flows still busy at the limit, which another worker gets */
+	__u64 unread;	  /* datagrams left unread in the process's queues */
+	__u64 dropped;	  /* datagrams dropped by full queues during the drain */
 	int early;	  /* sockets that were closed before their flows were handed over */
 	bool exited;	  /* the process closed all its sockets before the end of the drain */
 	bool limit;	  /* the limit was reached */

@@ -11,7 +11,10 @@
 
 /* --- sockets */
 
-/* Does a slot of another server take new flows now, or will one after the next sweep? */
+/*
+ * Returns true if a slot of another server takes new flows now, or can take them after the next
+ * sweep.
+ */
 static bool has_others(const struct drain *drain, struct steer_group *group)
 {
 	bool own[SLUICE_STEER_SLOTS];
@@ -110,7 +113,10 @@ bool drain_has_slot(const struct drained *drained)
 	return drained->group->slots[drained->slot].cookie == drained->cookie;
 }
 
-/* An expulsion increments the incarnation of the slot, and so does a later socket that joins. */
+/*
+ * steer_group_expel() increments the incarnation of the slot, and so does a socket that joins
+ * later.
+ */
 bool drain_is_handed_over(const struct drained *drained)
 {
 	const struct sluice_steer_slot *slot = &drained->group->slots[drained->slot];
@@ -136,7 +142,10 @@ int drain_slot_draining(struct drained *drained)
 	return steer_group_write(drained->group, drained->slot);
 }
 
-/* Expels the flows of a slot. The state stays "draining", which reveals a drain that was killed. */
+/*
+ * Expels the flows of a slot. The state stays "draining", so that a sweep can detect a killed
+ * drain.
+ */
 int drain_slot_expel(struct drained *drained)
 {
 	return drain_has_slot(drained) && *state_of(drained) == SLUICE_STEER_DRAINING
@@ -149,7 +158,7 @@ int drain_slot_end(struct drained *drained)
 	struct steer_group *group = drained->group;
 	int result = 0;
 
-	/* the last of several drains counts the datagrams */
+	/* of several drains, only the last counts the datagrams */
 	if (drained->queue.datagrams && !drain_lock_other(group, drained->slot)) {
 		result = steer_group_reload_info(group);
 		group->info.drain_unread += drained->queue.datagrams;

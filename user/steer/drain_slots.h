@@ -18,10 +18,10 @@ struct drained {
 	__u64 cookie, sock;
 	int slot;
 	__u16 incarnation;	    /* incarnation of the slot at the start */
-	bool drained;		    /* another drain had completed on the slot before the start */
+	bool drained;		    /* another drain of the slot had completed before the start */
 	__u32 busy;		    /* flows at the last count */
-	__u32 drops;		    /* drops of the socket at the start */
-	struct sluice_unread queue; /* its state when last read, or on close */
+	__u32 drops;		    /* drop count of the socket at the start */
+	struct sluice_unread queue; /* the queue when last read, or on close */
 	bool left;		    /* the socket is no longer in the group */
 };
 
@@ -41,14 +41,19 @@ struct drain {
 
 /*
  * Finds the sockets of the server. Returns 0, or -errno with *drain->err set; -EBUSY if no other
- * server would take the flows.
+ * server can take the flows.
  */
 int drain_collect(struct drain *drain);
 /* Frees the sockets and groups that drain_collect() has read. */
 void drain_forget(struct drain *drain);
-/* Has a drain expelled the slot while the socket was in it? */
+/*
+ * Returns true if a drain has expelled the flows of the slot while the slot belonged to the socket.
+ */
 bool drain_is_handed_over(const struct drained *drained);
-/* Does the slot still belong to the socket? After a close, another socket may have it. */
+/*
+ * Returns true if the slot still belongs to the socket. After a close, the slot may belong to
+ * another socket.
+ */
 bool drain_has_slot(const struct drained *drained);
 
 /* Steps of a drain, for the slot of one socket. The caller holds the lock on the pins. */
@@ -57,8 +62,8 @@ int drain_slot_expel(struct drained *drained);
 /* Ends the drain of the slot. Adds the unread datagrams of its socket to the group's record. */
 int drain_slot_end(struct drained *drained);
 /*
- * Applies a step to all sockets. With @needs_others, fails if no other server would take the flows:
- * the other servers may have exited meanwhile, or be draining themselves.
+ * Applies a step to all sockets. With @needs_others, fails if no other server can take the flows:
+ * the other servers may have exited since, or be draining too.
  */
 int drain_slots_set(struct drain *drain, bool needs_others, int (*step)(struct drained *drained));
 /* Applies a step that lets flows move. Sweeps before and after it. */

@@ -47,7 +47,7 @@ const char *steer_group_text(const struct sluice_steer_group *group,
 	int length = snprintf(text, STEER_GROUP_TEXT_MAX, "%s",
 			      addr_format_port(&group->local, htons(group->port), addr));
 
-	/* print the index: it has a name only in the namespace of the group */
+	/* print the index, since the name is valid only in the namespace of the group */
 	if (group->ifindex)
 		snprintf(text + length, STEER_GROUP_TEXT_MAX - (size_t)length, " on interface %u",
 			 group->ifindex);
@@ -68,12 +68,11 @@ const char *steer_event_text(const struct steer_event *event, char *text, size_t
 			snprintf(text, size, "%s: left alone: %s (program %u)", group, event->why,
 				 event->prog_id);
 		else if (event->prog_id)
-			snprintf(text, size, "%s: left alone: %s has program %u of its own", group,
+			snprintf(text, size, "%s: left alone: %s has its own program %u", group,
 				 who, event->prog_id);
 		else
-			snprintf(text, size,
-				 "%s: left alone: %s has a classic BPF program of its own", group,
-				 who);
+			snprintf(text, size, "%s: left alone: %s has its own classic BPF program",
+				 group, who);
 		break;
 	case STEER_SOCKET_JOINED:
 		snprintf(text, size, "%s: socket of %s joined", group, who);
@@ -83,7 +82,7 @@ const char *steer_event_text(const struct steer_event *event, char *text, size_t
 			 event->why ? ": " : "", event->why ? event->why : "");
 		break;
 	case STEER_SOCKET_FAILED:
-		snprintf(text, size, "%s: socket of %s not taken: %s", group, who, event->why);
+		snprintf(text, size, "%s: socket of %s failed to join: %s", group, who, event->why);
 		break;
 	case STEER_GROUP_FAILED:
 		snprintf(text, size, "%s: %s", group, event->why);

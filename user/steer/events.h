@@ -16,7 +16,8 @@ const char *steer_group_text(const struct sluice_steer_group *group,
 const char *steer_event_text(const struct steer_event *event, char *text, size_t size);
 json_t *steer_event_json(const struct steer_event *event);
 /*
- * Logs a warning for each killed drain that was undone; for commands that sweep as a side effect.
+ * Logs a warning for each killed drain that a sweep has undone. Used by commands that sweep as a
+ * side effect.
  */
 void steer_event_lapsed(const struct steer_event *event, void *arg);
 

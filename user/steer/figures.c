@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* QUEUE_FULL in bpf/steer/load.h is also 7/8 of the room. */
+/* The same 7/8 of the room as QUEUE_FULL in bpf/steer/load.h. */
 #define FULL_EIGHTHS 7
 
 double steer_imbalance(const __u64 *amounts, size_t count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The arithmetic of 'steer show'. */
+/* Computes the figures of 'steer show'. */
 #ifndef SLUICE_STEER_FIGURES_H
 #define SLUICE_STEER_FIGURES_H
 
@@ -18,7 +18,7 @@ double steer_imbalance(const __u64 *amounts, size_t count);
  */
 const char *steer_bar(double part, double whole, bool utf8, char text[STEER_BAR_MAX]);
 
-/* Does the steering program regard the queue as full? */
+/* Returns true if the steering program treats the queue as full. */
 bool steer_queue_is_full(__u32 used, __u32 room);
 /* Returns the usage in percent, at most 100. */
 unsigned int steer_queue_usage(__u32 used, __u32 room);

@@ -48,7 +48,9 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
 	return steer_group_prepare(loader, &setting, err);
 }
 
-/* Creates and pins the map of the record. No skeleton has this map, because no program reads it. */
+/*
+ * Creates and pins the map of the record. The map is in no skeleton, because no program reads it.
+ */
 static int meta_create(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
 	struct object object = { .state_dir = &steer_state_dir, .dir = bpffs };
@@ -97,14 +99,14 @@ static int drains_check(const char *bpffs, struct err *err)
 						  "%s: a drain is in progress, and another ABI"
 						  " version has loaded steering",
 						  dir),
-					  "load again when 'sluice steer drain' has ended");
+					  "load again when 'sluice steer drain' has finished");
 	steer_groups_close(&pinned);
 	return result;
 }
 
 /*
- * Reads what is loaded; magic 0: nothing. Sets *replaces to the ABI version of another version, or
- * 0.
+ * Reads the record of the previous load into *before, with magic 0 if there is none. Sets *replaces
+ * to the ABI version of the previous load if it differs from this build's, else to 0.
  */
 static int inspect(const struct steer_options *options, struct sluice_steer_meta *before,
 		   __u32 *replaces, struct err *err)
@@ -123,8 +125,8 @@ static int inspect(const struct steer_options *options, struct sluice_steer_meta
 }
 
 /*
- * Reports the groups that are not steered, then sweeps with the previous settings, if steering was
- * loaded before.
+ * Reports the groups that are not steered. If steering was loaded before, then sweeps with the
+ * previous settings.
  */
 static int keep(struct steer_sweep *sweep, const struct sluice_steer_meta *current, struct err *err)
 {
@@ -166,7 +168,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
 	sweep->setting = steer_setting_of(meta);
-	/* only groups that exist now can have older flows, so later sweeps leave this 0 */
+	/* only groups that exist now can have older flows, so later sweeps leave settled_ns 0 */
 	sweep->setting.settled_ns = clock_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
 	result = before.magic && before.flows == options->flows
 			 ? steer_group_verify(sweep->loader, &sweep->setting, err)
@@ -176,7 +178,10 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	if (options->must_find && !options->dry_run) {
 		struct steer_sweep probe = *sweep;
 
-		/* clean up: to a dry run, the program of a group without a pin looks foreign */
+		/*
+		 * remove remains first: a dry run treats the program of a group without pins as
+		 * foreign
+		 */
 		result = steer_groups_read(options->bpffs, &probe.pinned, true, err);
 		if (result)
 			return result;

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Ports of the settings that have series before they have a group. */
+/* Limit on managed ports that have series before they have a group. */
 #define PORTS_ADDED 64
 
 static const struct counter spread_counters[] = { SLUICE_SPREAD_COUNTERS(COUNTER) };
@@ -43,7 +43,7 @@ struct rows {
 	size_t count, room;
 };
 
-/* Returns a new row, or NULL if there is no room. */
+/* Adds a row. Returns it, or NULL if there is no room. */
 static struct row *add_row(struct rows *rows, const char *netns, unsigned int port)
 {
 	struct row *row = &rows->row[rows->count];
@@ -125,7 +125,8 @@ static void merge(struct row *into, const struct row *row)
 		into->workers[i] += row->workers[i];
 }
 
-/* Sorts the rows, at least one, and merges those of the same port in the same namespace. */
+/* Sorts the rows, of which there is at least one, and merges rows with the same port and namespace.
+ */
 static void sort(struct rows *rows)
 {
 	size_t i, kept = 0;
@@ -173,11 +174,10 @@ static void add_rows(struct metrics *metrics, const struct rows *rows)
 		  offsetof(struct row, groups));
 	add_states(metrics, rows);
 	add_gauge(metrics, rows, "sluice_steer_flows",
-		  "live flows of the groups; of a large table, estimated from a part",
+		  "live flows of the groups; in a large table, estimated from a part",
 		  offsetof(struct row, flows));
 	add_gauge(metrics, rows, "sluice_steer_flows_capacity",
-		  "flows that the tables of the groups have room for",
-		  offsetof(struct row, capacity));
+		  "capacity of the flow tables of the groups", offsetof(struct row, capacity));
 	for (i = 0; i < STEER_COUNTERS; i++) {
 		snprintf(name, sizeof(name), "sluice_steer_%s", steer_counters[i].key);
 		metrics_family(metrics, METRICS_COUNTER, name, NULL, steer_counters[i].help);

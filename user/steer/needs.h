@@ -7,12 +7,12 @@
 
 #include <stdbool.h>
 
-#define STEER_SWEEP_FALLBACK "only sweeps over all processes find new sockets, later"
+#define STEER_SWEEP_FALLBACK "new sockets are found later, by sweeps over all processes"
 
 extern const struct needs steer_needs;
 
 /*
- * Checks the capabilities of a command, and whether it can copy descriptors of other processes.
+ * Checks the capabilities of a command, and its permission to copy descriptors of other processes.
  * CAP_NET_ADMIN is required only if the command @attaches programs. Returns 0, or -errno with *err
  * set.
  */

@@ -12,14 +12,14 @@ const struct opt steer_opts[] = {
 	{ "port", 0, "LIST", opt_ports, STEER_FIELD(ports),
 	  "the servers' ports, as in 53,5000-5100, or any; required" },
 	{ "policy", 0, "POLICY", opt_word, STEER_FIELD(policy),
-	  "which worker gets a new flow: flow, by its addresses and ports; load, the least"
-	  " busy of four; source, by client address; cpu, the one on the CPU of arrival",
+	  "which worker gets a new flow: flow, by addresses and ports; load, the least busy of"
+	  " four; source, by client address; cpu, the worker on the receiving CPU",
 	  .words = policies, .min = SLUICE_STEER_FLOW, .preset = "flow" },
 	{ "flows", 0, "N", opt_u32, STEER_FIELD(flows),
-	  "flows remembered in each group, 16 bytes each", .min = STEER_FLOWS_MIN,
+	  "size of the flow table of a group, in flows of 16 bytes", .min = STEER_FLOWS_MIN,
 	  .max = STEER_FLOWS_MAX, .preset = OPT_TEXT(STEER_FLOWS_DEFAULT) },
 	{ "idle", 0, "SECONDS", opt_u64, STEER_FIELD(idle_s),
-	  "how long a flow lives without a datagram", .min = 1, .max = STEER_IDLE_MAX,
+	  "how long a flow is valid after its last datagram", .min = 1, .max = STEER_IDLE_MAX,
 	  .preset = OPT_TEXT(STEER_IDLE_DEFAULT) },
 	{ "generation", 0, "BY", opt_word, STEER_FIELD(generations),
 	  "what distinguishes a new instance of the server: process, cgroup, or none",

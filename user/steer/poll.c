@@ -18,9 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Sets of flow tables that a read visits, a millisecond's work. */
+/* Sets of flow tables per read, which take about a millisecond. */
 #define SETS_READ 16384
-/* Free slots that are read behind the used ones. */
+/* Number of free slots that are read after the last used slot. */
 #define SLOTS_BEYOND 16
 
 struct steer_poll *steer_poll_new(void)
@@ -69,14 +69,14 @@ void steer_poll_free(struct steer_poll *poll)
 	free(poll);
 }
 
-/* Returns a descriptor, or -1 if there is no such map. */
+/* Opens a pinned map. Returns a descriptor, or -1 if there is no such map. */
 static int open_map(const char *dir, const char *group, const char *name, enum bpf_map_type type,
 		    __u32 value_size)
 {
 	char path[PATH_MAX];
 	int fd = bpf_obj_get(pins_path(dir, group, name, path));
 
-	/* the kernel copies as much as a value has, into whatever buffer */
+	/* the kernel copies a whole value, whatever the size of the buffer */
 	if (fd < 0 || map_is(fd, type, sizeof(__u32), value_size))
 		return fd < 0 ? -1 : fd;
 	close(fd);
@@ -91,7 +91,7 @@ static bool read_info(struct poll_group *group)
 	       group->info.abi == SLUICE_STEER_ABI && group->info.prog_id;
 }
 
-/* Returns false if the group is not complete, or of another version. */
+/* Opens a group. Returns false if the group is incomplete or of another version. */
 static bool group_open(struct poll_group *group, const char *dir, const char *name)
 {
 	struct bpf_prog_info info;
@@ -117,7 +117,10 @@ static bool group_open(struct poll_group *group, const char *dir, const char *na
 	return false;
 }
 
-/* Finds the group of a directory; most often it is at *cursor, where the last search has ended. */
+/*
+ * Finds the group of a directory. Starts at *cursor, the end of the last search, where the group
+ * usually is.
+ */
 static struct poll_group *group_find(struct steer_poll *poll, const struct dirent *entry,
 				     size_t *cursor)
 {
@@ -134,7 +137,7 @@ static struct poll_group *group_find(struct steer_poll *poll, const struct diren
 	return NULL;
 }
 
-/* Returns 0, or -ENOMEM. */
+/* Opens a group and adds it, unless it cannot be opened. Returns 0 or -ENOMEM. */
 static int group_add(struct steer_poll *poll, const char *dir, const struct dirent *entry)
 {
 	struct poll_group fresh = { .inode = entry->d_ino, .seen = true };
@@ -146,7 +149,7 @@ static int group_add(struct steer_poll *poll, const char *dir, const struct dire
 	poll->group = groups;
 	if (!group_open(&fresh, dir, entry->d_name))
 		return 0;
-	/* most groups share a namespace, and a search takes a system call for each name */
+	/* usually groups share a namespace; a search takes one system call per name */
 	last = poll->count ? &poll->group[poll->count - 1] : NULL;
 	if (last && last->info.netns == fresh.info.netns)
 		memcpy(fresh.netns, last->netns, sizeof(fresh.netns));
@@ -191,16 +194,16 @@ static int groups_follow(struct steer_poll *poll, const char *bpffs)
 }
 
 /*
- * Reads the slots up to the used ones. A socket joins at the first free slot, so that those behind
- * a number of free ones are free too. Only if SLOTS_BEYOND sockets had joined behind the last known
- * one, and left again between two reads, a later one would be missed.
+ * Reads the slots up to the last used slot. A socket joins at the first free slot, so slots after a
+ * run of SLOTS_BEYOND free slots are free too. A used slot is missed only if SLOTS_BEYOND sockets
+ * before it have joined and left between two reads.
  */
 static bool slots_read(struct steer_poll *poll, struct poll_group *group)
 {
 	struct sluice_steer_slot *slots = poll->scratch.slots;
 	__u32 keys[SLUICE_STEER_SLOTS], cursor = 0, count, read = 0, end = group->slots, used;
 
-	/* of the previous group; the others are free */
+	/* clear the slots of the previous group; the rest are free */
 	memset(slots, 0, poll->slots * sizeof(*slots));
 	for (used = 0; read < SLUICE_STEER_SLOTS && read < end + SLOTS_BEYOND; end = used) {
 		count = end + SLOTS_BEYOND - read;
@@ -224,8 +227,8 @@ static bool slots_read(struct steer_poll *poll, struct poll_group *group)
 }
 
 /*
- * Maps so many sets of the flow table. A group keeps its mapping, since to map a few sets takes
- * longer than to read them.
+ * Maps the first @sets sets of the flow table. A group keeps its mapping, since mapping a few sets
+ * takes longer than reading them.
  */
 static bool table_map(struct poll_group *group, __u32 sets)
 {
@@ -267,7 +270,7 @@ static bool group_read(struct steer_poll *poll, struct poll_group *group, __u32 
 	return true;
 }
 
-/* Reads a group; opens it again if another program or table has taken its place. */
+/* Reads a group. Opens it again if its program or table has been replaced. */
 static bool group_refresh(struct steer_poll *poll, const char *dir, struct poll_group *group,
 			  __u32 sets)
 {

@@ -22,7 +22,8 @@ static int refuse_draining(const struct steer_group *group, __u32 pid, struct er
 }
 
 /*
- * Checks a group without changing it. Returns the number of the server's sockets in it, or -errno.
+ * Checks a group without changing it. Returns the number of the server's sockets in the group, or
+ * -errno.
  */
 static int group_check(struct steer_group *group, const struct steer_server *server,
 		       struct err *err)
@@ -47,7 +48,7 @@ static int group_promote(struct steer_group *group, const struct steer_server *s
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		struct sluice_steer_slot *at = &group->slots[slot];
 
-		/* its socket is still open, so a completed drain can be undone */
+		/* the socket is still open, so a completed drain can be undone */
 		if (own[slot] && at->state == SLUICE_STEER_DRAINED) {
 			at->state = SLUICE_STEER_RETIRED;
 			changed = true;
@@ -118,7 +119,7 @@ int steer_promote(const struct steer_promote_options *options, struct steer_prom
 		return failed;
 	server.by = meta.generations;
 	server.instance = instance_of(options->pid, SLUICE_STEER_BY_PROCESS);
-	/* add sockets that were just opened, and end drains that were killed */
+	/* add sockets that were just opened, and undo killed drains */
 	failed = steer_sweep(&loader, options->bpffs, options->fn, options->arg, err);
 	if (!failed)
 		failed = pins_lock(&pins, options->bpffs, false, err);

@@ -8,7 +8,10 @@
 #include <signal.h>
 #include <string.h>
 
-/* Does the process, or one that was started with it, hold the slot's socket? */
+/*
+ * Returns true if the server's process, or a process that was started with it, holds the slot's
+ * socket.
+ */
 static bool is_held(const struct steer_server *server, const struct sluice_steer_slot *slot)
 {
 	const struct sluice_socket_record *owner;
@@ -23,9 +26,9 @@ static bool is_held(const struct steer_server *server, const struct sluice_steer
 }
 
 /*
- * Does the instance of the slot belong to the server, although its processes may have lost their
- * common ancestor? A slot whose process still has the slot's instance belongs to another server: a
- * service manager holds the sockets of all its services.
+ * Returns true if the slot's instance belongs to the server, even if its processes have lost their
+ * common ancestor. If the slot's process still has the slot's instance, that instance must be the
+ * server's own: a service manager holds the sockets of all its services.
  */
 static bool is_own_instance(const struct steer_server *server, const struct sluice_steer_slot *slot)
 {
@@ -34,7 +37,7 @@ static bool is_own_instance(const struct steer_server *server, const struct slui
 	return slot->instance == server->instance || slot->instance != instance;
 }
 
-/* Does the slot have the same instance as a slot that the server holds? */
+/* Returns true if the slot has the same instance as a slot of the server. */
 static bool is_sibling(const struct steer_group *group, const bool *own, int slot)
 {
 	int i;
@@ -76,5 +79,5 @@ int server_has_none(__u32 pid, struct err *err)
 {
 	return err_hint(err,
 			err_set(err, EXIT_ERROR, ESRCH, "process %u has no steered socket", pid),
-			"'sluice steer show' lists those that have");
+			"'sluice steer show' lists the processes with steered sockets");
 }

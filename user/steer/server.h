@@ -20,9 +20,9 @@ struct steer_server {
  */
 int server_select(const struct steer_server *server, const struct steer_group *group,
 		  bool *selected);
-/* Returns 0, or -ESRCH with *err set if the process does not exist. */
+/* Checks that the process exists. Returns 0, or -ESRCH with *err set. */
 int server_check(__u32 pid, struct err *err);
-/* Sets *err to "no steered socket". Returns -ESRCH. */
+/* Sets *err to "process %u has no steered socket". Returns -ESRCH. */
 int server_has_none(__u32 pid, struct err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events about sockets that join or leave reuseport groups on the managed ports. They come from
- * programs on the bind and release hooks of a cgroup, which are detached when this process exits.
+ * Receives events when sockets join or leave reuseport groups on the managed ports. The programs
+ * that send them are attached to the bind and release hooks of a cgroup, until this process exits.
  */
 #ifndef SLUICE_STEER_SOCKET_EVENTS_H
 #define SLUICE_STEER_SOCKET_EVENTS_H
@@ -35,9 +35,9 @@ int socket_events_program(const struct socket_events *events, int i, struct bpf_
 bool socket_events_attached(const struct socket_events *events);
 /* Returns a descriptor that is readable while events are pending. */
 int socket_events_fd(const struct socket_events *events);
-/* Reads the pending events, up to a limit. Returns 0 or -errno. */
+/* Reads pending events, up to a limit. Returns 0 or -errno. */
 int socket_events_read(struct socket_events *events, struct socket_event_batch *batch);
-/* Returns the number of events lost to a full ring buffer since the start. */
+/* Returns the number of events lost since the start because the ring buffer was full. */
 __u64 socket_events_lost(const struct socket_events *events);
 
 #endif

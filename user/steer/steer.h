@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The object steer: finds the reuseport groups on the managed ports, attaches a program to each,
- * and follows the sockets that processes open and close. All state is pinned under DIR/steer; a
- * process keeps only a loader, which saves time.
+ * and tracks the sockets that processes open and close. All state is pinned under DIR/steer; a
+ * process keeps only a loader, to save time.
  */
 #ifndef SLUICE_STEER_STEER_H
 #define SLUICE_STEER_STEER_H
@@ -23,7 +23,7 @@
 #define STEER_IDLE_MAX	    86400
 #define STEER_IDLE_DEFAULT  120 /* nf_conntrack_udp_timeout_stream's default */
 
-/* For this long after a load, policy load treats an unknown flow as older than the load. */
+/* Time after a load during which policy load treats an unknown flow as older than the load. */
 #define STEER_SETTLED_NS 5000000000ULL
 
 struct steer_options {
@@ -36,22 +36,22 @@ struct steer_options {
 	const char *bpffs; /* pin directory */
 	bool dry_run;	   /* verify only */
 	bool must_find;	   /* change nothing if there is no group to steer */
-	bool by_daemon;	   /* the daemon loads; see own_only of steer_unload() */
+	bool by_daemon;	   /* the daemon loads; see @own_only of steer_unload() */
 	bool follows;	   /* do nothing unless the daemon was the last to load */
 };
 
 /*
  * Loads steering, or updates it in place. A group that fails is reported to @fn, and does not
- * affect other groups. Sets *groups to the number of groups that are steered (dry run: that would
- * be). A load without any group succeeds: 'sluice run' steers later groups. With another number of
- * flows, the tables start empty, and flows are recorded as new ones. Returns 0, or -errno with *err
- * set.
+ * affect other groups. Sets *groups to the number of groups that are steered, or would be steered
+ * in a dry run. A load without any group succeeds: 'sluice run' steers groups that are opened
+ * later. If the number of flows changes, the tables start empty, and existing flows are recorded as
+ * new. Returns 0, or -errno with *err set.
  */
 int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err);
 /*
- * Loads maps and a program in reserve for the next group, so that its setup takes milliseconds. A
- * call after the unload frees the reserve.
+ * Loads maps and a program in reserve, so that the setup of the next group takes only milliseconds.
+ * A call after an unload frees the reserve.
  */
 int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err);
 /*
@@ -60,9 +60,9 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
  */
 int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg, struct err *err);
 
-/* Was steering loaded with these settings? */
+/* Returns true if steering was loaded with these settings. */
 bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer_options *options);
-/* Does the event report a change of the groups or sockets that are steered? */
+/* Returns true if the event reports a change of the groups or sockets that are steered. */
 bool steer_event_is_change(const struct steer_event *event);
 /* Returns the kernel memory of a group's flow table, in bytes. */
 __u64 steer_table_bytes(__u32 flows);

@@ -30,7 +30,7 @@ static int by_group(const void *a, const void *b)
 	return (left->group_index > right->group_index) - (left->group_index < right->group_index);
 }
 
-/* Selects the sockets on the managed ports. */
+/* Selects the sockets on the managed ports, and sorts them by group. */
 static int managed_select(struct steer_sweep *sweep, struct err *err)
 {
 	const struct sluice_steer_meta *meta = &sweep->meta;
@@ -94,7 +94,7 @@ static int snapshot_take(struct steer_sweep *sweep, struct err *err)
 {
 	struct sockets_filter filter = { .groups = true, .netns = sweep->meta.netns };
 	size_t from;
-	/* this may remove remains and so detach programs, so read the sockets afterwards */
+	/* read the sockets afterwards, since this may remove remains and detach their programs */
 	int result = steer_groups_read(sweep->bpffs, &sweep->pinned, !sweep->dry_run, err);
 
 	steer_ports(&sweep->meta, &filter.ports);
@@ -113,9 +113,9 @@ static int snapshot_take(struct steer_sweep *sweep, struct err *err)
 }
 
 /*
- * Lets the processes that wait for the lock go first, and reads the state again. @pinned and @done
- * are those of groups_visit(). Returns 0, or -errno with *err set; -ECANCELED if one of them has
- * loaded or unloaded steering.
+ * Yields the lock to waiting processes, then reads the state again. groups_visit() passes its
+ * @pinned, and @done, the number of the last visited group. Returns 0, or -errno with *err set;
+ * -ECANCELED if a process has loaded or unloaded steering.
  */
 static int snapshot_yield(struct steer_sweep *sweep, bool pinned, __u64 done, struct err *err)
 {
@@ -132,7 +132,7 @@ static int snapshot_yield(struct steer_sweep *sweep, bool pinned, __u64 done, st
 		result = snapshot_take(sweep, err);
 	if (result)
 		return result;
-	/* count again: other processes may have attached to groups meanwhile */
+	/* count again, since other processes may have attached to groups */
 	sweep->groups = 0;
 	for (from = 0; from < sweep->managed_count; from = group_end(sweep, from))
 		if (pinned_find(sweep, sweep->managed[from]->group_prog) &&
@@ -149,7 +149,7 @@ static int group_change(struct steer_sweep *sweep, struct steer_group *group, st
 	struct steer_member member = { .fd = -ESTALE };
 	int i, result;
 
-	/* any socket of the group will do for setting its options */
+	/* the options of the group can be set through any of its sockets */
 	for (i = 0; i < sweep->count && member.fd < 0; i++) {
 		member.record = sweep->members[i];
 		member.fd = process_socket_take(member.record, &member.cookie);
@@ -196,7 +196,7 @@ static int group_join(struct steer_group *group, void *arg, struct steer_member 
 	int refused = sweep->refused;
 
 	sweep_sockets_join(sweep, group, member);
-	/* no socket is left: failures have been reported, and a close is not a failure */
+	/* no socket is left: failures were reported, and a closed socket is not a failure */
 	if (member->fd < 0)
 		return -ESTALE;
 	if (sweep->refused > refused)
@@ -209,14 +209,15 @@ static int group_join(struct steer_group *group, void *arg, struct steer_member 
 }
 
 /*
- * Describes a sluice program that does not belong to these pins. Returns NULL for other programs.
+ * Returns a description of a sluice program that does not belong to these pins, or NULL if the
+ * program is not of sluice.
  */
 static const char *other_sluice(const struct sluice_socket_record *record)
 {
 	if (!record->group_prog || !steer_is_program(record->group_prog))
 		return NULL;
 	return record->group_prog_refs == STEER_REFS_OF_ORPHAN
-		       ? "a sluice whose pins are gone has left its program"
+		       ? "it still has the program of a sluice whose pins are gone"
 		       : "another sluice steers it, with pins in another directory";
 }
 
@@ -250,7 +251,7 @@ static void group_add(struct steer_sweep *sweep)
 	if (sweep->dry_run) {
 		sweep_report_found(sweep, STEER_GROUP_FOUND, first, sweep->count, NULL);
 	} else {
-		/* the kernel chooses until the new program replaces the attached one */
+		/* until the new program replaces the attached one, the kernel chooses */
 		if (other)
 			steer_group_remains_forget(sweep->dir, other->name);
 		result = steer_group_create(sweep->loader, sweep->dir, &sweep->setting, first,
@@ -273,8 +274,8 @@ static void group_add(struct steer_sweep *sweep)
 }
 
 /*
- * Updates the pinned groups, or adds the other groups, in the order of their numbers. Returns 0, or
- * the error of snapshot_yield().
+ * Visits the groups in the order of their numbers: with @pinned, updates pinned groups, otherwise
+ * adds new groups. Returns 0, or the error of snapshot_yield().
  */
 static int groups_visit(struct steer_sweep *sweep, bool pinned, struct err *err)
 {
@@ -376,7 +377,10 @@ static void groups_prune(struct steer_sweep *sweep)
 
 /* --- the sweep */
 
-/* Reports groups above the quota once per namespace, which may have any number of them. */
+/*
+ * Reports groups above the quota once per namespace, since a namespace can have any number of
+ * groups.
+ */
 static void left_out_report(struct steer_sweep *sweep)
 {
 	char why[96];
@@ -389,7 +393,7 @@ static void left_out_report(struct steer_sweep *sweep)
 			continue;
 		sweep->left_out += quota->left_out;
 		sweep->left_out_netns++;
-		snprintf(why, sizeof(why), "it has %d groups, and no more than that are free",
+		snprintf(why, sizeof(why), "it has %d groups, and at most as many are free",
 			 quota->groups);
 		sweep_report_found(sweep, STEER_GROUPS_LEFT_OUT, &quota->example, quota->left_out,
 				   why);
@@ -411,7 +415,7 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 	result = groups_visit(sweep, true, err);
 	if (result)
 		goto out;
-	/* first release groups without sockets, which count against the quota */
+	/* release groups without sockets first, since they count against the quota */
 	groups_prune(sweep);
 	result = groups_visit(sweep, false, err);
 	if (result)

@@ -2,7 +2,7 @@
 /*
  * A sweep compares the sockets of all processes, the pinned groups, and the program of each
  * reuseport group in the kernel. The id of the program links a pinned group to a kernel group. The
- * address of the kernel's group would not do: it changes when the group grows.
+ * address of the kernel's group cannot be used, since it changes when the group grows.
  */
 #ifndef SLUICE_STEER_SWEEP_H
 #define SLUICE_STEER_SWEEP_H
@@ -16,7 +16,7 @@
  */
 int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
 		struct err *err);
-/* Returns the settings of the groups that follow from the record. */
+/* Returns the settings for the groups, from the record of the load. */
 struct steer_setting steer_setting_of(const struct sluice_steer_meta *meta);
 /* Updates groups and slots to match the open sockets. The caller holds the lock. */
 int steer_sweep_run(struct steer_sweep *sweep, struct err *err);

@@ -58,7 +58,7 @@ const char *sweep_join_reason(int error)
 {
 	switch (error) {
 	case EBUSY:
-		return "it is in use already: in a map of its server, or for a tunnel";
+		return "it is already in use: in a map of its server, or by a tunnel";
 	case ENOSPC:
 		return "no slot is free: a group has at most 1024";
 	default:
@@ -68,7 +68,10 @@ const char *sweep_join_reason(int error)
 
 /* --- policy cpu: the map of consumers */
 
-/* Attaches the programs at the first call. Returns the map, or -1 if only affinity is known. */
+/*
+ * Attaches the programs on the first call. Returns the descriptor of the map, or -1 if only the
+ * affinity of consumers is known.
+ */
 static int consumers_fd(struct steer_sweep *sweep)
 {
 	if (!sweep->consumers_tried)
@@ -121,7 +124,7 @@ void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group)
 		if (record ? !record->connected : sweep_out_of_sight(sweep, group, slot))
 			continue;
 		sweep_report_group(sweep, STEER_SOCKET_LEFT, group, at, 0,
-				   record ? "it has been connected to a peer" : NULL);
+				   record ? "it was connected to a peer" : NULL);
 		if (sweep->setting.policy == SLUICE_STEER_CPU)
 			consumers_remove(consumers_fd(sweep), at->cookie);
 		steer_group_leave(group, slot);
@@ -173,10 +176,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group,
 
 /* --- slots */
 
-/*
- * Ends drains that were killed: their slots take new flows again unless their generation is
- * retired.
- */
+/* Undoes killed drains: their slots take new flows again unless their generation is retired. */
 static void drains_end(const struct steer_sweep *sweep, struct steer_group *group)
 {
 	bool ended[SLUICE_STEER_SLOTS] = { false };
@@ -197,7 +197,7 @@ static void drains_end(const struct steer_sweep *sweep, struct steer_group *grou
 	}
 }
 
-/* Restarts the generations, because the rule that sets instances apart has changed. */
+/* Restarts the generations after a change of the rule that distinguishes instances. */
 static void generations_reset(const struct steer_sweep *sweep, struct steer_group *group)
 {
 	int slot;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The part of a sweep that handles one group: assigns slots to its sockets, and chooses the
- * datagrams that each slot takes.
+ * The part of a sweep that handles one group: assigns slots to its sockets, and chooses the slots
+ * that take new flows.
  */
 #ifndef SLUICE_STEER_SWEEP_GROUP_H
 #define SLUICE_STEER_SWEEP_GROUP_H
@@ -21,7 +21,7 @@ enum steer_event_type {
 	STEER_GROUP_ATTACHED, /* the program was attached, and `count` sockets joined */
 	STEER_GROUP_KEPT,     /* the program was already attached */
 	STEER_GROUP_CHANGED,  /* the program was replaced: other settings, or another build */
-	STEER_GROUP_FOREIGN,  /* the group has another program, and is left alone */
+	STEER_GROUP_FOREIGN,  /* the group has another program and is left alone */
 	STEER_GROUP_GONE,     /* the last socket was closed */
 	STEER_GROUP_RELEASED, /* the group was returned to the kernel's choice */
 	STEER_GROUP_FAILED,   /* see `why` */
@@ -30,7 +30,7 @@ enum steer_event_type {
 	STEER_SOCKET_FAILED,   /* see `why` */
 	STEER_GENERATION,      /* a newer generation has taken over */
 	STEER_DRAIN_LAPSED,    /* the drain of the slot's process was killed */
-	STEER_GROUPS_LEFT_OUT, /* `count` groups like this one exceed their namespace's quota */
+	STEER_GROUPS_LEFT_OUT, /* `count` groups, with `group`, exceed the namespace's quota */
 };
 
 struct steer_event {
@@ -49,7 +49,7 @@ typedef void (*steer_event_fn)(const struct steer_event *event, void *arg);
 struct steer_sweep {
 	struct steer_loader *loader; /* NULL if the sweep loads nothing: dry run, unload */
 	const char *bpffs;
-	struct pins *pins; /* the lock, released between two groups; NULL: never released */
+	struct pins *pins; /* the lock, yielded between two groups; NULL: never yielded */
 	char dir[PATH_MAX];
 	struct sluice_steer_meta meta;
 	struct steer_setting setting;
@@ -57,21 +57,21 @@ struct steer_sweep {
 	const struct sluice_socket_record **managed; /* sockets on the managed ports, by group */
 	size_t managed_count;
 	struct steer_groups_open pinned;
-	/* sockets of the group that the sweep is working on, in the kernel's order */
+	/* sockets of the current group, in the kernel's order */
 	const struct sluice_socket_record *const *members;
 	int count;
 	steer_event_fn fn; /* may be NULL */
 	void *arg;
-	int groups;  /* groups that are steered at the end */
+	int groups;  /* groups that are steered after the sweep */
 	int refused; /* open sockets that failed to join */
-	int joined;  /* sockets that were given a slot */
+	int joined;  /* sockets that got a slot */
 	struct quotas quotas;
 	int left_out, left_out_netns; /* groups above the quota, and their namespaces */
-	int consumers_fd;	      /* map of policy cpu, or -1 */
-	bool consumers_tried;	      /* consumers_fd is final */
-	bool renew;		      /* replace the programs of policy cpu by this build's */
+	int consumers_fd;	      /* map of consumers (policy cpu), or -1 */
+	bool consumers_tried;	      /* consumers_fd was set by consumers_ensure() */
+	bool renew;		      /* replace the programs of policy cpu with this build's */
 	bool dry_run;
-	bool regroup; /* the rule that sets instances apart has changed */
+	bool regroup; /* the rule that distinguishes instances has changed */
 };
 
 void sweep_report_group(const struct steer_sweep *sweep, enum steer_event_type type,
@@ -81,11 +81,12 @@ void sweep_report_group(const struct steer_sweep *sweep, enum steer_event_type t
 void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type type,
 			const struct sluice_socket_record *of, int count, const char *why);
 
-/* Returns why a socket failed to join. */
+/* Returns the reason why a socket failed to join. */
 const char *sweep_join_reason(int error);
 /*
- * Is the socket open although no process was seen to hold it? It may be in flight between processes
- * (SCM_RIGHTS), may have been passed during the walk, or be registered only with io_uring.
+ * Returns true if the slot's socket is open although the walk has found no holder. It may be in
+ * flight between processes (SCM_RIGHTS), may have been passed during the walk, or may be registered
+ * only with io_uring.
  */
 bool sweep_out_of_sight(const struct steer_sweep *sweep, const struct steer_group *group, int slot);
 /* Frees the slots of sockets that have been closed or connected. */

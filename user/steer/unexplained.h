@@ -11,7 +11,7 @@
  */
 struct steer_balance {
 	__u64 seen;	/* counted by the programs */
-	__u64 drops;	/* drops of the sockets that are steered now */
+	__u64 drops;	/* drops of the currently steered sockets */
 	__u64 read;	/* InDatagrams, of all ports */
 	__u64 errors;	/* InErrors, of all ports */
 	__u64 checksum; /* InCsumErrors, part of InErrors */
@@ -19,7 +19,7 @@ struct steer_balance {
 
 /* The datagrams of a balance that no counter explains. */
 struct steer_unexplained {
-	__u64 errors;	/* drops at other sockets, except those with a wrong checksum */
+	__u64 errors;	/* drops at other sockets, except checksum errors */
 	__u64 vanished; /* neither read nor dropped: queued, or lost with a closed socket */
 };
 

@@ -14,7 +14,7 @@
 
 struct unread {
 	struct unread_bpf *skel;
-	struct bpf_link *link; /* NULL: the close of a socket is not noticed */
+	struct bpf_link *link; /* NULL: closes of sockets are not detected */
 };
 
 static int load(struct unread *unread, struct err *err)
@@ -41,7 +41,7 @@ static void attach(struct unread *unread, const char *cgroup)
 		close(fd);
 	}
 	if (!unread->link)
-		log_info("steer drain: cannot see sockets being closed on cgroup %s: %s",
+		log_info("steer drain: cannot detect closed sockets below cgroup %s: %s",
 			 cgroup ? cgroup : "(none)", reason);
 }
 
@@ -99,7 +99,7 @@ void unread_close(struct unread *unread)
 {
 	if (!unread)
 		return;
-	/* detach the program now: the kernel frees a link late */
+	/* detach the program now, since the kernel frees the link later */
 	if (unread->link)
 		bpf_link__detach(unread->link);
 	bpf_link__destroy(unread->link);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The order of the reads keeps the balance of a namespace valid under traffic: first the counters
- * of the programs, then those of the namespace, then the drops of the sockets. So a counter that is
- * read later can only be ahead of the earlier ones.
+ * of the programs, then the counters of the namespace, then the drops of the sockets. So a counter
+ * that is read later can only be ahead of a counter that was read earlier.
  */
 #include "steer/view.h"
 
@@ -26,7 +26,7 @@ __u64 steer_left_to_kernel(const __u64 counters[SLUICE_STEER_COUNTERS_MAX])
 	       counters[SLUICE_STEER_kernel_refused];
 }
 
-/* The program counts each datagram in one of these. */
+/* The program counts each datagram in exactly one of these counters. */
 __u64 steer_datagrams(const __u64 counters[SLUICE_STEER_COUNTERS_MAX])
 {
 	return counters[SLUICE_STEER_known] + counters[SLUICE_STEER_started] +
@@ -178,7 +178,7 @@ static struct steer_netns_view *netns_of(struct steer_view *view, __u32 netns)
 	return found;
 }
 
-/* Subtracts the counts of the time before the first group was loaded. */
+/* Reads the UDP counters of a namespace, less their values when the first group was loaded. */
 static void netns_count(struct steer_view *view, struct steer_netns_view *netns)
 {
 	const struct sluice_steer_group *first = NULL;
@@ -228,9 +228,9 @@ static int netns_read(struct steer_view *view)
 	return 0;
 }
 
-/* --- what is outside of steering */
+/* --- groups that are not steered */
 
-/* Counts the groups that a dry run finds without pins: they are not steered yet. */
+/* Counts the groups that a dry run finds without pins, which are not steered yet. */
 static void outside_add(const struct steer_event *event, void *arg)
 {
 	struct steer_outside *outside = arg;
@@ -346,9 +346,9 @@ static bool is_full(const struct slot_status *status)
 }
 
 /*
- * Has the worker read nothing from its full queue? Also compares `queue_read`, which changes with
- * every read: the kernel frees the memory of read datagrams in batches, so `queue_used` may stay
- * the same after a few reads.
+ * Returns true if the worker has read nothing from its full queue. Also compares `queue_read`,
+ * which changes with every read: the kernel frees the memory of read datagrams in batches, so
+ * `queue_used` may not change after a few reads.
  */
 static bool is_stalled(const struct slot_status *before, const struct slot_status *now)
 {
@@ -418,7 +418,7 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 			       ? result
 			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
 	sockets_measure(view);
-	/* ignore an error, which already shows as unmeasured sockets */
+	/* ignore an error, which unmeasured sockets already report */
 	outside_count(bpffs, &view->outside, &(struct err){ 0 });
 	if (before)
 		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A snapshot of object steer, printed as text or as JSON. The comparison with the previous view
- * yields rates, and workers that make no progress.
+ * A snapshot of object steer, printed as text or as JSON. A comparison with the previous view
+ * yields rates, and detects stalled workers.
  */
 #ifndef SLUICE_STEER_VIEW_H
 #define SLUICE_STEER_VIEW_H
@@ -34,21 +34,21 @@ struct steer_group_view {
 	__u64 counters[STEER_COUNTERS];
 	struct steer_slot_view *slots;
 	int count;
-	int closed;	/* slots whose socket has been closed */
+	int closed;	/* slots whose socket is closed */
 	int active;	/* slots that take new flows */
 	int shared;	/* sockets that several processes hold */
 	int not_joined; /* open sockets of the kernel's group that have no slot */
 	int generations;
 	__u64 datagrams;      /* seen by the program, including freed slots */
-	double imbalance;     /* imbalance of active slots; 0 without datagrams */
-	double imbalance_now; /* the same since the previous view */
+	double imbalance;     /* imbalance of the active slots; 0 without datagrams */
+	double imbalance_now; /* imbalance since the previous view */
 	double datagrams_per_s;
 };
 
 /* A network namespace with steered groups. */
 struct steer_netns_view {
 	__u32 netns;
-	char name[NAME_MAX + 1];	      /* "" if it has none */
+	char name[NAME_MAX + 1];	      /* "" if the namespace has no name */
 	__u64 since_ns;			      /* CLOCK_BOOTTIME of the first group's load */
 	bool counted;			      /* udp is valid */
 	__u64 udp[SLUICE_STEER_UDP_COUNTERS]; /* counts since since_ns, all ports */
@@ -62,14 +62,14 @@ struct steer_netns_view {
 
 /* Groups on the managed ports that are not steered. */
 struct steer_outside {
-	int groups;		      /* groups that were opened since the last load or sweep */
+	int groups;		      /* groups opened since the last load or sweep */
 	int left_out, left_out_netns; /* above the quota of their namespace (group/quota.h) */
 };
 
 struct steer_view {
 	struct sluice_steer_meta meta;
 	__u64 at_ns;	  /* CLOCK_MONOTONIC */
-	double elapsed_s; /* time since the previous view; 0 without one */
+	double elapsed_s; /* time since the previous view; 0 without a previous view */
 	struct steer_group_view *groups;
 	size_t count, room;
 	struct steer_netns_view *netns;
@@ -80,13 +80,15 @@ struct steer_view {
 
 /*
  * Reads a view. @before is the previous view, or NULL. Marks parts that cannot be read, and skips
- * groups that are released meanwhile. Returns 0, or -errno with *err set; -ENOENT if steer is not
- * loaded. The caller frees the view in either case.
+ * groups that are released during the read. Returns 0, or -errno with *err set; -ENOENT if steer is
+ * not loaded. The caller frees the view in either case.
  */
 int steer_view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		    struct err *err);
 void steer_view_free(struct steer_view *view);
-/* Is any queue full, so that a second view can show whether its worker is stalled? */
+/*
+ * Returns true if any queue is full, so that a second view can show whether its worker is stalled.
+ */
 bool steer_view_any_full(const struct steer_view *view);
 
 /* Returns the state of a slot, such as "active", "stalled" or "closed". */

@@ -111,10 +111,10 @@ const struct opt wire_opts[] = {
 	  "size of the flow table; a full set evicts its oldest flows", .side = OPT_FILE,
 	  .min = FLOW_TABLE_MIN, .max = FLOW_TABLE_MAX, .preset = OPT_TEXT(FLOW_TABLE_DEFAULT) },
 	{ "age", 0, "SECONDS", opt_u64, WIRE_FIELD(age_s),
-	  "how long a flow is used after its last datagram", .side = OPT_FILE, .min = 1,
+	  "how long a flow is valid after its last datagram", .side = OPT_FILE, .min = 1,
 	  .max = FLOW_AGE_MAX, .preset = OPT_TEXT(FLOW_AGE_DEFAULT) },
 	{ "attach", 0, "MODE", opt_word, WIRE_FIELD(attach_mode),
-	  "how to attach: tcx, clsact, or auto (tcx if the kernel has it)", .words = attach_modes,
-	  .noun = "attach mode", .preset = "auto" },
+	  "how to attach: tcx, clsact, or auto (tcx if the kernel supports it)",
+	  .words = attach_modes, .noun = "attach mode", .preset = "auto" },
 	{ .name = NULL },
 };

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The alert rules for Prometheus parse, and each fires on its fault and on nothing else.
+# The Prometheus alert rules are valid, and each rule fires only on its fault.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/metrics.sh"
 
@@ -13,6 +13,6 @@ want_status 0 "$PROMTOOL" check config --syntax-only "$DEPLOY/prometheus.yml"
 want_status 0 "$PROMTOOL" check rules --lint-fatal "$DEPLOY/sluice.rules.yml"
 want_text "11 rules found"
 
-say "each rule has a fault, and fires on it alone"
+say "each rule has a fault, and fires only on this fault"
 python3 "$ROOT/tests/net/lib/alerts.py" "$TEST_TMP/sluice.rules.yml" >"$TEST_TMP/alerts.yml"
 want_status 0 "$PROMTOOL" test rules "$TEST_TMP/alerts.yml"

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The pin directory has to be on a bpffs, belong to a trusted owner, and have pins of the expected
-# kind. Every command refuses any other directory, names it, and removes nothing that sluice has not
-# pinned.
+# The pin directory must be on a bpffs, have a trusted owner, and contain pins of the expected kind.
+# Every command refuses any other directory, reports its name, and removes only pins of sluice.
 . "$(dirname "$0")/../lib/lib.sh"
 
 COMMANDS=("status" "reply show" "reply flows" "reply audit" "reply unload"
@@ -27,7 +26,7 @@ all_refused()
 	done
 }
 
-# ordinary: makes a directory of ordinary files with the names of pins
+# ordinary: creates a directory of ordinary files with the names of pins
 ordinary()
 {
 	mkdir -p "$1"/{reply,wire,meet,daemon,steer/53_1_0,other/below}
@@ -72,13 +71,13 @@ want_text "reply: not loaded"
 want_status 0 sluice cleanup
 want_text "nothing to remove"
 
-say "a directory of another owner, or one that others may write to"
+say "a directory of another owner, or a world-writable directory"
 mkdir -m 700 "$PINS"
 chown 65534 "$PINS"
 all_refused 5 "a directory of user 65534 (nobody)" sluice
 chown 0 "$PINS"
 chmod 777 "$PINS"
-all_refused 5 "others may write to it" sluice
+all_refused 5 "other users can write to it" sluice
 rmdir "$PINS"
 ln -s /sys/fs/bpf "$PINS"
 all_refused 5 "a symbolic link of user 0 (root)" sluice
@@ -173,7 +172,7 @@ done
 sluice cleanup
 want_clean
 
-say "pins of others stay"
+say "pins of other owners stay"
 reply_load
 bpftool map create "$PINS/reply/theirs" type array key 4 value 4 entries 1 name theirs
 mkdir "$PINS/theirs"

@@ -27,14 +27,14 @@ refused_without()
 	want_clean
 }
 
-say "what the load needs"
+say "capabilities that the load needs"
 # CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON
 refused_without -bpf,-sys_admin CAP_BPF
 refused_without -perfmon,-sys_admin CAP_PERFMON
 refused_without -net_admin,-sys_admin CAP_NET_ADMIN
 refused_without -all CAP_BPF
 
-say "what the load does not need"
+say "capabilities that the load does not need"
 (
 	# kernels before 5.11 charge maps to RLIMIT_MEMLOCK; a test that cannot raise it accepts the
 	# current value
@@ -43,7 +43,7 @@ say "what the load does not need"
 )
 loads_without -sys_ptrace,-sys_module,-net_raw,-mknod
 
-say "memory for maps: check reports what a load would run into"
+say "memory for maps: check predicts the error of a load"
 pinched()
 {
 	(

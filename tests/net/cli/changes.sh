@@ -2,26 +2,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A load that changes settings prints the old and new values, with the same names as the daemon's
-# log. Load and status print the memory of a table, which is what the kernel accounts for.
+# log. Load and status print the memory of a table as accounted by the kernel.
 #
 #   host: two servers of one group on 0.0.0.0:47085
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# want_change SETTING BEFORE NOW: the OUTPUT of the last want_status has such a row
+# want_change SETTING BEFORE NOW: checks that OUTPUT of the last want_status has this row
 want_change()
 {
 	grep -Eqx " +$1 +$2 +$3" <<<"$OUTPUT" || fail "wanted '$1 $2 $3' in:" "$OUTPUT"
 }
 
-# accounted PIN: the memory that the kernel accounts for a pinned map
+# accounted PIN: prints the memory that the kernel accounts for a pinned map
 accounted()
 {
 	json "d['bytes_memlock']" bpftool -j map show pinned "$1"
 }
 
-# close_to BYTES ACCOUNTED: the kernel adds its own record of the map, and whole pages
+# close_to BYTES ACCOUNTED: returns true if ACCOUNTED is close to BYTES; the kernel adds its map
+# struct, and rounds up to pages
 close_to()
 {
 	[ "$1" -le "$2" ] && [ "$2" -le $(($1 + $1 / 100 + 8192)) ] ||
@@ -47,7 +48,7 @@ want_change table 16384 200000
 want_text "table of 200000 flows (14.4 MB)"
 want_status 0 sluice "${reply[@]}" --age 120 --table 200000
 want_text "reply: unchanged: "
-[[ $OUTPUT != *before* ]] || fail "a change without a change" "$OUTPUT"
+[[ $OUTPUT != *before* ]] || fail "a change is reported without a change" "$OUTPUT"
 want_equal "$(json "d['before'], d['age_s'], d['table'], d['outcome']" sluice -j "${reply[@]}" --port 53)" \
 	"({'mode': 'socket', 'ports': 'any', 'cgroup': '$TEST_CGROUP', 'age_s': 120, 'table': 200000}, 120, 16384, 'updated')"
 sluice "${reply[@]}" --table 200000
@@ -69,7 +70,7 @@ want_text "flow tables of 16.0 MB"
 want_status 0 sluice steer show
 want_text "of 1000000 (16.0 MB)"
 
-say "steer without --flows: the default is a change like any other"
+say "steer without --flows: the default counts as a change"
 want_status 0 sluice "${steer[@]}" --policy load --idle 60
 want_text "steer: updated: policy load"
 want_change policy flow load
@@ -95,7 +96,7 @@ for size in 16384 20000; do
 		sum=$((sum + $(accounted "$PINS/hold/sluice_$map")))
 	done
 	shown=$(json "d['hold']['flows']['bytes']" sluice -j status)
-	# five maps, each with a record, and an element for each CPU
+	# five maps, each with its own struct, and one element per CPU
 	[ "$shown" -le "$sum" ] && [ "$sum" -le $((shown + shown / 100 + 5 * 8192)) ] ||
 		fail "$shown bytes shown, the kernel accounts for $sum"
 done
@@ -103,7 +104,7 @@ want_status 0 sluice hold show
 want_text "of 20000 ("
 sluice hold unload
 
-say "the daemon's log has the same words"
+say "the daemon's log uses the same names"
 configure '[reply]' 'mode = socket' '[steer]' "port = $PORT" '[hold]' 'port = 4000' '[wire]' 'iface = lo'
 daemon_start
 for section in reply wire hold steer; do

@@ -16,7 +16,7 @@ finding()
 	grep -E "^[a-z]+ +$1 " <<<"$OUTPUT"
 }
 
-say "a kernel with everything"
+say "a kernel with all features"
 want_status 0 sluice check --for reply
 [[ $(verdict) == "reply: ready"* ]] || fail "verdict: $(verdict)"
 [[ $(finding kernel) == *"$(uname -r)"* ]] || fail "kernel: $(finding kernel)"
@@ -25,7 +25,7 @@ root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
 for name in CAP_BPF CAP_NET_ADMIN BTF bpffs cgroup_skb/ingress cgroup/sendmsg4 cgroup/sendmsg6; do
 	[[ $(finding "$name") == *" ok "* ]] || fail "$name: $(finding "$name")"
 done
-# "fallback" where the kernel lacks an optional feature
+# "fallback" if the kernel lacks an optional feature
 [[ $(json "d['verdict']['reply']" sluice -j check --for reply) =~ ^(ready|fallback)$ ]] ||
 	fail "$(sluice -j check --for reply)"
 

@@ -117,7 +117,7 @@ in_zsh()
 		    return text
 		def send(text):
 		    os.write(fd, text.encode())
-		# The echoed input contains the quotes, the output does not.
+		# The echoed input contains the quotes; the output does not.
 		send(f"PS1=; unsetopt zle_bracketed_paste; LISTMAX=1000; fpath=({sys.argv[1]} $fpath);"
 		     " autoload -Uz compinit; compinit -u -D; print re''ady\n")
 		until("ready")
@@ -182,7 +182,7 @@ typed()
 		    os.write(fd, text.encode())
 		if shell == "zsh":
 		    send("unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D\n")
-		# The echoed input contains the quotes, the output does not.
+		# The echoed input contains the quotes; the output does not.
 		send(f"source {script}; echo re''ady\n")
 		until("ready")
 		send(line + "\t\n")

@@ -12,7 +12,7 @@ for name in env file option; do
 	declare "$name=/sys/fs/bpf/sluice_$name"
 done
 
-# want_loaded_at DIR CGROUP: sluice is loaded there and nowhere else
+# want_loaded_at DIR CGROUP: checks that sluice is loaded there and nowhere else
 want_loaded_at()
 {
 	want_equal "$(find /sys/fs/bpf -mindepth 2 -maxdepth 2 -name reply)" "$1/reply" "the pins"
@@ -34,7 +34,8 @@ SLUICE_CGROUP='' want_status 1 sluice --cgroup /nowhere "${load[@]}"
 want_text "/nowhere"
 SLUICE_CGROUP=/nowhere want_status 1 sluice "${load[@]}"
 want_text "/nowhere"
-# Without a cgroup, load would use the host's root: test that with the help and a dry run only.
+# Without a cgroup, load would use the host's root cgroup, so test this only with --help and a dry
+# run.
 want_equal "$(json "d['cgroup'] == '$TEST_CGROUP/env'" \
 	env SLUICE_CGROUP= "$SLUICE" -j "${load[@]}" --dry-run)" False
 want_status 0 sluice --help

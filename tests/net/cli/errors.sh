@@ -5,7 +5,8 @@
 # status for that kind of error, and leaves nothing behind.
 . "$(dirname "$0")/../lib/lib.sh"
 
-# refused CODE TEXT COMMAND…: COMMAND exits with CODE, prints TEXT and leaves nothing behind
+# refused CODE TEXT COMMAND…: checks that COMMAND exits with CODE, prints TEXT and leaves nothing
+# behind
 refused()
 {
 	local code=$1 text=$2
@@ -126,7 +127,7 @@ want_text "replaces it"
 want_equal "$(json "d['outcome'], d['replaces_abi'] > 0" sluice -j reply load --mode socket \
 	--port 53 --dry-run)" "('verified', True)"
 
-say "they do not hide the other objects in the status"
+say "unreadable objects do not hide the other objects in the status"
 sluice hold load --port 4000 --cgroup "$TEST_CGROUP"
 want_status 5 sluice status
 want_text "daemon: not running"
@@ -137,7 +138,7 @@ want_text "hold: ports 4000"
 want_equal "$(json "([o['object'] for o in d['unreadable']], d['reply'], d['hold']['ports'])" cat "$TEST_TMP/status")" \
 	"(['reply'], None, '4000')"
 
-say "a load replaces them"
+say "a load replaces the pins"
 want_status 0 reply_load
 want_text "reply: replaced"
 want_text "flows start empty"
@@ -145,7 +146,7 @@ want_status 0 sluice reply show
 want_status 0 sluice cleanup
 want_clean
 
-say "help exits with 0 and names everything"
+say "help exits with 0 and lists everything"
 want_status 0 sluice --help
 want_text "reply load"
 want_status 0 sluice help

@@ -7,7 +7,8 @@
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 
-# want_report STATUS EXPRESSION COMMAND…: exits with STATUS, and the document has EXPRESSION
+# want_report STATUS EXPRESSION COMMAND…: checks that COMMAND exits with STATUS, and that EXPRESSION
+# holds for the document
 want_report()
 {
 	local wanted=$1 expression=$2 status=0 text

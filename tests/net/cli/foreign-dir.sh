@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# On a bpffs that others may write to, a user can create the pin directory first, or a link in its
-# place. Every command names the owner and changes nothing below that directory. The command in the
-# hint removes it. On a bpffs that is mounted as the hint says, no other user can create it.
+# On a world-writable bpffs, a user can create the pin directory first, or a symbolic link in its
+# place. Every command reports the owner and changes nothing below the directory. The command in the
+# hint removes the directory. On a bpffs mounted according to the hint, no other user can create it.
 . "$(dirname "$0")/../lib/lib.sh"
 
 # as_nobody COMMAND…
@@ -12,16 +12,16 @@ as_nobody()
 	setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all "$@"
 }
 
-# way_out: runs what the hint of OUTPUT puts in quotes first
+# way_out: runs the first quoted command in the hint of OUTPUT
 way_out()
 {
 	local command
 	command=$(grep -o "'rm -r [^']*'" <<<"$OUTPUT" | sed -n 1p | tr -d "'")
-	[ "$command" = "rm -r $PINS" ] || fail "no way out in:" "$OUTPUT"
+	[ "$command" = "rm -r $PINS" ] || fail "no remedy in:" "$OUTPUT"
 	$command
 }
 
-# refused: every command refuses the directory
+# refused: checks that every command refuses the directory
 refused()
 {
 	local command
@@ -51,19 +51,19 @@ as_nobody ln -s /sys/fs/bpf/other "$PINS"
 refused
 want_text "a symbolic link of user"
 way_out
-[ -d /sys/fs/bpf/other ] || fail "what the link refers to is gone"
+[ -d /sys/fs/bpf/other ] || fail "the target of the link is gone"
 rmdir /sys/fs/bpf/other
 reply_load
 sluice reply unload
 
-say "one that others may write to"
+say "a world-writable directory"
 mkdir -m 777 "$PINS"
 want_status 5 reply_load
-want_text "others may write to it: a directory of user 0 (root), mode 777"
+want_text "other users can write to it: a directory of user 0 (root), mode 777"
 way_out
 reply_load
 
-say "the daemon's log names the way out, too"
+say "the daemon's log contains the remedy, too"
 sluice reply unload
 as_nobody mkdir "$PINS"
 printf '%s\n' '[global]' "cgroup = $TEST_CGROUP" '[reply]' 'mode = socket' >"$TEST_TMP/conf"
@@ -71,7 +71,7 @@ want_status 5 sluice run --config "$TEST_TMP/conf"
 want_text "a directory of user 65534 (nobody)"
 way_out
 
-say "a hint never suggests to remove what is no pin directory"
+say "a hint never suggests removing anything but a pin directory"
 want_status 1 sluice --bpffs /tmp reply load --mode socket --cgroup "$TEST_CGROUP"
 want_text "no bpffs here"
 want_text "name a directory on a bpffs with --bpffs, such as /sys/fs/bpf/sluice"

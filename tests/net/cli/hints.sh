@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each hint names the next step for the command, and never the command that has failed.
+# Each hint names the next step, and never the command that has failed.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
@@ -79,7 +79,7 @@ want_text "stopped after 20 problems"
 lines=$(wc -l <<<"$OUTPUT")
 [ "$lines" -le 22 ] || fail "$lines lines" "$OUTPUT"
 if LC_ALL=C grep -n '[^ -~]' <<<"$OUTPUT"; then
-	fail "these lines are not printable"
+	fail "some lines are not printable"
 fi
 printf '%s\n' '[global]' 'bpffs = /sys/fs/bpf/x # mine' '[reply]' 'mode = audit' >"$CONF"
 want_status 2 sluice run --config "$CONF" --check-config

@@ -53,7 +53,7 @@ for page in "$ROOT"/user/man/*.[1-8]; do
 done
 want_equal "$(find "$DEST" -perm /111 -type f | sort)" "$DEST/usr/libexec/sluice-peer
 $DEST/usr/sbin/sluice" "executable files"
-# it is found from the installed program
+# the installed program finds it
 want_status 4 "$DEST/usr/sbin/sluice" peer run --server 127.0.0.1:1 --id a --peer-key "a=$KEY" \
 	--server-key "$KEY" --key-file "$TEST_TMP/open.key" --expose tcp:127.0.0.1:1
 want_status 0 sluice run --check-config --config "$CONF"
@@ -93,7 +93,7 @@ installer install SYSCONFDIR=/opt/etc UNITDIR=/opt/units
 want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/opt/units/sluice.service")" \
 	"/usr/sbin/sluice run --config /opt/etc/sluice/sluice.conf"
 [ -s "$DEST/opt/etc/sluice/sluice.conf" ] || fail "no sluice.conf"
-# The manifest has the paths.
+# The manifest contains the paths.
 installer uninstall
 want_equal "$(listing)" "$before" "files that are left"
 

@@ -12,7 +12,7 @@
 DOCUMENTS=$TEST_TMP/documents
 STEERED=$((PORT + 1))
 
-# save SECTION STATUS OPTION…: saves what the command prints, which exits with STATUS
+# save SECTION STATUS OPTION…: saves the output of the command, and checks that it exits with STATUS
 save()
 {
 	local section=$DOCUMENTS/${1//[ ,]/_} wanted=$2 status=0
@@ -75,8 +75,8 @@ save status 0 status
 save "reply unload" 0 reply unload
 
 say "steer"
-# Two groups: one that sluice steers, and one with a program of its own. SIGUSR1 opens another socket
-# of the first group, and connects one.
+# Two groups: one is steered by sluice, the other has its own program. On SIGUSR1, opens another
+# socket of the first group, and connects one of its sockets.
 cat >"$TEST_TMP/servers.py" <<'PYTHON'
 import ctypes
 import signal
@@ -204,8 +204,8 @@ stop "$monitor"
 say "the page and the documents"
 # tests/net/cli/monitor.sh shows a drain and a new generation, unit tests a gap, and
 # tests/net/cli/errors.sh an object of another version
-# More groups than the quota has take long. On recent kernels (6.18) a connected socket leaves its
-# group, and no reason is left to report.
+# Exceeding the quota of groups takes too long. On recent kernels (6.18), a connected socket leaves
+# its group, so the reason cannot be reported.
 python3 "$(dirname "$0")/../lib/json_page.py" "$ROOT/user/man" "$DOCUMENTS" \
 	"steer load: events.groups" "steer unload: events.groups" \
 	"steer load: events.reason" "steer unload: events.reason" \

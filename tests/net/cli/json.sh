@@ -49,7 +49,7 @@ parses "$SLUICE" -j reply audit
 parses "$SLUICE" -p reply audit
 parses "$SLUICE" -j reply unload
 parses "$SLUICE" -j cleanup
-# exits non-zero where another sluice is loaded, but still prints its report
+# exits non-zero if another sluice is loaded, but still prints its report
 parses bash -c '"$0" -j cleanup --verify || [ $? = 5 ]' "$SLUICE"
 
 say "an error does not go to stdout"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Commands report limits on files and memory, missing permissions, and a full standard output as
-# such, and not as a missing kernel feature.
+# Commands report the actual cause for limits on files and memory, missing permissions, and a full
+# standard output. They do not report a missing kernel feature.
 . "$(dirname "$0")/../lib/lib.sh"
 
 LOAD=(reply load --mode socket --cgroup "$TEST_CGROUP")
@@ -58,7 +58,7 @@ else
 	say "no memory controller: not tested"
 fi
 
-# too small for the BTF of the kernel, but not for the program itself
+# too small for the kernel's BTF, but large enough for the program itself
 for kilobytes in 16000 20000 24000; do
 	want_status 1 limited "-v $kilobytes" "$SLUICE" "${LOAD[@]}"
 	want_text "Cannot allocate memory"

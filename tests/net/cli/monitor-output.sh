@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 'sluice monitor' with a consumer of its output that is slow, stopped, or exits; without
-# permissions; and with objects that are unloaded and loaded again at once. A second monitor shows
-# when the first one must have seen an event.
+# 'sluice monitor' with a consumer that is slow, stopped, or exits; without permissions; and with
+# objects that are unloaded and loaded again at once. When a second monitor prints an event, the
+# first must have seen it too.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/monitor.sh"
 
@@ -11,7 +11,7 @@ PIPE=$TEST_TMP/pipe
 mkfifo "$PIPE"
 netns_add "$HOST"
 
-# pipe_full: makes the pipe full, with this process as its consumer
+# pipe_full: fills the pipe; this process is its consumer
 pipe_full()
 {
 	exec 3<>"$PIPE"
@@ -26,7 +26,7 @@ pipe_full()
 	PYTHON
 }
 
-# monitor_pipe [COMMAND…]: starts a monitor that writes to the pipe; its process id is in PIPED
+# monitor_pipe [COMMAND…]: starts a monitor that writes to the pipe; sets PIPED to its process id
 monitor_pipe()
 {
 	: >"$TEST_TMP/piped"
@@ -35,7 +35,7 @@ monitor_pipe()
 	wait_until 20 grep -q watching "$TEST_TMP/piped"
 }
 
-# want_end STATUS: waits for the end of the monitor that writes to the pipe
+# want_end STATUS: waits for the exit of the monitor that writes to the pipe
 want_end()
 {
 	local status=0
@@ -44,7 +44,7 @@ want_end()
 	want_equal "$status" "$1" "exit status"
 }
 
-# The shell may have read the status of its child, or not yet.
+# The shell may or may not have reaped its child yet.
 ended()
 {
 	[ ! -e "/proc/$PIPED" ] || grep -q '^State:.Z' "/proc/$PIPED/status"
@@ -66,7 +66,7 @@ print(kept)' "$1" <&3
 }
 
 monitor_start
-say "an object that is unloaded and loaded again at once is not a replaced one"
+say "an object that is unloaded and loaded again at once does not count as replaced"
 reply_load >/dev/null
 want_events 1 "e['event'] == 'loaded'"
 for round in 1 2 3; do
@@ -84,7 +84,7 @@ sluice reply unload >/dev/null
 want_events 4 "e['event'] == 'unloaded'"
 
 for signal in TERM INT; do
-	say "SIG$signal ends it while the pipe is full"
+	say "SIG$signal stops it while the pipe is full"
 	before=$(events_sum "e['event'] == 'loaded'")
 	pipe_full
 	monitor_pipe
@@ -108,7 +108,7 @@ for round in 1 2 3; do
 done
 want_equal "$(read_events 3)" "[('reply', 'loaded'), ('reply', 'unloaded'), ('reply', 'loaded')]"
 
-say "a consumer that exits ends it, without an event"
+say "a consumer that exits stops the monitor, without an event"
 exec 3<&-
 want_end $((128 + $(kill -l PIPE)))
 exec 3<>"$PIPE"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 'sluice monitor' without a daemon: it prints what commands load and unload, what another process
-# detaches, the workers and drains of a steered group, and wrong replies, each once.
+# 'sluice monitor' without a daemon: it prints loads and unloads by commands, detached programs,
+# workers and drains of a steered group, and wrong replies. It prints each event once.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -24,7 +24,7 @@ sluice reply load --mode audit --cgroup "$TEST_CGROUP" --port "$PORT"
 want_events 1 "e['event'] == 'loaded' and (e['mode'], e['ports'], e['by']) == ('audit', '$PORT', 'command')"
 serve "$HOST" sendto4 "$PORT"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
-# the three replies may be read one by one
+# the three replies may appear in separate readings
 want_sum 3 "e['replies'] if e['event'] == 'wrong' and (e['pid'], e['requested'], e['reply_source'], e['fixed_by']) == ($SPAWNED, '$FAR4', '$NEAR4', 'socket') else 0"
 stop "$SPAWNED"
 sluice reply load --mode socket --cgroup "$TEST_CGROUP" --port "$PORT"
@@ -60,7 +60,7 @@ want_events 3 "e['event'] == 'worker-left'"
 want_events 0 "e['event'] == 'gap' and e['object'] != 'monitor'"
 stop "$SERVER_PID"
 
-say "an interrupt ends it, with exit status 0"
+say "an interrupt stops it with exit status 0"
 monitor_end
 say "text, and one object"
 : >"$TEST_TMP/log"

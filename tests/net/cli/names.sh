@@ -15,7 +15,7 @@ ODD=$'odd\033[31m\xff'
 ODD_IFACE=$'if\033[7m\xff'
 ODD_SERVER=$TEST_TMP/$'srv\033[5m\xff'
 
-# parses COMMAND…: COMMAND prints valid JSON in both forms
+# parses COMMAND…: checks that COMMAND prints valid JSON in both forms
 parses()
 {
 	local form
@@ -26,7 +26,7 @@ parses()
 	done
 }
 
-# harmless COMMAND…: COMMAND prints lines of printable ASCII only; saves them in TEXT
+# harmless COMMAND…: checks that COMMAND prints only printable ASCII; saves the output in TEXT
 harmless()
 {
 	TEXT=$TEST_TMP/text
@@ -93,7 +93,7 @@ done
 harmless reply audit
 grep -qF 'srv?[5m?' "$TEXT" || fail "no name of the process" "$(cat -v "$TEXT")"
 grep -qE "^(py\?\[5m\?|\(gone\)).* $((PORT + 1)) " "$TEXT" ||
-	fail "no name of the one that is gone" "$(cat -v "$TEXT")"
+	fail "the name of the exited process is missing" "$(cat -v "$TEXT")"
 sluice reply unload
 
 say "wire: an interface"

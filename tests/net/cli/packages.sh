@@ -22,7 +22,7 @@ needed=$("$ROOT/tools/packages" "$SLUICE")
 want_equal "$(grep -cx 'libbpf1' <<<"$needed")" 1
 say "README has the same list"
 want_equal "$(listed "$ROOT/README.md")" "$needed"
-say "what only sluice-peer needs comes with the packages that README names"
+say "the packages in README include the libraries that only sluice-peer needs"
 for entry in libngtcp2-crypto-gnutls2:libngtcp2_crypto_gnutls libminiupnpc17:libminiupnpc \
 	libnatpmp1:libnatpmp; do
 	package=${entry%%:*}
@@ -30,7 +30,7 @@ for entry in libngtcp2-crypto-gnutls2:libngtcp2_crypto_gnutls libminiupnpc17:lib
 	library=$(ldd "$BUILD/sluice-peer" | sed -n "s,.* => \(.*/${entry#*:}[^ ]*\) .*,\1,p")
 	dpkg-query -L "$package" | contains -F "${library##*/}" || fail "$package does not have '$library'"
 done
-say "so is the library that only sluice top loads"
+say "the library that only sluice top loads is listed too"
 screen=libncursesw6
 contains -F "\`$screen\`" "$ROOT/README.md" || fail "README does not name $screen"
 dpkg-query -L "$screen" | contains -F "$(sed -n 's/^#define LIBRARY "\(.*\)"/\1/p' "$ROOT/user/cmd/top/terminal.c")" ||

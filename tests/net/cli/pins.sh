@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The pins of each object are removed in turn. Then a load restores the pin and does not report
-# "unchanged". An unload or a cleanup leaves nothing attached. None of these commands fails. OBJECTS
-# selects the objects to test; steer/pins.sh tests steering. The test removes one pin of each kind:
-# a link, a program, the record of the load, and another map. With EACH=load, a load restores every
-# pin; with EACH=yes, every pin is removed for an unload or a cleanup as well (tests/nightly/pins.sh).
+# Removes the pins of each object in turn. After each removal, a load restores the pin and does not
+# report "unchanged", and an unload or a cleanup leaves nothing attached. None of these commands
+# fails. OBJECTS selects the objects to test; steer/pins.sh tests steering. The test removes one pin
+# of each kind: a link, a program, the record of the load, and another map. With EACH=load, a load
+# restores every pin; with EACH=yes, every pin is removed for an unload or a cleanup as well
+# (tests/nightly/pins.sh).
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
 #
@@ -68,7 +69,7 @@ pins()
 	find "$PINS" -type f -printf '%P\n' | sed -E 's:steer/[0-9_]+/:steer/GROUP/:' | sort
 }
 
-# attached: prints how many programs of each name are attached, and to what
+# attached: prints the number of attached programs by name, and their targets
 attached()
 {
 	bpftool cgroup tree "$TEST_CGROUP" | awk '/sluice_/ { print $NF }' | sort | uniq -c
@@ -82,7 +83,7 @@ print(sorted(hook["hook"] for hook in status["hooks"] for prog in hook["order"] 
 print(status["steer"] and [(group["port"], group["active"]) for group in status["steer"]["groups"]])'
 }
 
-# chosen EACH: prints which of the pins in its input are to be removed
+# chosen EACH: prints the pins of its input that the test removes
 chosen()
 {
 	awk -v each="$1" '
@@ -90,7 +91,7 @@ chosen()
 		each || !seen[kind]++'
 }
 
-# lose PIN: removes it
+# lose PIN: removes a pin
 lose()
 {
 	rm "$PINS/${1/GROUP/$(basename "$(find "$PINS" -path '*steer/*' -type d)")}"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The bpffs is mounted read-only, as the volume of a pod may be. Commands show the loaded objects,
-# and refuse every change before they detach anything. Without /proc, commands do not take their own
-# pins for pins of another version.
+# and refuse every change before they detach anything. Without /proc, commands do not mistake their
+# own pins for pins of another version.
 #
 #   host: two servers of one group on 0.0.0.0:56789
 . "$(dirname "$0")/../lib/lib.sh"
@@ -22,7 +22,7 @@ CHANGES=("reply load --mode socket --cgroup $TEST_CGROUP" "--netns $HOST steer l
 	"hold load --port 5060 --cgroup $TEST_CGROUP" "reply unload" "steer unload" "hold unload"
 	"--netns $HOST reply load --mode wire --iface lo --table 1000" cleanup)
 
-# state: prints all that is loaded, without ages and counters
+# state: prints all loaded objects without ages and counters
 state()
 {
 	find "$PINS" | sort
@@ -46,7 +46,7 @@ want_status 3 after "$READ_ONLY" check --for reply
 want_text "/sys/fs/bpf: read-only"
 want_clean
 
-say "all is loaded"
+say "all objects are loaded"
 reply_load >/dev/null
 sluice --netns "$HOST" reply load --mode wire --iface lo >/dev/null
 sluice hold load --port 4000 --cgroup "$TEST_CGROUP" >/dev/null

@@ -1,11 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# tests/run, when all its processes get SIGTERM at once: no process, cgroup or file is left, also if
-# the test ignores the signal.
+# tests/run: for root, a skip is a failure unless the test is marked. When all its processes get
+# SIGTERM at once, no process, cgroup or file is left, even if the test ignores the signal.
 . "$(dirname "$0")/../lib/lib.sh"
 
 mkdir -p "$TEST_TMP/net" "$TEST_TMP/scratch"
+
+printf '#!/bin/bash\necho why\nexit 77\n' >"$TEST_TMP/net/skipped"
+sed '1a # may be skipped: as a test' "$TEST_TMP/net/skipped" >"$TEST_TMP/net/allowed"
+chmod +x "$TEST_TMP/net/skipped" "$TEST_TMP/net/allowed"
+want_status 1 "$ROOT/tests/run" "$TEST_TMP/net/skipped" "$TEST_TMP/net/allowed"
+want_text "skipped, which is a failure for root"
+want_text " s  why"
+want_text "0 passed, 1 failed, 1 skipped"
+
 cat >"$TEST_TMP/net/stubborn" <<'SHELL'
 #!/bin/bash
 trap '' TERM

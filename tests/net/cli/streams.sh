@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The standard streams are closed, limited in size, or read by a process that exits. A change is
-# still carried out as a whole, no output goes to another descriptor, and the exit status shows that
-# output is missing. Escape sequences go only to terminals that interpret them.
+# still applied completely, no output goes to another descriptor, and the exit status reports
+# missing output. Escape sequences go only to terminals that interpret them.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
 LOAD=(reply load --mode socket --cgroup "$TEST_CGROUP")
 netns_add "$HOST"
 
-# closed FD COMMAND…: runs COMMAND without descriptor FD; its status is in STATUS, its messages in
-# OUTPUT
+# closed FD COMMAND…: runs COMMAND without descriptor FD; sets STATUS and OUTPUT
 closed()
 {
 	local fd=$1
@@ -39,8 +38,8 @@ done
 closed 0 "$SLUICE" status
 want_equal "$STATUS" 0 "exit status: $OUTPUT"
 
-# The descriptors 0 to 2 of the process may not be those of a map, a socket or its lock.
-say "no descriptor of the daemon takes their place"
+# The descriptors 0 to 2 of the process must not refer to a map, a socket or the lock.
+say "no descriptor of the daemon replaces them"
 configure '[reply]' 'mode = socket' '[hold]' 'port = 4000'
 nsenter --net="/run/netns/$HOST" -- "$SLUICE" run --config "$CONF" <&- >&- 2>&- &
 DAEMON=$!
@@ -58,7 +57,7 @@ wait "$DAEMON"
 sluice reply unload
 sluice hold unload
 
-say "a pipe that is closed does not end a change half-way"
+say "a closed pipe does not abort a change half-way"
 for port in $(seq 40001 40060); do
 	printf '%s\n' "$port"
 done >"$TEST_TMP/ports"
@@ -78,7 +77,7 @@ time.sleep(3600)
 PYTHON
 spawn_in "$HOST" "$TEST_TMP/groups" python3 "$TEST_TMP/groups.py" "$TEST_TMP/ports"
 wait_until 20 grep -q ready "$TEST_TMP/groups"
-# 60 lines of events are more than stdio keeps; nothing reads from the pipe
+# 60 lines of events exceed the buffer of stdio; no process reads from the pipe
 mkfifo "$TEST_TMP/pipe"
 status=0
 (
@@ -89,7 +88,7 @@ want_equal "$status" 1 "exit status: $(cat "$TEST_TMP/err")"
 grep -q "standard output: Broken pipe" "$TEST_TMP/err" || fail "$(cat "$TEST_TMP/err")"
 want_equal "$(json "len(d['groups'])" sluice -j steer show)" 60 "groups"
 
-say "a command that only reads ends with its pipe"
+say "a command that only reads exits with its pipe"
 (
 	exec 3<>"$TEST_TMP/pipe" 4>"$TEST_TMP/pipe" 3<&-
 	exec "$SLUICE" -j steer show >&4 4>&-

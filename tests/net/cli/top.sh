@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# sluice top: a screen that follows keys and sizes, tables and lines of JSON without a terminal, and
-# the errors where no screen is possible.
+# sluice top: a screen that reacts to keys and resizes, tables and JSON lines without a terminal,
+# and the errors if no screen is possible.
 #
 #   host: two servers of one group on port 47086, a client on loopback
 . "$(dirname "$0")/../lib/lib.sh"
@@ -49,7 +49,7 @@ keys q
 end 0
 STEPS
 
-say "a table, and lines of JSON, have the rates of the workers"
+say "a table and JSON lines contain the rates of the workers"
 netns_add "$HOST"
 group_up 2
 steer_load --policy cpu --xdp lo --cpus 0 --cgroup "$TEST_CGROUP"
@@ -68,7 +68,7 @@ import json, sys
 
 documents = [json.loads(line) for line in open(sys.argv[1]) if line.endswith("\n")]
 rows = [row for d in documents for row in d["rows"]]
-# the kernel counts runs only while it measures programs
+# the kernel counts runs only while run-time statistics are on
 wanted = {("events_per_s", "object"), ("events_per_s", "group"), ("events_per_s", "worker"),
           ("runs_per_s", "group"), ("ns_per_run", "group"), ("cpu_percent", "object")}
 sys.exit(any(not any(row["kind"] == kind and (row[key] or 0) > 0 for row in rows)
@@ -76,7 +76,7 @@ sys.exit(any(not any(row["kind"] == kind and (row[key] or 0) > 0 for row in rows
 PYTHON
 }
 wait_until 30 has_rates || fail "$(cat "$TEST_TMP/lines")"
-# the kernel measures as long as this is open
+# the kernel collects run times while this descriptor is open
 find "/proc/$top/fd" -lname 'anon_inode:*bpf-stats*' | contains /fd/ || fail "$(ls -l "/proc/$top/fd")"
 stop "$top"
 stop "$client"
@@ -94,7 +94,7 @@ want_equal "$(rows "r['name'] == 'XDP spread'" "kind parent state")" "('program'
 want_equal "$(rows "r['pid'] in [${SERVERS[0]}, ${SERVERS[1]}]" "kind state")" \
 	"('worker', 'active') ('worker', 'active')"
 
-say "the screen follows keys, sizes and signals"
+say "the screen reacts to keys, resizes and signals"
 want_status 0 on_terminal xterm --interval 1 <<'STEPS'
 see by events
 see 2 workers

@@ -12,7 +12,7 @@
 
 topology_up
 
-# both COMMAND…: runs it twice at the same time; STATUSES are the exit statuses
+# both COMMAND…: runs COMMAND twice at the same time; sets STATUSES to the exit statuses
 both()
 {
 	local first=0 second=0 pid

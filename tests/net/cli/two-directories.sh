@@ -85,7 +85,7 @@ want_text "eth0: a sluice of another pin directory is attached"
 sluice --bpffs "$SECOND" --netns "$HOST" cleanup
 sluice --netns "$HOST" cleanup
 
-say "check reports only what exists"
+say "check reports only existing objects"
 want_status 0 sluice check --for reply
 want_no_text meet
 OUTPUT=$(sluice check || true)

@@ -7,7 +7,7 @@
 
 SECOND=/sys/fs/bpf/sluice_second
 
-# left FILTER: evaluates FILTER over the objects `o` that cleanup --verify has left
+# left FILTER: evaluates FILTER over the objects `o` that cleanup --verify reports
 left()
 {
 	local report

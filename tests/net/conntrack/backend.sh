@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 
 topology_up
-# long timeouts, so that no entry expires before the check, however slow the machine
+# long timeouts, so that no entry expires before the check on a slow machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 in_ns "$HOST" sysctl -qw net.ipv4.ip_forward=1
 in_ns "$HOST" nft -f - <<NFT
@@ -45,12 +45,12 @@ want_right "$LAN" 10.1.1.1 54 --from 172.16.13.1:4001
 want_equal "$(conntrack_count "$HOST" 9000)" 1
 want_equal "$(found audit --watch 0)" "[]"
 
-say "the local backend ends"
+say "the local backend exits"
 stop "$near"
 near_gone="('backend-gone', 'no socket of this host receives on $FAR4:7000')"
 want_equal "$(found audit --watch 0)" "[$near_gone]"
 
-say "the remote backend ends: its host still answers, and only that host knows its sockets"
+say "the remote backend exits: its host still answers, and only this host knows its sockets"
 stop "$far"
 want_equal "$(found audit --watch 0)" "[$near_gone]"
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 0
@@ -75,7 +75,7 @@ ip -n "$HOST" route del unreachable 172.17.0.0/16
 ip -n "$HOST" route add 172.17.0.0/16 dev docker0 src 172.17.0.1
 want_equal "$(found audit --watch 0)" "[]"
 
-say "the backend's host goes away, and the client keeps sending"
+say "the backend's host disappears, and the client keeps sending"
 ip -n "$CONTAINER" link set eth0 down
 ip -n "$HOST" neigh flush dev docker0
 spawn_in "$LAN" "$TEST_TMP/client.log" "$CLIENT" --to 10.1.1.1:53 --from 172.16.13.1:4000 \

@@ -14,7 +14,7 @@ reasons()
 }
 
 topology_up
-# long timeouts, so that no entry expires before the check, however slow the machine
+# long timeouts, so that no entry expires before the check on a slow machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 serve "$HOST" dual6 "$PORT"
 server=$SPAWNED
@@ -28,14 +28,14 @@ want_right "$CONTAINER" "$NEAR6" "$PORT"
 want_right "$CONTAINER" "$NEAR4" 7000
 want_equal "$(reasons --watch 0)" "[]"
 
-say "one of them ends"
+say "one of the servers exits"
 stop "$server"
 want_equal "$(reasons --watch 0)" "[('socket-gone', $PORT), ('socket-gone', $PORT)]"
 want_status 0 sluice --netns "$HOST" conntrack audit --watch 0
 want_text "no socket of this host receives on $NEAR4:$PORT"
 want_text "no socket of this host receives on [$NEAR6]:$PORT"
 
-say "it comes back: the same entries are healthy again"
+say "the server returns: the same entries are healthy again"
 serve "$HOST" dual6 "$PORT"
 want_equal "$(reasons --watch 0)" "[]"
 stop "$SPAWNED"
@@ -45,7 +45,7 @@ want_status 0 sluice --netns "$HOST" conntrack repair --watch 0
 want_text "deleted 2 of 3 UDP entries"
 want_equal "$(conntrack_count "$HOST" 7000)" 1
 
-say "of two local clients, one has closed its socket"
+say "one of two local clients has closed its socket"
 conntrack_flush "$HOST"
 want_right "$HOST" 172.16.13.1 9000 --from "$FAR4:4000"
 spawn_in "$HOST" "$TEST_TMP/client.log" "$CLIENT" --to 172.16.13.1:9000 --from "$FAR4:4001" \

@@ -18,7 +18,7 @@ entries()
 	}'
 }
 
-# answers: prints the replies to entries() of the same arguments, sent from FROM
+# answers: prints the replies to the requests of entries() with the same arguments, sent from FROM
 answers()
 {
 	awk -v n="$1" -v net="$2" -v port="$3" -v from="$4" 'BEGIN {

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A backend behind a router has replied and then dies, while the router lives. The client's
-# datagrams keep the entry alive, and with it the binding to the dead backend. Packet counters show
-# that the backend no longer replies.
+# A backend behind a router has replied and then dies, while the router stays up. The client's
+# datagrams keep the entry and its binding to the dead backend alive. Packet counters show that the
+# backend no longer replies.
 #
 #   container ── docker0 [host: dnat 10.1.1.1:53 to 172.31.0.5:9000] eth0 ── lan: router, 172.31.0.5
 . "$(dirname "$0")/../lib/lib.sh"
 
 topology_up
-# long timeouts, so that no entry expires before the check, however slow the machine
+# long timeouts, so that no entry expires before the check on a slow machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 in_ns "$HOST" sysctl -qw net.ipv4.ip_forward=1
 ip -n "$LAN" addr add 172.31.0.5/32 dev lo
@@ -41,8 +41,8 @@ keep_sending()
 		--from 172.17.0.3:4000 --timeout-ms 50 --until-signal
 }
 
-# begin ACCT: the backend replies to a client that keeps sending, and then goes; the router drops
-# what it has no socket for, and answers nothing
+# begin ACCT: the backend replies to a client that keeps sending, and then exits; the router drops
+# datagrams without a socket, and sends no errors
 begin()
 {
 	say "net.netfilter.nf_conntrack_acct=$1"
@@ -71,7 +71,7 @@ wait_until 10 counted
 want_equal "$(audit --watch 3)" "([('backend-silent', 4000)], 0)"
 want_equal "$(audit --watch 0)" "([], 0)" "it takes two readings"
 
-say "repair keeps it, unless its reason is named"
+say "repair keeps the entry, unless --reason selects it"
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 3
 want_text "deleted 0 of 1"
 want_text "kept 1 that may be live flows"
@@ -79,5 +79,5 @@ want_status 0 sluice --netns "$HOST" conntrack repair --watch 3 --reason backend
 want_text "deleted 1 of 1"
 stop "$client"
 
-say "a client that has stopped is no finding"
+say "a client that has stopped is not a finding"
 want_equal "$(audit --watch 2)" "([], 0)"

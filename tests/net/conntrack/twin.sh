@@ -41,7 +41,7 @@ try()
 		"(2, 0, ['would delete', 'would delete'])"
 	want_equal "$(conntrack_count "$HOST" "$PORT")" 3 "entries after the dry run"
 
-	say "filters for other reasons, ports or addresses find neither"
+	say "filters for other reasons, ports or addresses select neither"
 	want_equal "$(findings repair --reason socket-gone,unanswered)" "[]"
 	want_equal "$(findings repair --port 1-3999)" "[]"
 	want_equal "$(findings repair --addr 172.17.0.4)" "[]"
@@ -57,9 +57,9 @@ try()
 }
 
 topology_up
-# long timeouts, so that no entry expires before the check, however slow the machine
+# long timeouts, so that no entry expires before the check on a slow machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
-# in the order of the table, sorted by destination
+# in table order, sorted by destination
 PAIR="[('twin', '172.17.0.3', '$FAR4'), ('twin', '$NEAR4', '172.17.0.3')]"
 
 try sendto4

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A client keeps sending although no reply arrives. Its datagrams keep the entry alive, and with it
-# the NAT decision of the first packet. The audit finds the entry by its counters or, without
-# counters, by its timeouts.
+# A client keeps sending although no reply arrives. Its datagrams keep the entry alive, with the NAT
+# decision of the first packet. The audit finds the entry by its counters or, without counters, by
+# its timeouts.
 #
 #   container 172.17.0.3 ── docker0 [host: forwards] eth0 ── lan 172.16.13.1, which drops
 . "$(dirname "$0")/../lib/lib.sh"
@@ -25,7 +25,7 @@ entry_of()
 }
 
 topology_up
-# long timeouts, so that no entry expires before the check, however slow the machine
+# long timeouts, so that no entry expires before the check on a slow machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 in_ns "$HOST" sysctl -qw net.ipv4.ip_forward=1
 in_ns "$LAN" nft 'add table ip t; add chain ip t in { type filter hook input priority 0; };
@@ -54,10 +54,10 @@ for acct in 1 0; do
 	stop "$group"
 done
 
-say "no finding once the client stops: the entry expires by itself"
+say "no finding after the client stops: the entry will expire"
 want_equal "$(found audit --watch 2)" "[]"
 
-say "repair keeps a live one-way flow, unless its reason is named"
+say "repair keeps a live one-way flow, unless --reason selects it"
 keep_sending --to 172.16.13.1:9000 --from 172.17.0.3:4000
 wait_until 10 entry_of 4000
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 3

@@ -60,7 +60,7 @@ addr_add "$HOST" lo 10.8.8.8/32
 addr_del "$HOST" lo 10.8.8.8/32
 want_right "$CONTAINER" 10.8.8.8 "$PORT"
 
-say "the address returns, and is learned and used again"
+say "the address returns; it is learned and used again"
 addr_add "$HOST" eth0 "$FAR4/24"
 addr_add "$HOST" eth0 "$FAR6/64"
 want_right "$CONTAINER" "$FAR4" "$PORT"

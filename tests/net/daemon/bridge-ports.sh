@@ -12,7 +12,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# files: counts the daemon's open files; a leaked one would keep a program or link in the kernel
+# files: counts the daemon's open files; a leaked descriptor would keep a program or link in the
+# kernel
 files()
 {
 	find "/proc/$DAEMON/fd" -type l | wc -l
@@ -39,7 +40,7 @@ pins_are()
 }
 
 topology_up
-# a fixed address: by default the bridge takes that of one of its ports, and changes with it
+# a fixed address, because by default the bridge inherits the address of a port, which may change
 ip -n "$HOST" link set dev docker0 address 02:42:00:00:00:01
 serve "$HOST" dual6 "$PORT"
 configure '[wire]' 'follow = docker0' "port = $PORT"
@@ -85,7 +86,7 @@ ip -n "$HOST" -batch "$TEST_TMP/batch"
 wait_until 60 pins_are "$before"
 want_equal "$(ifaces)" "['veth3']"
 
-say "a new port costs no list of all interfaces"
+say "a new port does not trigger a dump of all interfaces"
 strace -f -p "$DAEMON" -e trace=sendto,sendmsg -o "$TEST_TMP/calls" 2>"$TEST_TMP/strace" &
 strace=$!
 wait_until 20 grep -q attached "$TEST_TMP/strace"
@@ -94,7 +95,7 @@ want_logged 'msg="attached" iface=veth9' 6
 kill "$strace"
 wait "$strace" || true
 contains -E "RTM_GETLINK|nlmsg_type=0x12 " <"$TEST_TMP/calls" || fail "no call was seen:" "$(cat "$TEST_TMP/calls")"
-! grep -E '(RTM_GETLINK|nlmsg_type=0x12 ).*NLM_F_DUMP' "$TEST_TMP/calls" || fail "the daemon has listed all interfaces"
+! grep -E '(RTM_GETLINK|nlmsg_type=0x12 ).*NLM_F_DUMP' "$TEST_TMP/calls" || fail "the daemon has dumped all interfaces"
 ip netns del guest
 
 want_right "$CONTAINER" "$FAR4" "$PORT"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The cgroup of [reply] and [hold] is removed and created again, like that of a service that
-# restarts. The daemon logs and reports that the cgroup is gone, and attaches to the new cgroup.
+# The cgroup of [reply] and [hold] is removed and created again, as when a service restarts. The
+# daemon logs and reports that the cgroup is gone, and attaches to the new cgroup.
 #
 #   container ── docker0 172.17.0.1 [host: [::]:56789 in a cgroup] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon reports every mistake in its file at once, each with its line, before it changes
-# anything. --check-config never changes anything.
+# The daemon reports all errors in its file at once, each with its line, before it changes anything.
+# --check-config never changes anything.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
@@ -44,7 +44,7 @@ refused "$CONF:4: [reply] port: already set on line 3" "${good[@]}" 'port = 53' 
 refused "$CONF:4: [reply]: already started on line 1" "${good[@]}" '' '[reply]'
 refused "$CONF:3: neither 'key = value'" "${good[@]}" 'port 53'
 refused "$CONF:3: neither 'key = value'" "${good[@]}" '[wire'
-refused "$CONF:1: 'port' stands before any [section]" 'port = 53' "${good[@]}"
+refused "$CONF:1: 'port' comes before any [section]" 'port = 53' "${good[@]}"
 refused "$CONF:3: the line is longer than" "${good[@]}" "port = $(seq -s, 1000 1100)"
 refused "$CONF:4: [global] bpffs: 'pins' is not an absolute path" "${good[@]}" '[global]' 'bpffs = pins'
 refused "$CONF:4: [global] cgroup: 'x/y' is not an absolute path" "${good[@]}" '[global]' 'cgroup = x/y'
@@ -76,7 +76,7 @@ refused "$CONF:1: 'mode = socket' after [reply]: a key needs a line of its own" 
 	'[reply] mode = socket' 'mode = socket'
 refused "$CONF:1: 'bpffs = /x' after [global]" '[global]bpffs = /x' "${good[@]}"
 
-say "a mistake in one key is no mistake in another"
+say "an error in one key does not cause an error in another"
 for lines in $'[reply]\nmode = sokcet\nany_peer_port = yes' \
 	$'[steer]\nport = 53\npolicy = cpu\nxdp = eth0\ncpus = 0-x' \
 	$'[wire]\ngateway = eth0\nserver = 10.0.0.5,10.0.0'; do
@@ -88,7 +88,7 @@ printf '[reply]\nmode = so\0cket\n' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
 want_text "$CONF:2: the line holds a NUL byte"
 
-say "all mistakes at once, in the order of the lines"
+say "all errors at once, in line order"
 printf '%s\n' 'stray = 1' '[replay]' 'x = 1' '[reply]' 'mode = socket' 'port = 0' 'nonsense' \
 	'port = 1' 'tabel = 5' '[wire]' 'age = -1' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
@@ -102,7 +102,7 @@ want_clean
 say "unreadable files"
 want_status 2 sluice run --config "$TEST_TMP/none"
 want_text "$TEST_TMP/none: cannot read the file: No such file"
-want_text "name the daemon's file with --config"
+want_text "give the daemon's file with --config"
 want_status 2 sluice run --check-config --config "$CONF/none"
 want_text "$CONF/none: cannot read the file: Not a directory"
 want_status 2 sluice run --config "$TEST_TMP"
@@ -115,7 +115,7 @@ want_status 2 bash -c 'ulimit -v 200000 && exec "$@"' - "$SLUICE" run --check-co
 want_text "/dev/zero: cannot read the file: File too large"
 want_clean
 
-say "a pipe is read once: a reload neither waits for it nor takes its end for a file"
+say "a pipe is read once: a reload neither blocks on it nor treats end of file as an empty file"
 mkfifo "$TEST_TMP/fifo"
 configure '[reply]' 'mode = socket'
 cat "$CONF" >"$TEST_TMP/fifo" &
@@ -150,7 +150,7 @@ grep -q steer "$CONF" || fail "the example in README.md is not found"
 # The man page of the file, by name or by section.
 page=$(grep -l '^@KEYS global@$' "$ROOT"/user/man/*)
 page=$BUILD/man/${page##*/}
-# its example is the display that contains a [wire] section
+# the example is the literal block with a [wire] section
 awk '/^\.(Bd|EX|nf)/ { text = ""; inside = 1; next }
 	/^\.(Ed|EE|fi)/ { inside = 0; if (text ~ /\n\[wire\]\n/) printf "%s", text }
 	inside { text = text $0 "\n" }' "$page" | sed 's/\\-/-/g' >"$CONF"

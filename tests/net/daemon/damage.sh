@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon repairs and logs damage by other processes within ten seconds: each pin of each object
-# that is removed, a hook that is detached, and a load by a command that was killed half-way. It
-# does not touch an object that a command has loaded, but logs the damage.
+# The daemon repairs and logs damage by other processes within ten seconds: a removed pin of any
+# object, a detached hook, and a load by a command that was killed half-way. If a command has loaded
+# the object, the daemon only logs the damage.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
 #
@@ -28,7 +28,7 @@ whole()
 	[ "$(pins)" = "$PINNED" ] && ! reply_detached
 }
 
-# want_whole WHAT: all pins are there again, and what they pin is attached
+# want_whole WHAT: checks that all pins exist again, and that their programs are attached
 want_whole()
 {
 	wait_until 30 whole ||
@@ -52,14 +52,14 @@ say "nothing to repair"
 sleep 11
 ! grep -E 'another process|half-way|remains' "$DAEMON_LOG" || fail "a false alarm"
 
-# logged_since LINE TEXT: has the daemon written TEXT after its first LINE lines?
+# logged_since LINE TEXT: returns true if the daemon has logged TEXT after its first LINE lines
 logged_since()
 {
 	tail -n "+$(($1 + 1))" "$DAEMON_LOG" | contains -F -- "$2"
 }
 
-# lose TEXT PIN…: removes the pins, one of each object, and waits until they are there again, and
-# the daemon has logged each TEXT
+# lose TEXT PIN…: removes the pins, one of each object, and waits until they exist again and the
+# daemon has logged each TEXT
 lose()
 {
 	local pin group before texts=()
@@ -92,13 +92,13 @@ lose "${LOST}reply pin=sluice_flows" reply/sluice_flows \
 lose "${LOST}reply pin=sluice_meta" reply/sluice_meta \
 	"${LOST}hold pin=sluice_meta" hold/sluice_meta \
 	'msg="detached by another process" iface=' "wire/$(pins | sed -n 's:wire/\(link_.*_in\):\1:p' | sed -n 1p)" \
-	'msg="only remains are left" section=steer' steer/sluice_steering
+	'msg="only leftovers remain" section=steer' steer/sluice_steering
 lose "${LOST}reply pin=link_learn" reply/link_learn \
 	"${LOST}hold pin=link_closed" hold/link_closed "${LOST}wire pin=prog_" "wire/$(pins |
 	sed -n 's:wire/\(prog_.*\):\1:p' | sed -n 1p)" 'a group has lost a pin' steer/GROUP/sluice_group
 want_right "$CONTAINER" "$FAR4" "$SERVED"
 
-say "hooks that are detached, and their pins still there"
+say "hooks are detached, and their pins still exist"
 for pin in reply/link_connect4 hold/link_in; do
 	bpftool link detach pinned "$PINS/$pin"
 	want_logged "msg=\"detached by another process\" section=${pin%/*}"
@@ -116,7 +116,7 @@ daemon_reload 'msg="reloaded"'
 want_logged 'msg="reply is active" outcome=updated' $((before + 1))
 want_whole link_fix6
 
-# killed_half_way COMMAND…: kills COMMAND when it has replaced a program, in place of the daemon's load
+# killed_half_way COMMAND…: kills COMMAND right after it has replaced a program of the daemon's load
 killed_half_way()
 {
 	local call
@@ -131,20 +131,20 @@ killed_half_way()
 
 say "a load by a command that is killed half-way"
 killed_half_way "$SLUICE" reply load --cgroup "$TEST_CGROUP" --mode socket --table 5000
-want_logged 'msg="left half-way by a command that was killed" section=reply'
+want_logged 'msg="incomplete: a command was killed half-way" section=reply'
 want_logged 'msg="reply is active" outcome=recovered'
 want_whole "reply, of a killed command"
 killed_half_way "$SLUICE" --netns "$HOST" reply load --mode wire --follow docker0 --table 5000
-want_logged 'msg="left half-way by a command that was killed" section=wire'
+want_logged 'msg="incomplete: a command was killed half-way" section=wire'
 want_logged 'msg="wire is active" outcome=recovered'
 want_whole "wire, of a killed command"
 killed_half_way "$SLUICE" --netns "$HOST" hold load --cgroup "$TEST_CGROUP" --port 4000 --max 60
-want_logged 'msg="left half-way by a command that was killed" section=hold'
+want_logged 'msg="incomplete: a command was killed half-way" section=hold'
 want_logged 'msg="hold is active" outcome=recovered'
 want_whole "hold, of a killed command"
 want_right "$CONTAINER" "$FAR4" "$SERVED"
 
-say "what a command has loaded is not repaired, and that is logged once"
+say "an object loaded by a command is not repaired; the damage is logged once"
 reply_load --table 5000 >/dev/null
 bpftool link detach pinned "$PINS/reply/link_fix4"
 want_logged 'msg="detached by another process" section=reply hint="a command loaded it last'
@@ -154,7 +154,7 @@ want_equal "$(json "d['reply']['flows']['size']" sluice -j reply show)" 5000
 daemon_reload 'msg="reloaded"'
 want_whole "after SIGHUP"
 
-say "unloaded by a command: what to do"
+say "unloaded by a command: the hint"
 sluice steer unload >/dev/null
 want_logged 'msg="steer: cannot track sockets" reason="unloaded by another process" hint="send SIGHUP'
 daemon_stop

@@ -11,7 +11,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# attached: prints the names of the interfaces with programs, as the kernel has them
+# attached: prints the names of the interfaces that have programs in the kernel
 attached()
 {
 	json "sorted(i['name'] for i in d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show
@@ -33,11 +33,11 @@ pair_add()
 }
 
 topology_up
-# a fixed address: by default the bridge takes that of one of its ports, and changes with it
+# a fixed address, because by default the bridge inherits the address of a port, which may change
 ip -n "$HOST" link set dev docker0 address 02:42:00:00:00:01
 serve "$HOST" dual6 "$PORT"
 
-say "no interface exists yet: the daemon starts and waits"
+say "no interface exists yet: the daemon starts, and waits"
 configure '[wire]' 'follow = br1, br2' 'iface = late0' "port = $PORT"
 daemon_start
 want_attached "[]"
@@ -61,7 +61,7 @@ want_attached "['late0', 'one']"
 ip -n "$HOST" link set dev one name uno
 want_attached "['late0', 'uno']"
 
-say "a bridge with ports is renamed to a watched name, and another loses it"
+say "a bridge with ports is renamed to a followed name, and another bridge loses the name"
 ip -n "$HOST" link add other type bridge
 pair_add three
 ip -n "$HOST" link set dev three master other
@@ -128,7 +128,7 @@ nothing_lost()
 	[ "$(lost)" = "[]" ]
 }
 
-say "detached by another process: attached again, and logged"
+say "detached by another process: reattached, and logged"
 halt "$DAEMON"
 bpftool link detach pinned "$PINS/wire/link_$(ip -n "$HOST" -o link show dev veth3 | cut -d: -f1)_in"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"

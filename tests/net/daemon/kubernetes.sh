@@ -1,21 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon works with exactly the capabilities of the Kubernetes manifests, also when it takes over
-# what an earlier Pod has loaded, and each overlay that adds one is needed for what it says.
+# The daemon works with only the capabilities of the Kubernetes manifests, even when it takes over
+# the objects of an earlier Pod. Each overlay that adds a capability is needed for its stated
+# purpose.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# capabilities MANIFEST: prints the capabilities that the daemon's container gets
+# capabilities MANIFEST: prints the capabilities of the daemon's container
 capabilities()
 {
 	awk '$1 == "drop:" { exit } on { print tolower($2) } $1 == "add:" { on = 1 }' \
 		"$ROOT/tools/deploy/kubernetes/rendered/$1.yaml"
 }
 
-# within MANIFEST: sets WITHIN to a command that runs another with the capabilities of the manifest
+# within MANIFEST: sets WITHIN to a wrapper command that applies the capabilities of the manifest
 within()
 {
 	local caps

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Many reloads do not change how many descriptors, programs, maps, links and pins the daemon has,
-# nor how much memory the daemon and the kernel use. This holds for each section and mode, if a
-# command unloads or detaches in between, and if an attachment is refused. ROUNDS sets the number of
+# Many reloads do not change the number of descriptors, programs, maps, links and pins of the
+# daemon, nor the memory of the daemon and the kernel. The test covers each section and mode,
+# unloads and detaches by commands in between, and refused attachments. ROUNDS sets the number of
 # reloads of each section and mode (1; 500 in tests/nightly/leak.sh); the other cases run a tenth as
 # often.
 #
@@ -17,7 +17,7 @@
 topology_up
 workers a@0 b@1
 
-# held: prints how many descriptors of each kind the daemon has, and how many pins there are
+# held: prints the number of the daemon's descriptors by kind, and the number of pins
 held()
 {
 	find "/proc/$DAEMON/fd" -type l -printf '%l\n' | sed -E 's/:\[[0-9]+\]$//' | sort | uniq -c
@@ -25,8 +25,8 @@ held()
 	bpftool cgroup tree "$TEST_CGROUP" | grep -c sluice_ || true
 }
 
-# A cgroup of its own counts the kernel memory of the daemon: for v1 of the memory controller beside
-# the test's, for v2 below it, where the controller is enabled.
+# A separate cgroup accounts the kernel memory of the daemon: with cgroup v1 beside the test's
+# cgroup, with v2 below it if the controller is enabled.
 MEMORY=$(awk '$0 ~ / - cgroup .*[ ,]memory/ { print $5; exit }' /proc/self/mountinfo)
 MEMORY=${MEMORY:-$TEST_CGROUP}/sluice-leak.$$
 mkdir "$MEMORY"
@@ -39,8 +39,8 @@ memory_end()
 }
 trap memory_end EXIT
 
-# memory: prints the bytes that the daemon uses: of its own, and of the kernel without what it can
-# reclaim, 0 if it does not count them
+# memory: prints the memory of the daemon in bytes: user space, and unreclaimable kernel memory (0
+# if it is not accounted)
 memory()
 {
 	awk '$1 == "RssAnon:" { print $2 * 1024 }' "/proc/$DAEMON/status"
@@ -55,12 +55,12 @@ memory()
 	fi
 }
 
-# What a loss of a map in each of 500 reloads, or of 2 kB of the heap, exceeds; the allocators need
-# some room.
+# The margins cover fluctuations of the allocators. Leaking a map or 2 kB of heap in each of 500
+# reloads would exceed them.
 MEMORY_MARGIN=1000000
 COUNT=0
 
-# memory_holds: neither exceeds that of MEMORY_BEFORE by more than the margin
+# memory_holds: returns true if neither exceeds MEMORY_BEFORE by more than its margin
 memory_holds()
 {
 	paste <(echo "$MEMORY_BEFORE") <(memory) |
@@ -81,7 +81,7 @@ settled()
 	[ "$(held)" = "$before" ]
 }
 
-# want_held: as at the last `settled`, once what the reload has set off is done
+# want_held: waits until the counts equal those of the last `settled`
 want_held()
 {
 	wait_until 20 holds || fail "before:" "$BEFORE" "after $1:" "$(held)"
@@ -91,7 +91,7 @@ want_held()
 		"$(memory | paste -sd' ') after $COUNT reloads"
 }
 
-# count: remembers what the daemon holds, once that does not change
+# count: stores what the daemon holds, once it is stable
 count()
 {
 	wait_until 20 settled
@@ -108,7 +108,7 @@ SOCKET=('[reply]' 'mode = socket')
 AUDIT=('[reply]' 'mode = audit')
 HOST_ROLE=('[wire]' 'follow = docker0' 'port = 1-99')
 GATEWAY=('[wire]' 'gateway = eth0' 'server = 10.0.0.5,10.0.1.5')
-# the probe ends at once, without a route
+# without a route, the probe ends at once
 HOLD=('[hold]' 'port = 4000' 'probe = 240.0.0.1:9')
 FLOW=('[steer]' "port = $PORT" 'policy = flow')
 LOAD=('[steer]' "port = $PORT" 'policy = load')
@@ -139,7 +139,7 @@ reload_each()
 		reloaded
 		[ "$round" != "$files" ] || count
 	done
-	# ends with the file that BEFORE has been counted with
+	# end with the file that was active when BEFORE was counted
 	while [ $((round % files)) != 0 ]; do
 		round=$((round + 1))
 		cp "$TEST_TMP/file.$((round % files))" "$CONF"
@@ -154,7 +154,7 @@ reload_each socket,host,hold,flow -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${HOLD[@]
 reload_each audit,gateway,hold,xdp -- "${AUDIT[@]}" "${GATEWAY[@]}" "${HOLD[@]}" "${XDP[@]}"
 ROUNDS=$((ROUNDS > 10 ? ROUNDS / 10 : 1))
 
-say "in turn, which attaches, detaches and replaces tables"
+say "in turn: attach, detach and replace tables"
 reload_each turns -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${FLOW[@]}" -- \
 	"${AUDIT[@]}" "${GATEWAY[@]}" "${XDP[@]}" -- "${SOCKET[@]}" 'table = 20000' \
 	"${HOST_ROLE[@]}" 'table = 20000' "${LOAD[@]}" 'flows = 20000'
@@ -162,7 +162,7 @@ reload_each turns -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${FLOW[@]}" -- \
 say "a command unloads in between"
 configure "${SOCKET[@]}" "${HOST_ROLE[@]}" "${CPU[@]}"
 reloaded
-# once before: what the daemon loaded before it joined the cgroup of this test is not counted there
+# load once before: objects loaded before the daemon joined this cgroup are not accounted to it
 sluice --netns "$HOST" reply unload >/dev/null
 sluice steer unload >/dev/null
 reloaded

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An administrator removes the pin directory of a running daemon. The daemon notices that its lock
-# is gone, reports that its sections are unloaded, and locks other daemons out again. It exits if
-# another daemon has started meanwhile.
+# An administrator removes the pin directory of a running daemon. The daemon detects the loss of its
+# lock, reports that its sections are unloaded, and takes the lock again. It exits if another daemon
+# has started meanwhile.
 #
 #   container ── docker0 172.17.0.1 [host: the daemon, workers on [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -34,7 +34,7 @@ configure '[reply]' 'mode = socket' '[hold]' 'port = 4000' '[steer]' "port = $PO
 daemon_start
 want_equal "$(states)" "($DAEMON, ['loaded', 'loaded', 'loaded'])"
 
-say "removed: the daemon locks again, and its status is there"
+say "removed: the daemon takes the lock again, and its status is available"
 remove_all
 want_logged 'msg="the lock was removed by another process"'
 wait_until 30 has_states "($DAEMON, ['unloaded', 'unloaded', 'unloaded'])"
@@ -44,9 +44,9 @@ daemon_reload 'msg="reloaded"'
 want_equal "$(states)" "($DAEMON, ['loaded', 'loaded', 'loaded'])"
 want_equal "$(json "d['hold']['sender']['pid']" sluice -j hold show)" "$DAEMON"
 
-say "removed, and another daemon has started: the first one ends, and touches nothing of it"
+say "removed, and another daemon has started: the first daemon exits without affecting it"
 first=$DAEMON first_log=$DAEMON_LOG
-# no check may come in between
+# no check may run in between
 halt "$first"
 remove_all
 DAEMON_LOG=$TEST_TMP/second.log

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# HTTP clients that are slow, partial, oversized or hostile, and too many of them: the daemon
-# answers others meanwhile, closes them, and keeps neither descriptors nor memory.
+# Slow, partial, oversized and hostile HTTP clients, and too many of them: the daemon still answers
+# other clients, closes these connections, and leaks neither descriptors nor memory.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/metrics.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The metrics of steering are those of the groups of a port; the daemon follows groups that come and
-# go, and keeps nothing of what another process has unloaded.
+# The metrics of steering cover the groups of a port. The daemon follows groups that come and go,
+# and closes everything of an object that another process has unloaded.
 #
 #   host: udp-workers on two addresses of one port
 . "$(dirname "$0")/../lib/lib.sh"
@@ -28,10 +28,10 @@ daemon_start
 ON="netns=\"$HOST\",port=\"$PORT\""
 OTHER="netns=\"$HOST\",port=\"5303\""
 
-say "a group with three workers, 100 flows, and one of a single datagram; a port without a group"
+say "a group with three workers, 100 flows, and a flow with a single datagram; a port without a group"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 100
 flows_end
-# from a port that none of the 100 flows can have had
+# from a port that none of the 100 flows used
 in_ns "$HOST" python3 -c "import socket
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind(('127.0.0.1', 20001))
@@ -45,7 +45,7 @@ want_values "sluice_steer_known_total{$ON}" "$(steer_counter known)"
 metrics formats >"$TEST_TMP/text"
 want_lint "$TEST_TMP/text"
 
-say "groups of another address are added; those that are gone are not"
+say "groups of another address are summed up; removed groups are not"
 workers "$HOST" --port "$PORT" --bind 127.0.0.2 --workers 2
 wait_until 30 has_values "2 5" "sluice_steer_groups{$ON}" "sluice_steer_workers{$ON,state=\"active\"}" ||
 	fail "$(metrics get /metrics | grep ^sluice_steer)"
@@ -80,7 +80,7 @@ is_in_rate()
 }
 wait_until 120 is_in_rate || fail "$(sluice -j status)"
 
-say "an unload by a command frees the program, although the daemon has read it"
+say "a command's unload frees the program, although the daemon has read it"
 PROGRAM=$(json "d['steer']['groups'][0]['program_id']" sluice -j status)
 sluice --netns "$HOST" steer unload >/dev/null
 wait_until 30 program_is_gone || fail "$(bpftool prog show id "$PROGRAM")"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon's metrics and probes: names, formats and values; what makes it unready; another address
-# by reload.
+# The daemon's metrics and probes: names, formats and values; conditions that make the daemon
+# unready; a change of the address by reload.
 #
 #   container ── docker0 172.17.0.1 [host: the daemon] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -20,7 +20,7 @@ for list in "${lists[@]}"; do
 	grep -rqE "=.*:$list\b" "$ROOT/tests/net" || fail "no test compares $list with the metrics"
 done
 
-say "every series is there from the start, whatever is loaded"
+say "all series exist from the start, whatever is loaded"
 configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" '[steer]' 'port = 5353'
 daemon_start
 metrics formats "reply=$INCLUDE/counters.h:SLUICE_REPLY_COUNTERS" \
@@ -38,7 +38,7 @@ metrics protocol
 say "the values are those of the commands"
 serve "$HOST" sendto4 "$PORT"
 want_right "$CONTAINER" "$FAR4" "$PORT"
-sleep 1.1 # the metrics are read once a second
+sleep 1.1 # the metrics are read at most once per second
 want_values sluice_reply_fixed_total 3 'sluice_table_entries{object="reply"}' 1 \
 	'sluice_table_capacity{object="reply"}' 16384 'sluice_object_loaded{object="reply"}' 1 \
 	'sluice_object_loaded{object="hold"}' 0 'sluice_steer_groups{port="5353"}' 0
@@ -53,7 +53,8 @@ want_probe /readyz 200
 sleep 1.1
 want_values 'sluice_table_size_bytes{object="hold"}' "$(json "d['hold']['flows']['bytes']" sluice -j hold show)" \
 	'sluice_table_size_bytes{object="reply"}' "$(json "d['reply']['flows']['bytes']" sluice -j reply show)"
-# unready_without LINK TEXT: detaches a link, again if the daemon has repaired it before the answer
+# unready_without LINK TEXT: detaches a link, and repeats this if the daemon repairs it before the
+# answer
 unready_without()
 {
 	bpftool link detach pinned "$PINS/$1" >/dev/null 2>&1 || true

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 'sluice monitor' does not wait for its interval: it prints the start and the end of the daemon, its
-# sections, the workers that it finds, and removed cgroups and interfaces, when they are notified.
+# 'sluice monitor' does not wait for its interval: when notified, it prints the start and exit of
+# the daemon, changes of its sections and workers, and removed cgroups and interfaces.
 #
 #   container ── docker0 172.17.0.1 [host: the daemon] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -15,7 +15,7 @@ workers "$HOST" --port 4500 --workers 1
 server=$SERVER_PID
 
 say "the daemon starts: one section is applied, one waits"
-# a long interval: only notifications are in time
+# the interval is long, so only notifications arrive in time
 monitor_start --interval 600
 configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = missing0, eth0' 'port = 5201'
 daemon_start
@@ -42,7 +42,7 @@ want_events 2 "e['event'] == 'worker-joined'"
 stop "$server"
 want_events 1 "e['event'] == 'worker-left'"
 
-say "the daemon ends"
+say "the daemon exits"
 daemon_stop
 want_events 1 "e['event'] == 'stopped' and e['pid'] == $DAEMON"
 want_events 0 "e['event'] == 'gap' and e['object'] != 'monitor'"
@@ -53,7 +53,7 @@ say "a daemon that is killed"
 monitor_start --interval 600 daemon wire
 daemon_start
 want_events 1 "e['event'] == 'started'"
-# the daemon has nothing to notify after this
+# from here on, the daemon sends no notifications
 want_events 1 "(e['object'], e['event']) == ('wire', 'applied')"
 kill -KILL "$DAEMON"
 wait "$DAEMON" 2>/dev/null || true

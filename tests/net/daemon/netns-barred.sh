@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # For a while the daemon cannot enter the namespace of mode wire, where netlink messages are
-# pending. It logs the failure, and retries with a delay instead of in a busy loop. Then it handles
-# the interfaces that have changed. A preloaded library makes setns(2) fail.
+# pending. It logs the failure, and retries with a delay, not in a busy loop. Afterwards it handles
+# the changed interfaces. A preloaded library makes setns(2) fail.
 #
 #   daemon [lan]   docker0 ═ late0 [host]
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# Fails while a file of this name exists, and appends one byte to it for each call.
+# Fails while the file exists, and appends one byte to the file for each call.
 cat >"$TEST_TMP/bar.c" <<'C'
 #define _GNU_SOURCE
 #include <errno.h>
@@ -60,7 +60,7 @@ ip -n "$HOST" link add late0 type veth peer name late0p
 ip -n "$HOST" link set dev late0 master docker0
 want_logged 'network namespace of mode wire: Cannot allocate memory'
 daemon_reload 'msg="reloaded"'
-# about one try for each netlink socket; endless if an unread socket wakes the loop again
+# about one try per netlink socket; endless if an unread socket keeps waking the loop
 tries=$(stat -c %s "$BAR")
 [ "$tries" -ge 2 ] || fail "$tries tries: nothing was barred"
 [ "$tries" -le 50 ] || fail "$tries tries" "$(tail -n 3 "$DAEMON_LOG")"
@@ -76,8 +76,8 @@ say "no longer"
 rm "$BAR"
 wait_until 60 attached_are "['late0']" || fail "got $(attached)" "$(tail -n 20 "$DAEMON_LOG")"
 say "later messages are handled immediately"
-# next_event_handled: the daemon attaches to a new port because of its netlink message; not because
-# of a resync of all interfaces, which may still be due
+# next_event_handled: checks that the netlink message of a new port triggers the attachment; a
+# pending resync of all interfaces could attach too
 next_event_handled()
 {
 	late=late$((${late#late} + 1))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Checks the daemon's messages to the service manager. The test receives them on a socket with a
-# path, and on one with an abstract name.
+# path, and on a socket with an abstract name.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The key 'follow' accepts patterns, since Docker Compose creates a bridge br-ID for each network.
-# The daemon reports names without an interface, which may be misspelt.
+# The daemon reports names without an interface, since they may be misspelt.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 [host]; bridges br-1, br-2, other come and go
 . "$(dirname "$0")/../lib/lib.sh"
@@ -23,7 +23,7 @@ want_attached()
 	wait_until 60 attached_are "$1" || fail "wanted $1, got $(attached)" "$(cat "$DAEMON_LOG")"
 }
 
-# warnings: prints what status shows of section [wire]
+# warnings: prints the warnings in status for section [wire]
 warnings()
 {
 	json "[s['warnings'] for s in d['daemon']['sections'] if s['section'] == 'wire'][0]" \
@@ -43,7 +43,7 @@ port_add one br-1
 ip -n "$HOST" link add other type bridge
 port_add alien other
 
-say "the command line: the bridges of this moment"
+say "the command line: only existing bridges"
 want_status 0 sluice --netns "$HOST" reply load --mode wire --follow 'br-*,docker0' --port "$PORT"
 want_equal "$(attached)" "['one', 'veth3']"
 want_status 0 sluice --netns "$HOST" reply load --mode wire --follow 'nothing-*' --port "$PORT"
@@ -75,7 +75,7 @@ ip -n "$HOST" link del br-2
 want_attached "['one']"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings of the daemon"
 
-say "what matches and is no bridge is not followed"
+say "a matching interface that is not a bridge is not followed"
 ip -n "$HOST" link add br-x type veth peer name br-xp
 ip -n "$HOST" link add br-4 type bridge
 port_add four br-4
@@ -90,7 +90,7 @@ want_text "no interface yet, or no bridge to follow: dokcer0"
 want_equal "$(warnings)" "['no interface yet, or no bridge to follow: dokcer0']"
 want_attached "[]"
 
-say "names are reported until they exist, and when they cease to"
+say "names are reported until the interface exists, and after it is gone"
 configure '[wire]' 'follow = docker0, late-*' 'iface = eth7' "port = $PORT"
 daemon_reload 'msg="reloaded"'
 want_logged 'names="eth7, late-*"'

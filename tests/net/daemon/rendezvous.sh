@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The section [rendezvous]: the daemon runs the server without privileges, replaces it when the file
-# changes, starts it again when it ends, and takes it along at its own end, even a sudden one.
+# changes, and restarts it when it exits. The server exits with the daemon, even if the daemon is
+# killed.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/cpu.sh"
@@ -11,13 +12,13 @@
 meet_up
 peer_add alice
 
-# section KEY VALUE…: the file with this section, and these lines instead of the usual ones
+# section KEY VALUE…: writes the file with this section; the lines override the default lines
 section()
 {
 	configure '[rendezvous]' "key_file = $TEST_TMP/server.key" "peers = $PEERS" "$@"
 }
 
-# answers ADDRESS PORT: does a STUN server answer there?
+# answers ADDRESS PORT: returns true if a STUN server answers there
 answers()
 {
 	in_ns "$CONTAINER" python3 -c 'import sys
@@ -44,7 +45,7 @@ is_gone()
 	! kill -0 "$1"
 }
 
-# xdp_answers: does XDP answer at 192.0.2.2:3479? It starts after the sockets.
+# xdp_answers: returns true if XDP answers at 192.0.2.2:3479. XDP starts after the sockets.
 xdp_answers()
 {
 	answers 192.0.2.2 3479
@@ -79,7 +80,7 @@ want_equal "$(json "[(s['section'], s['state'], s['reason']) for s in d['daemon'
 want_status 0 sluice status
 want_text "[rendezvous] running"
 
-say "a reload without a change of the section: the peers alone"
+say "a reload without a change of the section: only the peers are read"
 peer_add bob
 daemon_reload 'registrations_ended=0'
 want_equal "$(shown "d['peers']") $(pid)" "2 $first"
@@ -93,13 +94,13 @@ wait_until 20 pid_is_new "$first"
 second=$(pid)
 wait_until 20 xdp_answers
 
-say "it ends by itself, and is started again"
+say "the server exits by itself, and is restarted"
 kill -KILL "$second"
-want_logged 'msg="rendezvous: the server does not run" reason="signal 9 (Killed) has ended it"'
+want_logged 'msg="rendezvous: the server is not running" reason="killed by signal 9 (Killed)"'
 wait_until 20 pid_is_new "$second"
 wait_until 20 answers 192.0.2.2 3479
 
-say "it cannot start: the section waits"
+say "the server cannot start: the section waits"
 section 'listen = 192.0.2.9:3478'
 daemon_reload 'msg="reloaded"'
 want_logged 'not an address of this host'
@@ -126,7 +127,7 @@ wait_until 20 section_says "it has exited with status 5: 192.0.2.1:3478: the UDP
 stop "$other"
 wait_until 20 answers 192.0.2.1 3478
 
-say "it runs, and a firewall drops what it should answer"
+say "the server runs, and a firewall drops the requests"
 in_ns "$HOST" nft -f - <<-'NFT'
 	table inet blocked {
 		chain output {
@@ -154,7 +155,7 @@ done
 [ "$(grep -c 'signal 1 ' "$DAEMON_LOG")" = 0 ] || fail "a reload has ended the server: $(cat "$DAEMON_LOG")"
 third=$(pid)
 
-say "without the section, and at the end of the daemon, it ends"
+say "without the section, and when the daemon exits, the server exits"
 configure '[hold]' 'port = 4000'
 daemon_reload 'msg="reloaded"'
 wait_until 20 is_gone "$third"

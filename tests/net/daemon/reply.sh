@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The objects that the daemon loads stay active without it. The daemon is ended, killed, restarted
-# and reloaded under traffic. No reply is lost, and only a new table leaves some replies alone.
+# The objects that the daemon loads stay active without it. The daemon is stopped, killed, restarted
+# and reloaded under traffic. No reply is lost, and replies are left alone only right after a new
+# table was created.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -18,12 +19,12 @@ daemon_start
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$PORT"
 
-say "commands work while it runs"
+say "commands work while the daemon runs"
 want_equal "$(json "d['reply']['mode']" sluice -j reply show)" socket
 want_equal "$(json "len(d['flows'])" sluice -j reply flows)" 2
 want_status 0 sluice status
 
-say "a second daemon is refused, and names the directory's owner"
+say "a second daemon is refused, and reports the directory's owner"
 want_status 5 in_ns "$HOST" "$SLUICE" run --config "$CONF"
 want_text "process $DAEMON"
 want_text "$PINS"
@@ -46,7 +47,7 @@ for round in 1 2 3; do
 	daemon_reload 'msg="reloaded"'
 done
 
-say "a file with a mistake is refused: the loaded settings stay"
+say "a file with an error is refused: the loaded settings stay"
 before=$(link_ids)
 settings=$(json "(d['reply']['ports'], d['reply']['flows']['size'])" sluice -j reply show)
 configure '[reply]' 'mode = socket' 'port = 53,x'
@@ -62,7 +63,7 @@ want_equal "$(link_ids)" "$before" "links"
 want_equal "$(json "(d['reply']['ports'], d['reply']['flows']['size'])" sluice -j reply show)" \
 	"$settings"
 
-say "killed and started again: the same links, and no loss"
+say "killed and restarted: the same links, and no loss"
 configure '[reply]' 'mode = socket'
 kill -KILL "$DAEMON"
 wait "$DAEMON" || true
@@ -71,7 +72,7 @@ daemon_start
 want_equal "$(link_ids)" "$before" "links"
 want_logged 'outcome=updated'
 
-say "ended: the fix stays active"
+say "stopped: the fix stays active"
 daemon_stop
 want_right "$CONTAINER" "$FAR6" "$PORT"
 want_equal "$(find "$PINS" -name daemon)" "" "the lock of a daemon that has ended"
@@ -82,7 +83,7 @@ for output in "$TEST_TMP"/client.*; do
 	read -r _ sent _ right _ wrong _ <"$output"
 	[ "$sent" -gt 100 ] || fail "hardly any traffic: $(cat "$output")"
 	want_equal "$((right + wrong))" "$sent" "answers under all that: $(cat "$output")"
-	# a new table is empty: at each change, the answers of that moment are left alone
+	# a new table is empty, so at each change, replies in flight are left alone
 	[ "$wrong" -le "$right" ] || fail "most left alone: $(cat "$output")"
 done
 no_errors "$LOG"
@@ -95,7 +96,7 @@ configure '[wire]' 'follow = docker0' 'port = 1-99'
 daemon_reload 'msg="reloaded"'
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "cleanup while it runs, and a reload afterwards"
+say "cleanup while the daemon runs, and a reload afterwards"
 sluice --netns "$HOST" cleanup 2>"$TEST_TMP/cleanup"
 grep -q "process $DAEMON" "$TEST_TMP/cleanup" || fail "$(cat "$TEST_TMP/cleanup")"
 configure '[reply]' 'mode = socket'
@@ -129,7 +130,7 @@ want_logged 'section=reply'
 want_equal "$(loaded)" "['wire']"
 daemon_stop
 
-say "but not one that a command has loaded, or has loaded again since"
+say "but not an object that a command has loaded, or has since reloaded"
 reply_load
 configure '[wire]' 'follow = docker0'
 daemon_start

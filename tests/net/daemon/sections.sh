@@ -3,7 +3,7 @@
 #
 # The sections of the daemon's file are independent. If the kernel refuses a section, the daemon
 # logs this once, loads the other sections, and retries until the section loads; its earlier
-# settings stay loaded. The daemon attaches programs again that another process detaches, and logs
+# settings stay loaded. The daemon reattaches programs that another process has detached, and logs
 # unloads by other processes.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
@@ -12,7 +12,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# wire_ifaces: prints the interfaces of mode wire, none if it is not loaded
+# wire_ifaces: prints the interfaces of mode wire, or nothing if it is not loaded
 wire_ifaces()
 {
 	json "sorted(i['name'] for i in (d['wire'] or {'interfaces': []})['interfaces'])" \
@@ -35,7 +35,7 @@ topology_up
 serve "$HOST" dual6 "$PORT"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "at the start: the bridge to watch is not a bridge yet"
+say "at the start: the interface to follow is not a bridge yet"
 ip -n "$HOST" link add br1 type dummy 2>/dev/null || ip -n "$HOST" link add br1 type veth peer name br1p
 configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = br1'
 daemon_start
@@ -43,7 +43,7 @@ want_logged "$RETRY reason=\"br1 is not a bridge"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(wire_ifaces)" "[]"
 
-say "it is retried until it loads"
+say "the section is retried until it loads"
 ip -n "$HOST" link del br1
 ip -n "$HOST" link add br1 type bridge
 ip -n "$HOST" link add one type veth peer name onep
@@ -60,7 +60,7 @@ want_logged "$RETRY reason=\"lo is not a bridge"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 want_equal "$(json "d['reply']['mode']" sluice -j reply show)" audit
 want_equal "$(wire_ifaces)" "['one', 'two']"
-say "and its bridge is still watched"
+say "its bridge is still followed"
 ip -n "$HOST" link add three type veth peer name threep
 ip -n "$HOST" link set dev three master br1
 want_wire "['one', 'three', 'two']"
@@ -71,7 +71,7 @@ daemon_reload 'msg="reloaded"'
 want_equal "$(wire_ifaces)" "[]"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "detached by another process: attached again, and logged"
+say "detached by another process: reattached, and logged"
 bpftool link detach pinned "$PINS/reply/link_learn"
 want_logged 'level=warning msg="detached by another process" section=reply'
 want_logged 'msg="reply is active"' 4
@@ -94,7 +94,7 @@ daemon_stop
 sluice --netns "$HOST" cleanup
 want_clean
 
-say "a network namespace that is created later, and watched from then on"
+say "a network namespace that is created later, and then followed"
 configure '[reply]' 'mode = audit' '[wire]' 'netns = late' 'follow = br1'
 daemon_start
 want_logged "$RETRY reason=\"no network namespace 'late'"
@@ -113,7 +113,7 @@ want_logged 'msg="wire is active"'
 ip -n late link add one type veth peer name onep
 ip -n late link set dev one master br1
 wait_until 30 late_has "['one']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"
-say "and does not change to another namespace"
+say "mode wire does not change to another namespace"
 configure '[reply]' 'mode = audit'
 daemon_reload 'msg="reloaded"'
 configure '[reply]' 'mode = audit' '[wire]' "netns = $HOST" 'follow = br1'
@@ -122,14 +122,14 @@ want_logged "netns cannot change"
 configure '[reply]' 'mode = audit' '[wire]' 'netns = late' 'follow = br1'
 daemon_reload 'msg="reloaded"'
 wait_until 30 late_has "['one']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"
-say "the name is given to another namespace: shown, and followed after a restart"
+say "the name now refers to another namespace: shown, and followed after a restart"
 ip netns del late
 netns_add late
 ip -n late link add br1 type bridge
 ip -n late link add four type veth peer name fourp
 ip -n late link set dev four master br1
 want_status 0 sluice status
-want_text "warning: its network namespace was deleted, and another one has the name"
+want_text "warning: its network namespace was deleted, and a new namespace has its name"
 daemon_stop
 daemon_start
 wait_until 60 late_has "['four']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"

@@ -31,7 +31,7 @@ want_equal "$(ls "$TMPDIR")" "" "logs of the verifier"
 kill -HUP "$DAEMON"
 daemon_stop
 
-say "a command whose verification was interrupted says so"
+say "a command reports that its verification was interrupted"
 sluice reply unload
 LOAD=("$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP")
 strace -o "$TEST_TMP/calls" -e trace=bpf "${LOAD[@]}" --dry-run >/dev/null

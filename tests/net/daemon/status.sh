@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# daemon EXPRESSION: evaluates it with `d` = what status shows of the daemon
+# daemon EXPRESSION: evaluates EXPRESSION with `d` = the daemon's part of the status
 daemon()
 {
 	json "(lambda d: ($1))(d['daemon'])" sluice -j status
@@ -47,12 +47,12 @@ want_text "[reply] loaded"
 want_text "[wire] waiting: "
 want_text eth0
 
-say "the reason goes with its cause"
+say "the reason disappears with its cause"
 configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = docker0' 'port = 5201'
 daemon_reload 'msg="reloaded"'
 want_equal "$(section wire state) $(section wire reason) $(section wire interfaces)" "loaded None 1"
 
-say "a file with a mistake"
+say "a file with an error"
 configure '[reply]' 'mode = x'
 daemon_reload 'msg="reload refused'
 [[ $(daemon "d['reload_refused']") == *"$CONF"* ]] || fail "$(daemon d)"
@@ -71,19 +71,19 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(daemon "round(d['rates']['replies_fixed_per_s'] * d['rates']['over_s'])")" 3
 want_equal "$(daemon "d['rates']['datagrams_steered_per_s']")" 0.0
 want_status 0 sluice status
-want_text " replies fixed a second, over the last "
+want_text " replies fixed per second, over the last "
 want_text "  last problem, "
 stop "$SPAWNED"
 
-say "hold: whether it sends, and a probe that shows nothing"
+say "hold: the sending state, and a probe without a result"
 configure '[reply]' 'mode = socket' "port = $PORT" '[hold]' 'port = 4000' 'probe = 127.0.0.1:9'
 daemon_reload 'msg="reloaded"'
 want_equal "$(section hold state) $(section hold sending)" "loaded True"
-want_logged 'msg="hold: the probe shows nothing; the interval stays" server=127.0.0.1:9 reason="Connection refused"'
-want_equal "$(section hold warnings)" "['the probe shows nothing: Connection refused']"
+want_logged 'msg="hold: the probe has no result; the interval is unchanged" server=127.0.0.1:9 reason="Connection refused"'
+want_equal "$(section hold warnings)" "['the probe has no result: Connection refused']"
 want_status 0 sluice status
 want_text "[hold] loaded"
-want_text "warning: the probe shows nothing"
+want_text "warning: the probe has no result"
 configure '[reply]' 'mode = socket' "port = $PORT" '[hold]' 'port = 4000' 'probe = 240.0.0.1:9'
 daemon_reload 'msg="reloaded"'
 want_logged 'server=240.0.0.1:9 reason="Network is unreachable"'
@@ -128,9 +128,9 @@ want_equal "$(section reply hint)" "send SIGHUP to the daemon to load it again"
 say "loaded by a command"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP"
 want_equal "$(section reply state)" loaded
-[[ $(section reply warnings) == *"a command has loaded it last"* ]] || fail "$(section reply warnings)"
+[[ $(section reply warnings) == *"a command loaded it last"* ]] || fail "$(section reply warnings)"
 want_status 0 sluice status
-want_text "warning: a command has loaded it last: send SIGHUP"
+want_text "warning: a command loaded it last: send SIGHUP"
 daemon_reload 'msg="reloaded"'
 want_equal "$(section reply warnings)" "[]"
 
@@ -155,14 +155,14 @@ PYTHON
 chmod 755 /run/sluice
 want_equal "$(setpriv --reuid=65534 --regid=65534 --clear-groups python3 - "${sockets[0]}" \
 	<"$TEST_TMP/read.py")" refused
-say "and another user gets no answer, even with access to the file"
+say "another user gets no answer, even with access to the socket file"
 chmod 666 "${sockets[0]}"
 want_equal "$(setpriv --reuid=65534 --regid=65534 --clear-groups python3 - "${sockets[0]}" \
 	<"$TEST_TMP/read.py")" 0
 want_equal "$(python3 "$TEST_TMP/read.py" "${sockets[0]}" | awk '{ print ($1 > 0) }')" 1
 chmod 600 "${sockets[0]}"
 
-say "clients that do not read or do not write keep nobody waiting"
+say "clients that do not read or do not write delay no other client"
 python3 - "${sockets[0]}" <<'PYTHON' &
 import socket
 import sys
@@ -179,7 +179,7 @@ idle=$!
 want_equal "$(daemon "d['pid']")" "$DAEMON"
 stop "$idle"
 
-say "a daemon that is stopped: its process is known, and status says how it continues"
+say "a stopped daemon: its process is known, and status gives a hint to continue it"
 halt "$DAEMON"
 want_equal "$(daemon "(d['pid'], d['config'])")" "($DAEMON, None)"
 want_status 0 sluice status
@@ -201,7 +201,7 @@ daemon_stop
 want_equal "$(daemon d)" None
 want_equal "$(find /run/sluice -type s)" "" "sockets after the end"
 
-say "without a socket the daemon works, and its process is known"
+say "without a socket, the daemon works, and status shows its process"
 chmod 777 /run/sluice
 daemon_start
 want_logged 'msg="no status socket'

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers start while the daemon is stopped (SIGSTOP) or does not run. Recorded flows stay. When the
-# daemon is back, it adds the new sockets at once, in a generation of their own. A second daemon on
+# Servers start while the daemon is stopped (SIGSTOP) or not running. Recorded flows stay. When the
+# daemon runs again, it adds the new sockets at once, as a separate generation. A second daemon on
 # the same directory is refused meanwhile. Two servers that start on two ports at the same moment
 # are both steered.
 #
@@ -13,7 +13,7 @@
 
 COUNT=50 OTHER=$((PORT + 1))
 
-# print the process and the state of every slot, retired ones first: process ids wrap
+# print the process and state of every slot, retired slots first, since PIDs may wrap
 states()
 {
 	json "sorted(((s['pid'], s['state']) for g in d['groups'] for s in g['slots']),
@@ -52,7 +52,7 @@ want_status 5 in_ns "$HOST" "$SLUICE" run --config "$CONF"
 want_text "$DAEMON"
 want_text "/sys/fs/bpf/sluice"
 
-say "the daemon is not there, and comes back beside an older server"
+say "the daemon is not running, and starts again beside an older server"
 kill -9 "$DAEMON"
 wait "$DAEMON" || true
 stop "$first"
@@ -66,7 +66,7 @@ want_equal "$(states)" "[($second, 'retired'), ($second, 'retired'), ($third, 'a
 want_equal "$(of_process flows "$second")" "$COUNT" "flows with the second server"
 want_equal "$(result moved)" "$COUNT" "flows moved, when the first one ended"
 
-say "two servers at the same moment"
+say "two servers at the same time"
 : >"$TEST_TMP/one"
 spawn_in "$HOST" "$TEST_TMP/one" "$WORKER" --port "$OTHER" --workers 2
 one=$SPAWNED

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Under policy cpu, the daemon learns on which CPUs the workers of a new server run, and notices
-# when workers move to other CPUs. 'steer show' prints the thread and CPU of each worker.
+# Under policy cpu, the daemon detects the CPUs of the workers of a new server, and detects when
+# workers move to other CPUs. 'steer show' prints the thread and CPU of each worker.
 #
 #   client on CPU 0 or 1 ── lo 127.0.0.1 [host: threads on CPU 0 and CPU 1, on [::]:56789]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +11,8 @@
 
 netns_add "$HOST"
 
-# by_cpu NAME NAME: the first worker answers a client on CPU 0, the second a client on CPU 1
+# by_cpu NAME NAME: checks that the first worker answers a client on CPU 0, and the second a client
+# on CPU 1
 by_cpu()
 {
 	[ "$(tally "$HOST" 0 127.0.0.1)" = "$1:40" ] && [ "$(tally "$HOST" 1 127.0.0.1)" = "$2:40" ]
@@ -24,7 +25,7 @@ shown()
 		for g in d['groups'] for s in g['slots'])" sluice -j --netns "$HOST" steer show
 }
 
-# want_shown SLOT…: in any order
+# want_shown SLOT…: compares `shown` with these slots, in any order
 want_shown()
 {
 	want_equal "$(shown | sort)" "$(printf '%s\n' "$@" | sort)"

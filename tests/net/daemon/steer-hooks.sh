@@ -13,7 +13,7 @@
 netns_add "$HOST"
 workers a@0 b@1
 
-# The cgroup namespace begins at the current cgroup; no mount of the host's root is left.
+# The cgroup namespace begins at the current cgroup. The host's root is no longer mounted.
 mkdir "$TEST_CGROUP/container"
 cat >"$TEST_TMP/contained" <<-END
 	#!/bin/sh
@@ -43,24 +43,24 @@ want_text "is a container's subtree, not the host's root"
 want_clean
 "$TEST_TMP/contained" "$SLUICE" --cgroup "$TEST_TMP/subtree" steer load --port "$PORT" --policy cpu
 want_equal "$(recv_hooks)" 2
-say "a cgroup that is missing takes no programs away"
+say "a missing cgroup does not mean that programs were detached"
 want_status 0 sluice --cgroup "$TEST_CGROUP/none" --netns "$HOST" steer load --port "$PORT" \
 	--policy cpu
 want_text "the programs on recvmsg are not replaced: cgroup $TEST_CGROUP/none: No such file or directory"
 want_equal "$(recv_hooks)" 2
 sluice steer unload
 want_equal "$(recv_hooks)" 0
-say "policy flow needs none"
+say "policy flow needs no hooks"
 "$TEST_TMP/contained" "$SLUICE" steer load --port "$PORT" --policy flow
 sluice steer unload
 
-say "in a container, the daemon warns with the reason"
+say "in a container, the daemon warns and gives the reason"
 printf '%s\n' '[steer]' "port = $PORT" 'policy = cpu' >"$CONF"
 : >"$DAEMON_LOG"
 spawn_in "$HOST" "$DAEMON_LOG" "$TEST_TMP/contained" "$SLUICE" run --config "$CONF"
 DAEMON=$SPAWNED
 want_logged 'msg="started"'
-want_logged "cannot see which thread receives on which CPU: cgroup $TEST_TMP/subtree is a container's subtree"
+want_logged "cannot detect which thread receives on which CPU: cgroup $TEST_TMP/subtree is a container's subtree"
 want_logged "reason=\"cgroup $TEST_TMP/subtree is a container's subtree"
 want_equal "$(recv_hooks)" 0
 daemon_stop
@@ -77,15 +77,15 @@ say "the daemon retries until the cgroup exists, and warns once"
 printf '%s\n' '[global]' "cgroup = $TEST_CGROUP/later" '[steer]' "port = $PORT" 'policy = cpu' \
 	'sweep = 1' >"$CONF"
 daemon_start
-want_logged "cannot see which thread receives on which CPU: cgroup $TEST_CGROUP/later: No such file or directory"
-want_logged 'msg="steer: no socket events, only sweeps find new sockets"'
-# one retry fails
+want_logged "cannot detect which thread receives on which CPU: cgroup $TEST_CGROUP/later: No such file or directory"
+want_logged 'msg="steer: no socket events; only sweeps find new sockets"'
+# the first retry fails
 sleep 11
 mkdir "$TEST_CGROUP/later"
-want_logged 'msg="steer: programs on recvmsg attached: consumers are seen"'
-want_logged 'msg="steer: socket events again"'
+want_logged 'msg="steer: programs on recvmsg attached: consumers are detected"'
+want_logged 'msg="steer: receiving socket events again"'
 want_equal "$(recv_hooks)" 2
-want_equal "$(grep -c 'cannot see which thread' "$DAEMON_LOG")" 1 "warnings"
+want_equal "$(grep -c 'cannot detect which thread' "$DAEMON_LOG")" 1 "warnings"
 want_equal "$(grep -c 'no socket events' "$DAEMON_LOG")" 1 "warnings"
 daemon_stop
 sluice steer unload

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon adds sockets when they are bound, and removes them when they are closed. The interval
-# of the sweep is ten minutes here, so that only the bind event can add a socket. Without a daemon,
-# or with a daemon for other ports, a new worker gets no flows.
+# The daemon adds sockets when they are bound, and removes them when they are closed. The sweep
+# interval is ten minutes here, so only the bind event can add a socket. Without a daemon, or with a
+# daemon for other ports, a new worker gets no flows.
 #
 #   host: udp-workers on 127.0.0.1, [::1] and both, of root and of another user
 . "$(dirname "$0")/../lib/lib.sh"
@@ -36,7 +36,7 @@ flows "$HOST" --to "127.0.0.1:$PORT" --flows 100 --rate 2000
 flows_end
 want_equal "$(of_process flows "$second")" 0 "flows of a worker that is not enrolled"
 
-say "a daemon that starts enrols the existing sockets"
+say "a starting daemon adds the existing sockets"
 configure '[steer]' "port = $PORT,5303" "$SWEEP"
 daemon_start
 want_logged "process=udp-worker pid=$second"
@@ -45,7 +45,7 @@ flows "$HOST" --to "127.0.0.1:$PORT" --flows 100 --rate 2000
 flows_end
 want_at_least 10 "$(of_process flows "$second")" "flows of an enrolled worker"
 
-say "closed sockets are dropped, and the group with the last one"
+say "closed sockets are removed, and the group is removed with the last socket"
 stop "$second"
 want_logged "msg=\"steer: socket-left\" address=0.0.0.0:$PORT" 1
 stop "$first"
@@ -66,14 +66,14 @@ workers "$HOST" --port "$PORT" --workers 16
 want_logged "process=udp-worker pid=$SERVER_PID after_us=" 16
 servers+=("$SERVER_PID")
 
-say "of another user, who may not share the port with this one"
+say "a server of another user, who may not share the port"
 spawn_in "$HOST" "$TEST_TMP/other_user" setpriv --reuid 65534 --regid 65534 --clear-groups \
 	"$SERVER" --kind sendto4 --port 5303 --reuseport
 want_logged "process=udp-server pid=$SPAWNED after_us="
 want_logged 'msg="steer: group-attached" address=0.0.0.0:5303'
 servers+=("$SPAWNED")
 
-say "no events of others: another port, and a socket without SO_REUSEPORT"
+say "no events for other sockets: another port, and a socket without SO_REUSEPORT"
 before=$(grep -c 'msg="steer: ' "$DAEMON_LOG")
 workers "$HOST" --port 5301
 servers+=("$SERVER_PID")
@@ -86,14 +86,14 @@ enrolled "$SERVER_PID"
 kill -KILL "$SERVER_PID"
 wait "$SERVER_PID" 2>/dev/null || true
 want_logged 'msg="steer: group-gone" address=127.0.0.3'
-# only those of 127.0.0.3: two were enrolled and two dropped
+# only the workers on 127.0.0.3: two were added and two removed
 want_equal "$(grep -c 'msg="steer: ' "$DAEMON_LOG")" $((before + 3)) "lines"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 
 echo "from bind to enrolment, in microseconds:" \
 	"$(sed -n 's/.*after_us=//p' "$DAEMON_LOG" | sort -n | xargs)"
 
-say "ended: steering stays loaded, the daemon's programs are gone"
+say "stopped: steering stays loaded, the daemon's programs are detached"
 daemon_stop
 want_equal "$(followers)" ""
 want_equal "$(steer_groups | wc -l)" 5 "groups"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Under load, the daemon adds new workers, and no flow moves. Nor does a flow move when the daemon
-# is killed with SIGKILL and started again, reloads another policy, or ends. The kernel alone moves
-# flows as soon as a worker starts.
+# Under load, the daemon adds new workers, and no flow moves. No flow moves either when the daemon
+# is killed with SIGKILL and restarted, reloads another policy, or exits. Without sluice, the kernel
+# moves flows as soon as a worker starts.
 #
 #   host: 200 flows ── lo ── four workers, and one more in each step
 #
@@ -45,7 +45,7 @@ netns_add "$HOST"
 workers "$HOST" --port "$PORT" --workers 4 --processes
 server=$SERVER_PID
 
-say "the kernel alone, a worker added"
+say "without sluice, a worker added"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 4000
 add_worker
 flows_go_on $((3 * COUNT))
@@ -64,7 +64,7 @@ add_worker
 want_logged "pid=${added[1]} after_us="
 still_as_before "a worker added"
 
-say "killed; a worker starts without a daemon; the daemon starts again"
+say "killed; a worker starts without a daemon; the daemon restarts"
 kill -KILL "$DAEMON"
 wait "$DAEMON" 2>/dev/null || true
 add_worker
@@ -74,7 +74,7 @@ want_logged "pid=${added[2]}"
 want_equal "$(slots_used)" 7 "sockets in slots"
 still_as_before "started again"
 
-say "reload: another policy and timeout, and a file with mistakes"
+say "reload: another policy and timeout, and a file with errors"
 configure '[steer]' "port = $PORT,5301" 'policy = load' 'idle = 600'
 daemon_reload 'msg="reloaded"'
 want_logged 'msg="steer: group-changed"'
@@ -85,7 +85,7 @@ add_worker
 want_logged "pid=${added[3]} after_us="
 still_as_before "reload refused"
 
-say "a reload adds ports, and their sockets are enrolled"
+say "a reload adds ports, and their sockets join"
 workers "$HOST" --port 5301
 added+=("$SERVER_PID")
 want_logged "pid=$SERVER_PID after_us="
@@ -109,7 +109,7 @@ want_logged 'msg="steer: tracking sockets again"'
 add_worker
 want_logged "pid=$SERVER_PID after_us="
 
-say "ended: steering stays loaded"
+say "stopped: steering stays loaded"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 4000
 daemon_stop
 still_as_before "ended"
@@ -126,7 +126,7 @@ flows_go_on $((3 * COUNT))
 flows_end
 want_equal "$(result lost)" 0 "datagrams lost by unloading"
 
-say "what a command has loaded last belongs to the command"
+say "an object last loaded by a command belongs to the command"
 sluice --netns "$HOST" steer load --port "$PORT"
 daemon_reload 'msg="reloaded"'
 want_equal "$(steer_groups | wc -l)" 1 "groups"

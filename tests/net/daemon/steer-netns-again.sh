@@ -3,7 +3,7 @@
 #
 # With `netns = NAME`, the namespace is deleted and created again under the same name, while a
 # server still runs in the old namespace. The daemon follows the name without a reload: it steers
-# the servers in the new namespace, and returns those in the old namespace to the kernel.
+# the servers in the new namespace, and returns the servers in the old namespace to the kernel.
 #
 #   lan: two workers on 0.0.0.0:PORT; then a namespace of the same name with the same
 . "$(dirname "$0")/../lib/lib.sh"
@@ -18,7 +18,7 @@ configure '[steer]' "port = $PORT" 'sweep = 600' "netns = $LAN"
 daemon_start
 want_equal "$(steer_groups_of "$LAN" | wc -l)" 1 "groups"
 
-say "deleted: the daemon goes on with the old one"
+say "deleted: the daemon continues with the old namespace"
 ip netns del "$LAN"
 workers_of()
 {
@@ -34,9 +34,9 @@ workers "$LAN" --port "$PORT" --workers 2
 want_logged "msg=\"steer: group-attached\" address=0.0.0.0:$PORT netns=$new_netns"
 want_logged "msg=\"steer: group-released\" address=0.0.0.0:$PORT netns=$old_netns"
 want_equal "$(workers_of)" "[$new_netns]"
-want_equal "$(grep -c 'following a network namespace by its name' "$DAEMON_LOG")" 1 "lines about the name"
+want_equal "$(grep -c 'network namespace name now refers to another namespace' "$DAEMON_LOG")" 1 "lines about the name"
 
-say "later sockets of the new one are steered at once"
+say "later sockets of the new server are steered at once"
 workers "$LAN" --port "$PORT"
 want_logged "netns=$new_netns process=udp-worker pid=$SERVER_PID after_us="
 flows "$LAN" --to "127.0.0.1:$PORT" --flows 20

@@ -54,7 +54,7 @@ want_logged "netns=$(number "$HOST") process=udp-worker pid=$SERVER_PID after_us
 want_equal "$(steer_groups_of "$LAN" | wc -l)" 0 "groups of the other namespace"
 want_equal "$(grep -c "netns=$(number "$LAN")" "$DAEMON_LOG" || true)" 0 "lines of the other namespace"
 
-say "the other namespace by name: its own returns to the kernel"
+say "the other namespace by name: groups of its own namespace return to the kernel"
 configure '[steer]' "port = $PORT" 'sweep = 600' "netns = $LAN"
 daemon_reload 'msg="reloaded"'
 want_logged "msg=\"steer: group-released\" address=0.0.0.0:$PORT netns=$(number "$HOST")"

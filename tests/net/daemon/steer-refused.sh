@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Tests cases in which the daemon cannot steer. Without CAP_SYS_PTRACE, it exits with status 4 and
-# names the capability. It leaves a server with its own reuseport program alone, and logs this once,
-# not at every sweep. If the cgroup hooks are refused, only the sweeps find new sockets.
+# reports the missing capability. It leaves a server with its own reuseport program alone, and logs
+# this once, not at every sweep. If the cgroup hooks are refused, only the sweeps find new sockets.
 #
 #   host: udp-workers, some with a program of their own that selects the first
 . "$(dirname "$0")/../lib/lib.sh"
@@ -19,7 +19,7 @@ without()
 	in_ns "$HOST" setpriv --bounding-set="$caps" --inh-caps="$caps" "$@"
 }
 
-# want_first: worker 0 has all flows
+# want_first: checks that worker 0 has all flows
 want_first()
 {
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows 40
@@ -36,7 +36,7 @@ netns_add "$HOST"
 workers "$HOST" --port 5301 --workers 2
 plain=$SERVER_PID
 
-say "a missing capability is named, and nothing is left behind"
+say "a missing capability is reported, and nothing is left behind"
 configure '[steer]' "port = $PORT,5301"
 for cap in sys_ptrace bpf,-sys_admin perfmon,-sys_admin net_admin; do
 	want_status 4 without "-$cap" "$SLUICE" run --config "$CONF"
@@ -45,7 +45,7 @@ for cap in sys_ptrace bpf,-sys_admin perfmon,-sys_admin net_admin; do
 	want_clean
 done
 
-say "another object in the file is loaded nevertheless"
+say "another object in the file is still loaded"
 configure '[steer]' "port = $PORT,5301" '[reply]' 'mode = audit'
 : >"$DAEMON_LOG"
 spawn_in "$HOST" "$DAEMON_LOG" setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace \
@@ -59,13 +59,13 @@ want_equal "$(json "d['reply']['mode']" sluice -j reply show)" audit
 daemon_stop
 sluice cleanup
 
-say "with two failures nothing is left behind, and the first is reported"
+say "with two failures, nothing is left behind, and the first failure is reported"
 configure '[steer]' "port = $PORT,5301" '[wire]' 'follow = lo'
 want_status 1 without -sys_ptrace "$SLUICE" run --config "$CONF"
 want_text "lo is not a bridge"
 want_clean
 
-say "a server with its own program is named once, not at every sweep"
+say "a server with its own program is reported once, not at every sweep"
 configure '[steer]' "port = $PORT,5301"
 daemon_start
 want_equal "$(steer_groups | wc -l)" 1 "groups"
@@ -75,7 +75,7 @@ for own in classic ebpf; do
 	# the server may attach its program after sluice's, and then replaces it
 	want_logged "pid=$foreign"
 	want_first
-	# each of these sweeps writes a line
+	# each sweep logs a line
 	for _ in 1 2 3 4 5; do
 		workers "$HOST" --port 5301
 		want_logged "process=udp-worker pid=$SERVER_PID"
@@ -93,7 +93,7 @@ daemon_stop
 say "no cgroup for the socket events: the sweep finds the sockets"
 printf '%s\n' '[global]' "cgroup = $TEST_TMP/none" '[steer]' "port = 5301" >"$CONF"
 daemon_start
-want_logged 'msg="steer: no socket events, only sweeps find new sockets"'
+want_logged 'msg="steer: no socket events; only sweeps find new sockets"'
 workers "$HOST" --port 5301
 want_logged "process=udp-worker pid=$SERVER_PID"
 stop "$SERVER_PID"

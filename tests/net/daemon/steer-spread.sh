@@ -5,8 +5,8 @@
 # another owner's program, the daemon logs this once, loads the other interfaces and sections, and
 # attaches as soon as possible. It attaches again to interfaces that are deleted and created again,
 # renamed, or detached by another process. A spread that a command has unloaded stays unloaded, even
-# if the daemon was about to attach it again. An interface that refuses the program does not affect
-# the others. The daemon warns about VLAN tags that the driver strips.
+# if the daemon was about to reattach it. An interface that refuses the program does not affect the
+# other interfaces. The daemon warns about VLAN tags that the driver strips.
 #
 # The kernel sends no message when a program is detached, so the daemon checks every ten seconds.
 # The test waits for this check once; elsewhere, netlink messages about the interface trigger it.
@@ -30,14 +30,14 @@ pair_add()
 	link_up "$HOST" "$1"
 }
 
-# xdp_of DEV: prints the name of its program
+# xdp_of DEV: prints the name of the XDP program
 xdp_of()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" |
 		json "d[0].get('xdp', {}).get('prog', {}).get('name', 'none')" cat
 }
 
-# xdp_id DEV: prints the id of its program
+# xdp_id DEV: prints the id of the XDP program
 xdp_id()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" | json "d[0]['xdp']['prog']['id']" cat
@@ -68,7 +68,7 @@ event()
 }
 EVENTS=0
 
-# others_end DEV NAME: ends the other owner's program; it is detached when this returns
+# others_end DEV NAME: detaches the other owner's program synchronously
 others_end()
 {
 	rm "/sys/fs/bpf/$2"
@@ -80,7 +80,7 @@ others_off()
 	[ "$(xdp_of "$1")" != "$2" ]
 }
 
-# pins_hold: holds the lock as a running command does; pins_release: releases it
+# pins_hold: takes the lock as a running command does; pins_release: releases the lock
 pins_hold()
 {
 	exec {PINS_FD}<"$PINS"
@@ -92,7 +92,7 @@ pins_release()
 	exec {PINS_FD}<&-
 }
 
-# times TEXT: counts the daemon's lines with TEXT
+# times TEXT: counts the lines with TEXT in the daemon's log
 times()
 {
 	grep -cF -- "$1" "$DAEMON_LOG" || true
@@ -154,7 +154,7 @@ link_up "$HOST" late0
 want_xdp late0 sluice_spread
 want_equal "$(xdp_of early0)" none
 
-say "detached by another process: attached again, and logged"
+say "detached by another process: reattached, and logged"
 halt "$DAEMON"
 detach eth0
 want_equal "$(xdp_of eth0)" none
@@ -163,7 +163,7 @@ want_logged 'level=warning msg="steer: detached by another process" iface=eth0'
 want_xdp eth0 sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "another process detaches it and attaches its own: left alone until that program goes"
+say "another process detaches it and attaches its own program: left alone until that program is detached"
 halt "$DAEMON"
 detach eth0
 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name thief --link /sys/fs/bpf/thief
@@ -183,7 +183,7 @@ want_xdp eth1 sluice_spread
 want_logged 'level=info msg="steer: flows are spread over CPUs" iface=eth1 cpus=1 mode=native'
 want_equal "$(times "eth1: already has XDP program 'theirs'")" 1
 
-say "an interface that refuses the program is left alone until its next event; the others keep theirs"
+say "an interface that refuses the program is left alone until its next event; the others keep their programs"
 ids="$(xdp_id eth0) $(xdp_id eth1)"
 ip -n "$HOST" link add br1 type bridge
 in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above
@@ -207,7 +207,7 @@ want_xdp late0 sluice_spread
 want_equal "$(xdp_id eth0) $(xdp_id eth1)" "$ids"
 ip -n "$HOST" link del br1
 
-say "VLAN tags that the driver strips"
+say "VLAN tags stripped by the driver"
 rx='native XDP loses the VLAN tags that the network card strips (rx-vlan-offload is on)'
 want_logged "level=warning msg=\"steer: $rx\" iface=eth1 hint=\"ethtool -K eth1 rxvlan off\""
 want_status 0 sluice --netns "$HOST" steer show
@@ -219,14 +219,14 @@ want_text "eth1: $rx; where packets have tags: ethtool -K eth1 rxvlan off"
 want_equal "$(json "[i['interface'] for i in d['xdp']['interfaces'] if i['loses_vlan']]" \
 	sluice -j --netns "$HOST" steer show)" "['eth1']"
 
-say "what a command was the last to load or unload is left alone"
+say "objects that a command last loaded or unloaded are left alone"
 ip -n "$HOST" link del eth1
 pair_add eth1
 daemon_reload 'msg="reloaded"'
 want_xdp eth1 sluice_spread
 sluice --netns "$HOST" steer load --port "$PORT" --policy cpu
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "none none"
-# an event makes the daemon check
+# an event triggers the check
 ip -n "$HOST" link del eth1
 pair_add eth1
 pair_add late2

@@ -31,7 +31,7 @@ storm()
 	PYTHON
 }
 
-# files: counts the daemon's open files; between two groups it may or may not have the next program
+# files: counts the daemon's open files; between two groups, the next program may or may not be
 # prepared
 files()
 {
@@ -59,8 +59,8 @@ memory_kb()
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/$DAEMON/status"
 }
 
-# libbpf's memory for loading a program comes and goes, and the allocator may keep the 4 MiB of the
-# verifier log. A leak grows with every socket.
+# libbpf's memory for loading a program fluctuates, and the allocator may keep the 4 MiB of the
+# verifier log. A leak would grow with every socket.
 memory_at_most()
 {
 	[ "$(memory_kb)" -le "$1" ]
@@ -78,7 +78,7 @@ import json, sys
 print(sum(slot["formatted"]["value"]["state"] != 0 for slot in json.load(sys.stdin)))'
 }
 
-# has_slot PID: checks for a slot, since the daemon may drop log lines in a storm
+# has_slot PID: returns true if PID has a slot; the daemon may drop log lines in a storm
 has_slot()
 {
 	[ "$(json "any(s['pid'] == $1 for g in d['groups'] for s in g['slots'])" \
@@ -98,7 +98,7 @@ sluice --netns "$HOST" steer load --port "$PORT"
 stop "$SERVER_PID"
 want_equal "$(slots_used)" 3 "slots of sockets that are closed"
 
-say "the daemon frees them"
+say "the daemon frees the slots"
 configure '[steer]' "port = $PORT" 'sweep = 600'
 daemon_start
 wait_until 20 groups_are 0
@@ -118,7 +118,7 @@ wait_until 20 groups_are 0
 wait_until 20 files_are "$files"
 wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB before, now $(memory_kb)"
 
-say "beside one that stays, 200 times"
+say "beside a server that stays, 200 times"
 workers "$HOST" --port "$PORT"
 server=$SERVER_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 50 --rate 500
@@ -137,7 +137,7 @@ wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB befo
 echo "memory $memory kB, now $(memory_kb) kB; $files files"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 
-say "more events than the ring buffer holds, while the daemon is stopped: it logs the loss and misses nothing"
+say "more events than the ring buffer holds, while the daemon is stopped: it logs the loss and finds all sockets"
 halt "$DAEMON"
 storm 1500
 workers "$HOST" --port "$PORT"

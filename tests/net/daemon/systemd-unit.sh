@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon works within the restrictions of the systemd unit: with its capabilities, and on a file
-# system of which only the bpffs and the runtime directory are writable. The example configuration
+# The daemon works within the restrictions of the systemd unit: with its capabilities, and with a
+# file system where only the bpffs and the runtime directory are writable. The example configuration
 # file is valid.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
@@ -64,7 +64,7 @@ confined()
 topology_up
 serve "$HOST" dual6 "$PORT"
 
-say "confined: it loads, watches, reloads, and takes over"
+say "confined: the daemon loads, follows, reloads, and takes over"
 RENDEZVOUS=('[rendezvous]' "listen = $FAR4:3478" 'xdp = eth0')
 configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = docker0' 'port = 1-99' \
 	"${RENDEZVOUS[@]}"

@@ -46,7 +46,7 @@ before=$(hold_sent) since=$SECONDS
 wait_until 60 has_attached 90
 after=$(hold_sent)
 took=$((SECONDS - since))
-# one a second, at the latest; a busy machine may take longer for a single group
+# at least one per second; a busy machine may take longer for a single group
 want_at_least $((before + took / 3)) "$after" "keepalives in $took s of the load"
 
 want_logged 'msg="steer is active" outcome=loaded'

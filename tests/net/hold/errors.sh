@@ -53,7 +53,7 @@ want_status 0 sluice status
 want_text "hold: ports any"
 want_equal "$(json "d['verdict']" sluice -j check --for hold)" "{'hold': 'ready'}"
 
-say "loaded again: the words and the settings before"
+say "loaded again: the message and the previous settings"
 want_status 0 sluice "${LOAD[@]}" --port any
 want_text "hold: unchanged: ports any"
 want_equal "$(json "(d['outcome'], d['before'])" sluice -j "${LOAD[@]}" --port 53 --max 60 --table 1000)" \
@@ -108,7 +108,7 @@ want_status 4 setpriv --bounding-set -all --inh-caps -all "$SLUICE" --cgroup "$T
 	hold load --port 53
 want_text "CAP_NET_ADMIN"
 
-say "mistakes in the file, all at once"
+say "errors in the file, all at once"
 printf '%s\n' '[hold]' 'interval = 0' 'ttl = 256' 'payload = stn' 'rate = 0' 'outermost = perhaps' \
 	'cgroup = relative' 'max = -1' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon ends or reloads while ICMP errors about its keepalives are in flight. The program sees
-# none of them.
+# The daemon exits or reloads while ICMP errors about its keepalives are in flight. The application
+# receives none of them.
 #
 #   inside ── nat ── router (slow) ── peer
 . "$(dirname "$0")/../lib/lib.sh"
@@ -17,11 +17,11 @@ configure '[hold]' "port = 7000-$((7000 + FLOWS - 1))" 'interval = 1'
 daemon_start
 peer_start 7000 --count $FLOWS
 plain_start "$INSIDE" "$PEER4" 7000 --count $FLOWS --recverr
-# an error takes 70 bytes: the second one leaves 70 ms after the first
+# an error takes 70 bytes: the second error leaves 70 ms after the first
 in_ns "$ROUTER" tc qdisc add dev outside root tbf rate 8kbit burst 90 limit 10k
 wait_until 20 sent_at_least 2
 
-# signal_after_send SIGNAL: sends it to the daemon as soon as a keepalive has left
+# signal_after_send SIGNAL: signals the daemon as soon as a keepalive has left
 signal_after_send()
 {
 	# shellcheck disable=SC2016 # the variables of the other shell

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A program behind a NAT has been silent for ten timeouts of the NAT; then its peer sends a
-# datagram. Without sluice, the datagram is lost. With sluice, it arrives, although the peer has
-# received no keepalive.
+# A program behind a NAT is silent for ten NAT timeouts; then its peer sends a datagram. Without
+# sluice, the datagram is lost. With sluice, the datagram arrives, although the peer has received no
+# keepalive.
 #
 #   inside ── nat (a mapping lives 5 s) ── router ── peer
 #
@@ -18,7 +18,7 @@ lab_up symmetric 5
 peer_start 7000
 plain_start "$INSIDE" "$PEER4" 7000
 
-say "the kernel alone"
+say "without sluice"
 sleep 6
 push lost
 sleep 1

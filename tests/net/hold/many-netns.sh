@@ -34,7 +34,7 @@ descriptors()
 
 configure '[hold]' 'port = 7000' 'netns = all' 'interval = 1' 'payload = zero' \
 	"cgroup = $TEST_CGROUP/held"
-# the soft limit is not enough for all of them: the daemon raises it
+# the soft limit is too low for all descriptors, so the daemon raises it
 ulimit -Sn 100
 daemon_start
 ulimit -Sn "$(ulimit -Hn)"

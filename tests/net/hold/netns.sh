@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two network namespaces behind two NATs have the same address. In each, a program with the same
-# port talks to the same peer. These are two flows, and both mappings are kept. The daemon runs in a
-# third namespace. A namespace ends with its last program: the daemon does not keep it alive.
+# Two network namespaces behind two NATs have the same address. In each, a program sends from the
+# same port to the same peer. These are two flows, and both mappings are kept. The daemon runs in a
+# third namespace. A namespace is freed with its last program, because the daemon holds no reference
+# to it.
 #
 #   inside  10.0.0.2:4000 ── nat  198.51.100.1 ──┐
 #                                                router ── peer 203.0.113.2
@@ -17,7 +18,7 @@ lab_nat nat2 inside2 symmetric 4 2
 netns_add elsewhere
 # shellcheck disable=SC2034
 HOST=elsewhere
-# of all namespaces, but not of the peer's processes
+# in all namespaces, but not the peer's processes
 mkdir "$TEST_CGROUP/held"
 configure '[hold]' 'port = 7000' 'netns = all' 'interval = 1' "cgroup = $TEST_CGROUP/held"
 daemon_start
@@ -40,7 +41,7 @@ want_equal "$(hold_counter no_netns)" 0 "flows without a namespace"
 push still_there
 wait_until 10 received still_there
 
-say "its program ends: the namespace goes, and its end of the veth with it"
+say "its program exits: the namespace is freed, with its end of the veth"
 stop "$PLAIN_PID"
 gone()
 {

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A probe from the NAT itself shows that no NAT is beyond it. Then the daemon renews the entries of
-# the flows that the NAT translates. Flows of the other address family, and of the NAT's own
+# A probe from the NAT itself shows that it is the outermost NAT. Then the daemon renews the entries
+# of the flows that the NAT translates. Flows of the other address family, and of the NAT's own
 # programs, still get keepalives, since a firewall may be beyond the NAT. The test takes half a
 # minute, since no common timeout is shorter.
 #

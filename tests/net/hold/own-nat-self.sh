@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/hold.sh"
 
 lab_up symmetric 4
-# of the NAT's own programs: only answers
+# for the NAT's own programs: only answers
 in_ns "$NAT" nft 'add chain inet firewall input { type filter hook input priority filter; }
 	add rule inet firewall input iifname out meta l4proto udp ct state new drop'
 HOST=$NAT

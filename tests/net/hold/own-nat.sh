@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The daemon's host is itself the NAT of a container. With `outermost`, the daemon renews the
-# conntrack entry and sends no datagram. It does not renew an entry without a reply, or with another
-# port.
+# conntrack entry and sends no datagram. It does not renew an entry without a reply, or an entry
+# with a changed port.
 #
 #   inside ── nat [the daemon; a mapping lives 4 s] ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/hold.sh"
 
-# datagrams_out: counts the UDP datagrams that have left NAT
+# datagrams_out: prints the number of UDP datagrams that have left NAT
 datagrams_out()
 {
 	in_ns "$NAT" nft -j list counter ip lab leaving |
@@ -43,7 +43,7 @@ want_equal "$(hold_sent)" 0 "keepalives"
 want_equal "$(hold_flow '[x["state"] for x in f]')" "['renewed']"
 stop "$PLAIN_PID"
 
-say "the same as seen from outside: not the outermost NAT"
+say "the same from outside: not the outermost NAT"
 configure '[hold]' 'port = 7000' "netns = $INSIDE" 'interval = 1'
 daemon_reload 'msg="hold is active"'
 plain_start "$INSIDE" "$PEER4" 7000 --from 10.0.0.2:4001
@@ -58,13 +58,13 @@ fed_no_more()
 }
 wait_until 20 fed_no_more
 sent=$(hold_sent)
-# longer than the NAT keeps the entry
+# longer than the timeout of the entry
 sleep 10
 want_equal "$(hold_sent)" "$sent" "keepalives for a mapping that the peer does not know"
 want_at_least 1 "$(($(hold_counter unreplied) + $(hold_counter remapped)))" "flows not fed"
 stop "$PLAIN_PID"
 
-say "the NAT sees an answer at the new port, and the program does not"
+say "the NAT receives an answer at the new port, and the program does not"
 configure '[hold]' 'port = 7000' "netns = $INSIDE" 'interval = 1' 'payload = zero'
 daemon_reload 'msg="hold is active"'
 before=$(hold_sent)

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A program sees no error about a keepalive, whether it comes from a firewall that rejects the
-# keepalive, or from the host of a peer that is gone. An error from the host of the peer ends the
-# keepalives.
+# An application receives no error about a keepalive, whether from a firewall that rejects the
+# keepalive, or from the host of a dead peer. An error from the peer's host stops the keepalives.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +10,7 @@
 . "$(dirname "$0")/../lib/hold.sh"
 
 lab_up symmetric 60
-# an empty datagram is rejected before its TTL is looked at
+# the rule rejects an empty datagram before its TTL is checked
 in_ns "$ROUTER" nft 'add table inet wall
 	add chain inet wall pre { type filter hook prerouting priority filter; }
 	add rule inet wall pre udp length 8 reject with icmpx admin-prohibited'
@@ -34,7 +33,7 @@ want_no_errors()
 	if grep -H error "${logs[@]}"; then fail "errors about keepalives"; fi
 }
 
-say "a firewall rejects them"
+say "a firewall rejects the keepalives"
 peer_start 7000 --count 4
 program "$PEER4" 7000 --connect
 program "$PEER4" 7001 --recverr
@@ -48,7 +47,7 @@ wait_until 30 suppressed_at_least 12 || fail "$(sluice hold show)"
 want_no_errors
 want_equal "$(hold_flow 'sorted({x["state"] for x in f})')" "['kept']"
 
-say "the peer is gone, and keepalives reach its host"
+say "the peer has exited, and keepalives reach its host"
 configure '[hold]' 'port = 7000-7009' 'interval = 1' 'payload = zero'
 daemon_reload 'msg="hold is active"'
 sleep 2

@@ -31,12 +31,12 @@ captured()
 	grep -q 'proto UDP (17), length 28)' "$1"
 }
 wait_until 20 captured "$leaving" || fail "$(cat "$leaving")" "$(sluice hold flows)"
-say "outside of the NAT: its address, and a TTL of 1 after one of the two routers"
+say "outside the NAT: its address, and a TTL of 1 after one of the two routers"
 grep -q 'ttl 1, ' "$leaving" || fail "$(cat "$leaving")"
 want_equal "$(grep -c '^got' "$PEER_LOG")" 1 "datagrams at the peer"
 
 for payload in stun crlf ff zero; do
-	say "$payload: the peer gets it"
+	say "$payload: the peer receives it"
 	configure '[hold]' 'port = 7000' 'interval = 1' "payload = $payload"
 	before=$(grep -c '^got' "$PEER_LOG" || true)
 	daemon_reload 'msg="hold is active"'

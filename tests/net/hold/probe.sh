@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A probe with coturn measures how long the NAT keeps a mapping: at least 20 s, but less than 30 s.
+# A probe with coturn measures the mapping lifetime of the NAT: at least 20 s, but less than 30 s.
 # With a server that lacks RESPONSE-PORT, or does not answer, the probe has no result. The test
 # takes half a minute, since no common timeout is shorter.
 #
@@ -30,14 +30,14 @@ want_equal "$(probe_result)" "('default', None, 18.0)"
 want_logged 'msg="hold: probe" mapping_lives_s=20' || fail "$(cat "$TEST_TMP/turn.log")"
 want_equal "$(probe_result)" "('probe', 20.0, 18.0)"
 
-say "servers that show nothing"
+say "servers that yield no result"
 peer_start 3490
 configure '[hold]' 'port = 7000' "probe = $PEER4:3490"
 daemon_reload 'msg="hold is active"'
 want_logged 'does not answer'
 stop "$PEER_PID"
 
-say "mistakes in the file"
+say "errors in the file"
 for address in 1.2.3.4 1.2.3.4:0 1.2.3.4:65536 '[::1]' ::1:5 'name:3478' ':3478' '1.2.3.4:'; do
 	configure '[hold]' 'port = 7000' "probe = $address"
 	want_status 2 sluice run --check-config --config "$CONF"

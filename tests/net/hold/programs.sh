@@ -3,7 +3,8 @@
 #
 # Tests several kinds of programs: connected and unconnected sockets, IPv4, IPv6 behind a stateful
 # firewall, dual-stack, one socket with many peers, and sockets that receive errors (IP_RECVERR).
-# Each is silent for several timeouts, is then reached by its peer, and sees no error.
+# Each program is silent for several timeouts. Then its peer reaches it, and the program receives no
+# error.
 #
 #   inside ── nat (a mapping lives 4 s) ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"
@@ -16,7 +17,7 @@ daemon_start
 peer_start 7000 --count 11
 
 names=() logs=() pids=()
-# program NAME OPTION…: starts a client, to be checked below
+# program NAME OPTION…: starts a client, which is checked below
 program()
 {
 	names+=("$1")
@@ -48,11 +49,11 @@ done
 want_equal "$(grep -cxF 'got after_silence' "${logs[9]}")" 11 "pushes to the socket with many peers"
 want_equal "$(grep -cF '(empty)' "$PEER_LOG" || true)" 0 "keepalives at the peer"
 
-say "the errors were there, and were dropped"
+say "the errors arrived, and were dropped"
 want_at_least 20 "$(hold_counter suppressed)" "time-exceeded messages dropped"
 
 say "an error that is not about a keepalive passes: the program's own datagram expires"
-# the messages about keepalives use up the rate of the router
+# errors about keepalives exhaust the ICMP rate limit of the router
 in_ns "$ROUTER" sysctl -qw net.ipv4.icmp_ratelimit=0
 in_ns "$INSIDE" python3 - "$PEER4" <<'PYTHON'
 import select

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests when keepalives are due, and keepalives that are queued because of the rate, or because the
-# device is too slow. None is sent for a socket that is closed meanwhile, and none is dropped.
+# Tests when keepalives are due, and keepalives that are queued because of the rate limit or a slow
+# device. A socket that is closed meanwhile gets no keepalive, and no keepalive is dropped.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"
@@ -49,9 +49,9 @@ for key in rate rate_netns; do
 	want_at_most 1 "$(hold_flow 'max(x["sent"] for x in f) - min(x["sent"] for x in f)')" \
 		"keepalives more than the flow with the fewest"
 
-	say "their socket is closed while they wait"
+	say "their socket is closed while keepalives wait"
 	stop "$PLAIN_PID"
-	# one may be on its way
+	# one may be in flight
 	sleep 1
 	before=$(hold_sent)
 	sleep 4
@@ -71,8 +71,8 @@ server=$SPAWNED
 wait_until 20 grep -qx ready "$TEST_TMP/many.server"
 spawn_in "$INSIDE" "$TEST_TMP/many.client" python3 "$MANY" client "$PEER4" 10000 3000 4000 4001
 client=$SPAWNED
-wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "not all are answered"
-# 2000 keepalives a second, where 6000 become due within a moment
+wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "some requests got no answer"
+# 2000 keepalives per second, while 6000 become due at once
 in_ns "$INSIDE" tc qdisc add dev eth0 root tbf rate 700kbit burst 4k limit 4m
 all_kept()
 {

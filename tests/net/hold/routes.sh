@@ -32,7 +32,7 @@ for family in -4 -6; do
 	in_ns "$INSIDE" ip $family route add default via $gateway dev eth0 table 100
 done
 
-# rule WORD…: the only rule by which the peer is reached
+# rule WORD…: sets the only rule that routes to the peer
 rule()
 {
 	local family
@@ -42,7 +42,7 @@ rule()
 	done
 }
 
-# kept_by PEER OPTION…: a program with these options is kept
+# kept_by PEER OPTION…: checks that a program with these options gets keepalives
 kept_by()
 {
 	local failed
@@ -69,11 +69,11 @@ rule oif eth0
 kept_by "$PEER4" 7002 --device eth0
 kept_by "$PEER6" 7003 --device eth0
 say "a rule for UDP"
-rule ipproto 17 # UDP; a bare system knows no names
+rule ipproto 17 # UDP; a minimal system has no protocol names
 kept_by "$PEER4" 7004
 kept_by "$PEER6" 7005
 
-say "a policy that forbids UDP to leave in the clear"
+say "a policy that forbids UDP to leave unencrypted"
 plain_start "$INSIDE" "$PEER4" 7006
 plain_start "$INSIDE" "$PEER6" 7007
 kept_both()
@@ -95,7 +95,7 @@ refused()
 wait_until 20 refused || fail "$(sluice hold flows)"
 want_equal "$(seen ip lab seen)" "$before" "datagrams past the policy"
 want_equal "$(seen inet firewall seen6)" "$before6" "datagrams past the policy, IPv6"
-say "it is gone: the next try is soon"
+say "the policy is gone: the next attempt follows soon"
 in_ns "$INSIDE" ip xfrm policy flush
 wait_until 20 kept_both
 want_at_least $((before + 1)) "$(seen ip lab seen)" "datagrams"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests when keepalives are sent. The program's own traffic defers them, traffic from the peer does
-# not. A flow without an answer gets none. Sending stops when the peer is gone, and after --max.
-# Without a daemon, nothing is sent.
+# Tests when keepalives are sent. Datagrams of the program defer them, datagrams from the peer do
+# not. A flow without an answer gets none. Sending stops when the peer is unreachable, and after
+# --max. Without a daemon, nothing is sent.
 #
 #   inside ── nat ── router ── peer
 #
@@ -25,7 +25,7 @@ plain_start "$INSIDE" "$PEER4" 7000
 want_equal "$(hold_flow '[(x["state"], x["datagrams_out"], x["datagrams_in"]) for x in f]')" \
 	"[('new', 1, 1)]"
 
-say "the daemon takes over what was tracked before"
+say "the daemon takes over previously tracked flows"
 configure '[hold]' 'port = 7000-7009' 'interval = 1'
 daemon_start
 wait_until 20 sent_at_least 2
@@ -42,8 +42,8 @@ stop "$PLAIN_PID"
 stop "$PEER_PID"
 sleep 2
 
-say "an active flow gets none"
-# far longer than the time between two datagrams, also on a busy machine
+say "an active flow gets no keepalives"
+# far longer than the time between two datagrams, even on a busy machine
 configure '[hold]' 'port = 7000-7009' 'interval = 6'
 daemon_reload 'msg="hold is active"'
 peer_start 7002 --mute
@@ -61,7 +61,7 @@ sleep 8
 want_equal "$(hold_flow '[x["sent"] for x in f]')" "[0]" "keepalives on an active flow"
 stop "$PLAIN_PID"
 
-say "a flow without an answer gets none"
+say "a flow without an answer gets no keepalives"
 plain_start_mute "$PEER4" 7002
 configure '[hold]' 'port = 7000-7009' 'interval = 1'
 daemon_reload 'msg="hold is active"'
@@ -75,7 +75,7 @@ stop "$PLAIN_PID"
 stop "$PEER_PID"
 sleep 2
 
-say "the peer is gone: port unreachable ends it"
+say "the peer has exited: port unreachable ends the flow"
 peer_start 7003
 plain_start "$INSIDE" "$PEER4" 7003 --every 3
 wait_until 20 hold_state_is kept
@@ -86,7 +86,7 @@ sleep 4
 want_equal "$(hold_sent)" "$before" "keepalives to a port that is closed"
 stop "$PLAIN_PID"
 
-say "its socket gets another port: the flow has ended, and the next one is kept"
+say "its socket gets another port: the flow ends, and the next flow is kept"
 peer_start 7005
 cat >"$TEST_TMP/ports.py" <<'PYTHON'
 import ctypes
@@ -100,7 +100,7 @@ for pause in (5, 3600):
     sock.send(b"hello")
     sock.recv(64)
     time.sleep(pause)
-    # AF_UNSPEC: a port that the socket was not bound to is given up
+    # AF_UNSPEC: the socket releases a port that was not set by bind()
     ctypes.CDLL(None).connect(sock.fileno(), bytes(16), 16)
 PYTHON
 spawn_in "$INSIDE" "$TEST_TMP/ports" python3 "$TEST_TMP/ports.py" "$PEER4"
@@ -123,7 +123,7 @@ want_equal "$(sent_first)" "$before" "keepalives from a port that was given up"
 stop "$SPAWNED"
 stop "$PEER_PID"
 
-say "too old: ended"
+say "silent for longer than max: the flow ends"
 configure '[hold]' 'port = 7000-7009' 'interval = 1' 'max = 3'
 daemon_reload 'msg="reloaded"'
 peer_start 7004
@@ -142,7 +142,7 @@ want_equal "$(hold_sent)" "$before" "keepalives after --max"
 want_equal "$(hold_flow '[x["state"] for x in f]')" "[]" "ended flows are listed with --all only"
 want_at_least 1 "$(hold_counter stopped_max)" "flows ended by --max"
 
-say "a reload counts its end once; a longer --max keeps it again"
+say "a reload counts the end of the flow once; a longer --max keeps the flow again"
 stopped=$(hold_counter stopped_max)
 saved=$(json "d['hold']['saved']" sluice -j hold show)
 configure '[hold]' 'port = 7000-7009' 'interval = 1' 'max = 4'

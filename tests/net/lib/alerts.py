@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Prints the unit tests of alert rules for promtool: alerts.py RULES. In each test one fault changes a
-series of a healthy node, and exactly one rule fires after ten minutes.
+Prints the unit tests of alert rules for promtool: alerts.py RULES. In each test, a fault changes
+one series of a healthy node, and exactly one rule fires after ten minutes.
 """
 import json
 import re

@@ -18,7 +18,7 @@ def listen():
 
 
 def serve(server, data):
-    """Answers until `bye`; returns the socket for the next client."""
+    """Answers until `bye`. Returns the socket for the next client."""
     while True:
         following = listen() if data == b"bye" else None
         try:

@@ -3,8 +3,8 @@
 # Helpers for the tests of policy cpu: workers that answer with their name, and a client that counts
 # the answers of each worker. Source it after lib.sh.
 
-# Each worker has its own thread and socket, and answers with its name. Between datagrams it waits
-# for its socket as servers do, or it sleeps and polls, so that the hooks see no wait.
+# Each worker has its own thread and socket, and answers with its name. Between datagrams it blocks
+# on its socket as servers do, or it sleeps and polls, so that the hooks detect no wait.
 cat >"$TEST_TMP/workers.py" <<'PYTHON'
 import os
 import select
@@ -83,7 +83,7 @@ print(*(f"{name}:{count}" for name, count in sorted(tally.items())))
 PYTHON
 
 # workers NAME[@CPU][/WAY]…: starts one process in HOST on PORT, and returns once all threads are up
-# and on their CPUs. The process id is in SPAWNED.
+# and on their CPUs. Sets SPAWNED to the process id.
 workers()
 {
 	local log

@@ -11,7 +11,7 @@ configure()
 	printf '%s\n' '[global]' "cgroup = $TEST_CGROUP" "$@" >"$CONF"
 }
 
-# logged TEXT [TIMES]: has the daemon logged TEXT at least TIMES times?
+# logged TEXT [TIMES]: returns true if the daemon has logged TEXT at least TIMES times
 logged()
 {
 	[ "$(grep -cF -- "$1" "$DAEMON_LOG")" -ge "${2:-1}" ]
@@ -22,8 +22,8 @@ want_logged()
 	wait_until 60 logged "$@" || fail "the daemon did not log '$1' ${2:-1} times:" "$(cat "$DAEMON_LOG")"
 }
 
-# daemon_start [OPTION…]: starts the daemon in HOST, and returns once it is up. Its process id is in
-# DAEMON.
+# daemon_start [OPTION…]: starts the daemon in HOST, and returns once it is up. Sets DAEMON to its
+# process id.
 daemon_start()
 {
 	: >"$DAEMON_LOG"
@@ -33,7 +33,7 @@ daemon_start()
 	bpftool cgroup tree "$TEST_CGROUP" | awk '/sluice_/ { print $1 }' >>"$TEST_TMP/own_programs"
 }
 
-# daemon_stop [CODE]: ends the daemon, and expects exit status CODE
+# daemon_stop [CODE]: stops the daemon, and expects exit status CODE
 daemon_stop()
 {
 	local status=0
@@ -42,7 +42,7 @@ daemon_stop()
 	want_equal "$status" "${1:-0}" "exit status of the daemon: $(cat "$DAEMON_LOG")"
 }
 
-# daemon_reload TEXT: makes the daemon reload its file, and waits until it logs TEXT once more
+# daemon_reload TEXT: makes the daemon reload its file, and waits until it logs TEXT again
 daemon_reload()
 {
 	local before

@@ -19,7 +19,7 @@ datagrams_more_than()
 	[ "$(datagrams)" -gt "$1" ]
 }
 
-# queries_go_on: waits until each client has sent queries, however long that takes
+# queries_go_on: waits without a timeout until each client has sent queries
 queries_go_on()
 {
 	wait_until 60 datagrams_more_than $(($(datagrams) + 20 * DNS_CLIENTS)) ||
@@ -27,7 +27,7 @@ queries_go_on()
 }
 
 # dns_queries ADDR PATIENCE: starts dnsperf, which counts a query as lost after PATIENCE seconds.
-# Its process id is in DNSPERF.
+# Sets DNSPERF to its process id.
 dns_queries()
 {
 	spawn_in "$HOST" "$TEST_TMP/dnsperf" dnsperf -s "$1" -d "$TEST_TMP/queries" \
@@ -36,7 +36,7 @@ dns_queries()
 	queries_go_on
 }
 
-# dns_queries_end: ends dnsperf, and sets SENT, ANSWERED and LOST to numbers of queries
+# dns_queries_end: stops dnsperf, and sets SENT, ANSWERED and LOST to the numbers of queries
 dns_queries_end()
 {
 	# dnsperf counts a query as lost only after its timeout
@@ -69,13 +69,13 @@ is_gone()
 	! kill -0 "$1" 2>/dev/null
 }
 
-# want_gone PID: waits until the process has ended, even if it is not a child of this shell
+# want_gone PID: waits until the process has exited, even if it is not a child of this shell
 want_gone()
 {
-	wait_until 20 is_gone "$1" || fail "process $1 does not end"
+	wait_until 20 is_gone "$1" || fail "process $1 does not exit"
 }
 
-# dns_stop: ends the server
+# dns_stop: stops the server
 dns_stop()
 {
 	local pid
@@ -84,7 +84,7 @@ dns_stop()
 	want_gone "$pid"
 }
 
-# restart_plainly: starts a new server beside the old server, and ends the old server
+# restart_plainly: starts a new server beside the old server, and stops the old server
 restart_plainly()
 {
 	local old
@@ -110,7 +110,7 @@ restart_by_recipe()
 }
 
 # dns_restarts ROUNDS ADDR PATIENCE COMMAND…: restarts the server ROUNDS times by COMMAND, under
-# dnsperf at ADDR. Sets SENT and LOST to numbers of queries.
+# dnsperf at ADDR. Sets SENT and LOST to the numbers of queries.
 dns_restarts()
 {
 	local rounds=$1 addr=$2 patience=$3 round
@@ -123,8 +123,8 @@ dns_restarts()
 	dns_queries_end
 }
 
-# want_lost ADDR: checks that the kernel alone loses queries in restarts. By chance, five restarts
-# may leave no query unread, so this tries up to twenty times.
+# want_lost ADDR: checks that restarts lose queries without sluice. Five restarts may happen to
+# leave no query unread, so this tries up to twenty times.
 want_lost()
 {
 	local try

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # A gateway that maps ports, for the tests of peers: miniupnpd on a NAT of tools/lab/nat.sh, with
-# nftables. Source it before peer.sh, since it moves the outside network.
+# nftables. Source this file before peer.sh, since it changes the addresses of the outside network.
 
-# miniupnpd maps no port if the outside address is one for documentation
+# miniupnpd maps no port if the outside address is in a documentation range
 # shellcheck disable=SC2034
 LAB_OUTSIDE=12.0.0
 
-# gateway_start NAME WORD…: runs miniupnpd in namespace NAME, with natpmp or upnp or both, and for as
-# long as this machine if `old` is among the words; its id is in GATEWAY
+# gateway_start NAME WORD…: runs miniupnpd in namespace NAME, with natpmp or upnp or both; with
+# `old`, its epoch equals the uptime of this machine. Sets GATEWAY to its process id.
 gateway_start()
 {
 	local name=$1 conf=$TEST_TMP/$1.miniupnpd.conf word upnp=no natpmp=no old=no
@@ -61,7 +61,7 @@ gateway_start()
 	[ "$upnp" = no ] || wait_udp "$name" 1900
 }
 
-# gateway_mapped NAME COUNT: has the gateway as many mappings?
+# gateway_mapped NAME COUNT: returns true if the gateway has COUNT mappings
 gateway_mapped()
 {
 	[ "$(in_ns "$1" nft list chain inet miniupnpd prerouting_miniupnpd | grep -c ' dnat ')" = "$2" ]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Gathers candidates with aioice, and checks that the server-reflexive one is the own address. Usage:
+Gathers candidates with aioice, and checks that the server-reflexive candidate is OWN. Usage:
 gather.py SERVER OWN
 """
 import asyncio

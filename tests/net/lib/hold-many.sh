@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Keeps very many flows while the daemon is killed and started again. Source it after hold.sh.
+# Holds a large number of flows while the daemon is killed and restarted. Source it after hold.sh.
 #
 #   inside: sockets with many peers ── nat ── router ── peer: answers on all ports
 
 MANY=$ROOT/tests/net/lib/many.py
 
-# The peer pushes again on each call: a datagram may get lost, but it cannot open a mapping.
+# The peer sends again on each call, since a datagram may get lost. Its datagrams cannot open a
+# mapping.
 pushed_all()
 {
 	kill -USR1 "$MANY_SERVER"
@@ -23,9 +24,9 @@ at_nat()
 		python3 -c 'import json, sys; print(json.load(sys.stdin)["nftables"][1]["counter"]["packets"])'
 }
 
-# keep_many PORTS SECONDS TABLE LIFETIME: lets 2 * PORTS flows be silent for SECONDS, while the NAT
-# keeps a mapping for LIFETIME seconds. Sets LATE and LATE_AT_NAT to the number of keepalives that
-# were more than a second late, as counted by the daemon and by the NAT.
+# keep_many PORTS SECONDS TABLE LIFETIME: leaves 2 * PORTS flows silent for SECONDS, with a NAT
+# timeout of LIFETIME seconds. Sets LATE and LATE_AT_NAT to the number of keepalives that were more
+# than a second late, as counted by the daemon and by the NAT.
 keep_many()
 {
 	local ports=$1 seconds=$2 table=$3 lifetime=$4 flows=$((2 * $1))
@@ -63,8 +64,8 @@ keep_many()
 	wait_until 20 grep -qx ready "$TEST_TMP/many.server"
 	spawn_in "$INSIDE" "$TEST_TMP/many.client" python3 "$MANY" client "$PEER4" 10000 "$ports" 4000 4001
 	MANY_CLIENT=$SPAWNED
-	wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "not all are answered"
-	# a mapping gets the new lifetime with its next datagram
+	wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "some requests got no answer"
+	# the new timeout applies from the next datagram of a mapping
 	lab_timeout "$NAT" "$lifetime"
 	say "$flows flows are silent"
 	# the first datagram of a flow is not late
@@ -83,7 +84,7 @@ keep_many()
 	want_equal "$(hold_counter send_failed)" 0 "keepalives that were refused"
 	want_at_least $((flows * (seconds / 18 - 1))) "$(hold_sent)" "keepalives"
 	want_at_least "$(hold_sent)" "$(at_nat sent)" "datagrams at the NAT"
-	say "each of them is reached"
+	say "each flow is reached"
 	wait_until 30 pushed_all "$flows" || fail "not all were reached:" \
 		"$(tail -1 "$TEST_TMP/many.client")" "server: $(tail -3 "$TEST_TMP/many.server")" \
 		"late at the NAT: $LATE_AT_NAT" "$(sluice hold show)"

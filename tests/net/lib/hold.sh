@@ -11,8 +11,8 @@ HOST=$INSIDE
 PLAIN=$ROOT/tests/net/lib/plain.py
 
 # plain_start NAME PEER PORT [OPTION…]: starts a program in namespace NAME that sends one datagram
-# to PORT of PEER, and prints the datagrams that it receives (see plain.py). Its process id is in
-# PLAIN_PID, its output in PLAIN_LOG.
+# to PORT of PEER, and prints the datagrams that it receives (see plain.py). Sets PLAIN_PID to its
+# process id, and PLAIN_LOG to its output file.
 plain_start()
 {
 	local name=$1
@@ -25,8 +25,8 @@ plain_start()
 	wait_until 20 grep -q '^got ' "$PLAIN_LOG" || fail "no answer:" "$(cat "$PLAIN_LOG")"
 }
 
-# peer_start PORT [OPTION…]: starts the peer's server, which answers each datagram. Its process id
-# is in PEER_PID, its output in PEER_LOG.
+# peer_start PORT [OPTION…]: starts the peer's server, which answers each datagram. Sets PEER_PID to
+# its process id, and PEER_LOG to its output file.
 peer_start()
 {
 	PEER_LOG=$TEST_TMP/peer.$1
@@ -36,13 +36,13 @@ peer_start()
 	wait_until 20 grep -q '^ready' "$PEER_LOG" || fail "no peer:" "$(cat "$PEER_LOG")"
 }
 
-# received TEXT [LOG]: has the program received TEXT?
+# received TEXT [LOG]: returns true if the program has received TEXT
 received()
 {
 	grep -qxF "got $1" "${2:-$PLAIN_LOG}"
 }
 
-# push TEXT: lets the peer send TEXT to each address and port that it has received a datagram from
+# push TEXT: makes the peer send TEXT to each address and port from which it has received a datagram
 push()
 {
 	printf '%s\n' "$1" >"$TEST_TMP/push"
@@ -56,7 +56,7 @@ hold_flow()
 	json "(lambda f: $1)(d['flows'])" sluice -j hold flows
 }
 
-# hold_sent: prints the number of keepalives that were sent for all flows
+# hold_sent: prints the number of keepalives sent for all flows
 hold_sent()
 {
 	json "d['hold']['send_counters']['sent']" sluice -j hold show
@@ -67,7 +67,7 @@ hold_counter()
 	json "{**d['hold']['counters'], **d['hold']['send_counters']}['$1']" sluice -j hold show
 }
 
-# hold_state_is STATE: is the only flow in STATE?
+# hold_state_is STATE: returns true if the only flow is in STATE
 hold_state_is()
 {
 	[ "$(hold_flow '[x["state"] for x in f]')" = "['$1']" ]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Compares sluice-json(5) with documents that the commands printed.
+Compares sluice-json(5) with documents printed by the commands.
 
     json_page.py MAN_DIR DOCUMENTS [UNSEEN…]
 

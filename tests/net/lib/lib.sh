@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Helpers for all tests below tests/net: the topology, the program under test, and checks that print
-# the expected and the actual value. Source it first. A test that is started by hand runs itself
+# the expected and the actual value. Source it first. A test that is started directly runs itself
 # through tests/run, which creates and removes its namespaces and its cgroup.
 #
-# The test of a fix has three steps. The kernel alone must show the fault, or the test would prove
-# nothing. With sluice loaded, the fault must be gone. After the unload, it must be back.
+# The test of a fix has three steps. Without sluice, the kernel must show the fault; otherwise the
+# test would prove nothing. With sluice loaded, the fault must not occur. After the unload, it must
+# occur again.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
@@ -82,7 +83,7 @@ reply_load()
 # ---- servers ----
 
 # serve NAME KIND PORT [OPTION…]: starts a test server in namespace NAME, and returns once it is up.
-# Its output is in LOG, its process id in SPAWNED.
+# Sets LOG to its output file, and SPAWNED to its process id.
 serve()
 {
 	local name=$1 kind=$2 port=$3
@@ -92,7 +93,7 @@ serve()
 	wait_udp "$name" "$port"
 }
 
-# stop PID: ends a server of this test, and waits until it has exited
+# stop PID: stops a server of this test, and waits until it has exited
 stop()
 {
 	kill "$1"
@@ -104,15 +105,15 @@ is_halted()
 	awk '$1 == "State:" && $2 != "T" { runs = 1 } END { exit runs }' /proc/"$1"/task/*/status
 }
 
-# halt PID: stops the process until SIGCONT, and waits until it has stopped: before it gets a CPU to
-# handle the signal, it may receive another datagram.
+# halt PID: stops the process until SIGCONT, and waits until it has stopped. Until it gets a CPU and
+# handles the signal, it may receive another datagram.
 halt()
 {
 	kill -STOP "$1"
 	wait_until 20 is_halted "$1"
 }
 
-# server_path NAME: prints the path of a real server, which is unpacked below build/servers or
+# server_path NAME: prints the path of a real server, either unpacked below build/servers or
 # installed
 server_path()
 {
@@ -180,13 +181,13 @@ want_wrong()
 	want_line "answered $(target "$answerer" "$port") 3" "$output"
 }
 
-# want_fixed NAME ADDR PORT ANSWERER [OPTION…]: checks that answers arrive from ANSWERER with the
-# kernel alone, from ADDR with sluice loaded, and from ANSWERER again after the unload
+# want_fixed NAME ADDR PORT ANSWERER [OPTION…]: checks that answers arrive from ANSWERER without
+# sluice, from ADDR with sluice loaded, and from ANSWERER again after the unload
 want_fixed()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4
 	shift 4
-	say "$addr, the kernel alone"
+	say "$addr, without sluice"
 	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
 	say "$addr, loaded"
 	reply_load
@@ -233,8 +234,9 @@ clients_start()
 
 # ---- sluice's output ----
 
-# json FILTER COMMAND…: evaluates the Python expression FILTER with `d` = the parsed output. Python
-# reads a short one as its own syntax: the import of a parser takes longer than all the rest.
+# json FILTER COMMAND…: evaluates the Python expression FILTER with `d` = the parsed output. Short
+# documents are evaluated as Python literals, since importing a JSON parser takes longer than the
+# rest.
 json()
 {
 	local filter=$1
@@ -263,7 +265,7 @@ conntrack_count()
 	conntrack_list "$1" | grep -cE "[sd]port=$2 " || true
 }
 
-# ---- nothing left behind ----
+# ---- leftovers ----
 
 # want_clean: checks that sluice has nothing on the cgroup or in the bpffs
 want_clean()
@@ -276,7 +278,7 @@ want_clean()
 }
 
 # want_verified: checks that 'cleanup --verify', which searches the whole kernel, finds nothing of
-# this test. It names objects of the administrator or of other tests, and leaves them alone.
+# this test. It reports objects of the administrator or of other tests, and leaves them alone.
 want_verified()
 {
 	local status=0

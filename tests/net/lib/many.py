@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Makes very many flows, for the tests of hold.
+Creates a large number of flows, for the tests of hold.
 
   many.py client PEER FIRST COUNT PORT…   a socket on each local PORT sends to COUNT ports of PEER
                                           from FIRST on, until each has answered; prints "ready",

@@ -28,8 +28,8 @@ meet_up()
 		addr add 2001:db8::10/64 dev eth0 nodad
 	IP
 	wait_link "$HOST" eth0
-	# The user that the server becomes reads the peers file, and cannot enter TEST_TMP. The mount
-	# ends with the mount namespace of the test.
+	# The unprivileged user of the server must read the peers file, and cannot enter TEST_TMP.
+	# The mount ends with the mount namespace of the test.
 	mkdir "$TEST_TMP/public"
 	mount --bind "$TEST_TMP/public" /mnt
 	(umask 077 && sluice peer key >"$TEST_TMP/server.key")
@@ -43,13 +43,13 @@ peer_add()
 	echo "$1 $(sluice peer key --public <"$TEST_TMP/$1.key")${2:+ allow=$2}" >>"$PEERS"
 }
 
-# started PID LOG: is the server up? A server that has exited is one, too.
+# started PID LOG: returns true if the server is up or has exited
 started()
 {
 	grep -q 'msg="started"' "$2" || ! kill -0 "$1"
 }
 
-# rendezvous_start OPTION…: runs the server in HOST, with peers; its process id is in RENDEZVOUS
+# rendezvous_start OPTION…: runs the server in HOST, with peers; sets RENDEZVOUS to its process id
 rendezvous_start()
 {
 	: >"$SERVER_LOG"
@@ -75,7 +75,7 @@ shown()
 	json "$1" sluice -j rendezvous show
 }
 
-# peers_run: runs the Python program of its input in CONTAINER, with the client and the keys
+# peers_run: runs the Python program in its input in CONTAINER, with the client library and the keys
 peers_run()
 {
 	{
@@ -92,7 +92,7 @@ peers_run()
 	} | in_ns "$CONTAINER" python3 -
 }
 
-# nat_up: makes CONTAINER a NAT before INSIDE, which has 10.0.0.2
+# nat_up: makes CONTAINER a NAT for INSIDE, which has 10.0.0.2
 nat_up()
 {
 	netns_add "$INSIDE"
@@ -114,8 +114,8 @@ nat_up()
 	checksums_full "$CONTAINER" eth0
 }
 
-# webrtc_server_start: runs a server that answers Binding requests at BY_SERVER itself, as it has a
-# second address for them, and by XDP at BY_XDP
+# webrtc_server_start: runs a server that answers Binding requests by XDP at BY_XDP, but itself at
+# BY_SERVER, which has an alternate address
 webrtc_server_start()
 {
 	BY_SERVER=192.0.2.1:3478
@@ -123,14 +123,15 @@ webrtc_server_start()
 	rendezvous_start --listen "$BY_SERVER,$BY_XDP" --alternate 192.0.2.2:3479 --xdp eth0
 }
 
-# webrtc_answered COUNT: have both ways answered as many requests, and the server none for XDP?
+# webrtc_answered COUNT: checks that the server and XDP have each answered COUNT requests
 webrtc_answered()
 {
 	want_equal "$(shown "(d['counters']['binding'] >= $1, d['xdp']['counters']['bindings'] >= $1)")" \
 		"(True, True)"
 }
 
-# stunclients_bind: lets the client of coturn get its address from the server, over IPv4 and IPv6
+# stunclients_bind: gets the client's address with coturn's client from the server, over IPv4 and
+# IPv6
 stunclients_bind()
 {
 	local program server own

@@ -54,7 +54,8 @@ def check_names(families):
 
 
 def parsed(text):
-    """Imports late: most checks do without, and the import takes longer than the rest."""
+    """Parses the text. Imports late, because most checks do not need the module, and its import is
+    slow."""
     from prometheus_client import parser
     return samples(parser.text_string_to_metric_families(text))
 

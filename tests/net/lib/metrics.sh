@@ -23,7 +23,8 @@ want_values()
 	want_equal "$(metrics value "${samples[@]}")" "$(printf '%s\n' "${values[@]}")" "${samples[*]}"
 }
 
-# probe PATH CODE [TEXT]: does the probe answer with this status, and does its body have TEXT?
+# probe PATH CODE [TEXT]: returns true if the probe answers with this status, and its body contains
+# TEXT
 probe()
 {
 	local got
@@ -36,7 +37,7 @@ want_probe()
 	wait_until 30 probe "$@" || fail "wanted $1 to be $2, with '${3:-}':" "$(metrics get "$1")"
 }
 
-# want_lint FILE: both of Prometheus' checks pass without a word
+# want_lint FILE: checks that both linters of Prometheus pass without output
 want_lint()
 {
 	want_equal "$("$PROMTOOL" check metrics <"$1" 2>&1)" "" "promtool: $(cat "$1")"

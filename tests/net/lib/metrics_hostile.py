@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Clients that misuse the server of metrics of a daemon: metrics_hostile.py PORT PID."""
+"""Clients that misuse a daemon's metrics server: metrics_hostile.py PORT PID."""
 import http.client
 import os
 import random
@@ -40,7 +40,7 @@ def say(text):
 
 
 def send(client, data):
-    """Sends what the server takes; it may close the connection at any time."""
+    """Sends as much as the server accepts. The server may close the connection at any time."""
     try:
         client.sendall(data)
     except OSError:
@@ -48,7 +48,7 @@ def send(client, data):
 
 
 def ends(client):
-    """Reads until the server has closed the connection; returns what it sent."""
+    """Reads until the server closes the connection. Returns the received bytes."""
     text = b""
     try:
         while part := client.recv(65536):

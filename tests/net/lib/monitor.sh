@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # Helpers for the tests of sluice monitor. Source it after lib.sh.
 
-# monitor_start [OPTION…]: starts a monitor in HOST, and returns once it has read the first state. Its
-# process id is in MONITOR, its events are in MONITOR_FILE.
+# monitor_start [OPTION…]: starts a monitor in HOST, and returns once it has read the first state.
+# Sets MONITOR to its process id; MONITOR_FILE contains its events.
 monitor_start()
 {
 	MONITORS=$((${MONITORS:-0} + 1))
@@ -14,7 +14,7 @@ monitor_start()
 	wait_until 20 grep -q watching "$MONITOR_FILE.log" || fail "$(cat "$MONITOR_FILE.log")"
 }
 
-# monitor_end: interrupts the monitor, and expects exit status 0
+# monitor_end: sends SIGINT to the monitor, and expects exit status 0
 monitor_end()
 {
 	local status=0
@@ -23,7 +23,7 @@ monitor_end()
 	want_equal "$status" 0 "exit status of the monitor"
 }
 
-# events_sum EXPRESSION: sums it over all events `e`
+# events_sum EXPRESSION: prints the sum of EXPRESSION over all events `e`
 events_sum()
 {
 	python3 -IS -c 'import sys

@@ -6,8 +6,8 @@
 # shellcheck source=tools/lab/nat.sh
 . "$ROOT/tools/lab/nat.sh"
 
-# coturn_start PORT ADDRESS…: starts coturn in PEER. It knows RFC 5780 if it has an even number of
-# addresses: two in a row are each other's second address. Its id is in COTURN.
+# coturn_start PORT ADDRESS…: starts coturn in PEER. It supports RFC 5780 if it has an even number
+# of addresses: each pair are alternates of each other. Sets COTURN to its process id.
 coturn_start()
 {
 	local port=$1 address options=()
@@ -37,7 +37,7 @@ probe_start()
 	PROBE_PIDS+=("$!")
 }
 
-# probes_wait: waits for all probes, which must succeed
+# probes_wait: waits for all probes, and checks that they succeed
 probes_wait()
 {
 	local pid
@@ -47,7 +47,7 @@ probes_wait()
 	PROBE_PIDS=()
 }
 
-# want_probed: compares the documents with the table of its input, a line for each probe:
+# want_probed: compares the documents with the table in its input, one line per probe:
 #
 #   LABEL MAPPING FILTERING CONFIRMED HAIRPIN PORTS
 #

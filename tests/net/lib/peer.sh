@@ -11,15 +11,15 @@
 
 SERVER_LOG=$TEST_TMP/rendezvous.log
 
-# peers_server NAME[:ALLOW]…: makes the network without a NAT, and a server that knows these peers,
-# whose private keys are in TEST_TMP/NAME.key; only the peers ALLOW may connect to NAME
+# peers_server NAME[:ALLOW]…: creates the network without a NAT, and a server with these peers.
+# Their private keys are in TEST_TMP/NAME.key. Only the peers ALLOW may connect to NAME.
 peers_server()
 {
 	local entry name
 
 	lab_core
-	# The user that the server becomes reads the peers file, and cannot enter TEST_TMP. The mount
-	# ends with the mount namespace of the test.
+	# The unprivileged user of the server must read the peers file, and cannot enter TEST_TMP.
+	# The mount ends with the mount namespace of the test.
 	mkdir "$TEST_TMP/public"
 	mount --bind "$TEST_TMP/public" /mnt
 	for entry in server "$@"; do
@@ -35,12 +35,12 @@ peers_server()
 peers_nat()
 {
 	lab_nat "nat$1" "in$1" "$2" "$3" "$1"
-	# no address is translated over IPv6, so that it would be preferred
+	# IPv6 has no NAT here, so it would be preferred
 	in_ns "in$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
 }
 
-# peers_up KIND1 KIND2 SECONDS: makes the drawing above, with a server that knows alice, bob, carol
-# and dave, whom only carol may connect to
+# peers_up KIND1 KIND2 SECONDS: creates the network drawn above, and a server with the peers alice,
+# bob, carol and dave; only carol may connect to dave
 peers_up()
 {
 	peers_server alice bob carol dave:carol
@@ -64,7 +64,7 @@ server_start()
 	wait_udp "$PEER" 3478
 }
 
-# identity NAME: sets IDENTITY, the options of this peer
+# identity NAME: sets IDENTITY to the options of this peer
 identity()
 {
 	IDENTITY=(--server "$PEER4:3478" --server-key "$(public server)" --id "$1"
@@ -83,7 +83,7 @@ wait_log()
 	wait_until 20 logged "$1" "$2" || fail "no '$2' in:" "$(cat "$1")" "$(cat "$SERVER_LOG")"
 }
 
-# peer_run NAMESPACE NAME OPTION…: runs a peer that exposes services, whose log is TEST_TMP/NAME.log
+# peer_run NAMESPACE NAME OPTION…: runs a peer that exposes services; its log is TEST_TMP/NAME.log
 peer_run()
 {
 	local where=$1 name=$2
@@ -93,7 +93,7 @@ peer_run()
 	wait_log "$TEST_TMP/$name.log" 'msg="registered"'
 }
 
-# peer_connect NAMESPACE NAME OPTION…: runs a peer that connects, whose log is TEST_TMP/NAME.log
+# peer_connect NAMESPACE NAME OPTION…: runs a peer that connects; its log is TEST_TMP/NAME.log
 peer_connect()
 {
 	local where=$1 name=$2
@@ -102,7 +102,8 @@ peer_connect()
 	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer connect "${IDENTITY[@]}" "$@"
 }
 
-# peer_is_direct NAME, peer_is_relayed NAME: is the path that this peer has logged last of this kind?
+# peer_is_direct NAME, peer_is_relayed NAME: return true if the last path in the peer's log is of
+# this kind
 peer_is_direct()
 {
 	local last

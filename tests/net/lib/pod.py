@@ -3,8 +3,10 @@
 """Runs the Pod template of a rendered manifest as podman would have to: prints, one argument a line
 and NUL-terminated, the `podman run` arguments of one container of the template.
 
-usage: pod.py MANIFEST KIND CONTAINER CONFIG-DIR   arguments of `podman run`
-       pod.py MANIFEST KIND CONTAINER probe NAME   the URL of startup, liveness or readiness
+usage: pod.py MANIFEST KIND CONTAINER CONFIG-DIR NODE-IP   arguments of `podman run`
+       pod.py MANIFEST KIND CONTAINER probe NODE-IP NAME   the URL of startup, liveness or readiness
+
+CONFIG-DIR gets the files of the ConfigMaps. CONFIG-DIR/secrets/NAME has those of a Secret.
 
 `podman kube play` of Debian 12 knows neither a DaemonSet nor mount propagation. Each field of the
 template is translated, or listed below as one that concerns only the scheduler or the kubelet. An
@@ -15,7 +17,7 @@ import sys
 
 import yaml
 
-# What a Pod means to Kubernetes alone.
+# Fields that concern only Kubernetes.
 POD_IGNORED = {"automountServiceAccountToken", "dnsPolicy", "enableServiceLinks", "nodeName",
                "nodeSelector", "priorityClassName", "restartPolicy", "terminationGracePeriodSeconds",
                "tolerations", "volumes", "containers", "initContainers"}
@@ -47,16 +49,29 @@ def security(context):
     return args
 
 
-def config_map(documents, name, directory):
-    """Lays the files out as the kubelet does: each is a link through a link that can be switched."""
-    data = next(d["data"] for d in documents
-                if d["kind"] == "ConfigMap" and d["metadata"]["name"] == name)
+def lay_out(data, mode, directory):
+    """Lays out the files as the kubelet does: each file is a symbolic link through a link that can
+    be switched."""
     os.makedirs(f"{directory}/..1")
     os.symlink("..1", f"{directory}/..data")
     for file, text in data.items():
-        with open(f"{directory}/..1/{file}", "w") as out:
+        path = f"{directory}/..1/{file}"
+        with open(path, "w") as out:
             out.write(text)
+        os.chmod(path, mode)
         os.symlink(f"..data/{file}", f"{directory}/{file}")
+
+
+def config_map(documents, volume):
+    take(volume, {"name"}, "configMap")
+    return next(d["data"] for d in documents
+                if d["kind"] == "ConfigMap" and d["metadata"]["name"] == volume["name"])
+
+
+def secret(volume, config):
+    take(volume, {"secretName", "defaultMode"}, "secret")
+    directory = f"{config}/secrets/{volume['secretName']}"
+    return {file: open(f"{directory}/{file}").read() for file in os.listdir(directory)}
 
 
 def mount(documents, volume, mounted, config):
@@ -64,7 +79,7 @@ def mount(documents, volume, mounted, config):
     path = mounted["mountPath"]
     options = [PROPAGATION[mounted.get("mountPropagation")]]
     options += ["ro"] if mounted.get("readOnly") else []
-    take(volume, {"name", "hostPath", "configMap", "emptyDir"}, "volumes")
+    take(volume, {"name", "hostPath", "configMap", "secret", "emptyDir"}, "volumes")
     if "emptyDir" in volume:
         return ["--mount", f"type=tmpfs,destination={path}"]
     if "hostPath" in volume:
@@ -73,12 +88,28 @@ def mount(documents, volume, mounted, config):
             sys.exit(f"{source}: not a directory of the node")
     else:
         source = f"{config}/{volume['name']}"
-        if not os.path.isdir(source):
-            config_map(documents, volume["configMap"]["name"], source)
+        if os.path.isdir(source):
+            pass
+        elif "secret" in volume:
+            lay_out(secret(volume["secret"], config), volume["secret"]["defaultMode"], source)
+        else:
+            lay_out(config_map(documents, volume["configMap"]), 0o644, source)
     return ["--volume", f"{source}:{path}:{','.join(options)}"]
 
 
-def run(documents, spec, container, config):
+def environment(variables, node_ip):
+    """The values of the variables; the fields that they may refer to are those of the node."""
+    values = {}
+    for variable in variables:
+        take(variable, {"name", "value", "valueFrom"}, "env")
+        field = variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+        if "value" not in variable and field != "status.hostIP":
+            sys.exit(f"env: not translated: {variable}")
+        values[variable["name"]] = variable.get("value", node_ip)
+    return values
+
+
+def run(documents, spec, container, config, node_ip):
     take(spec, POD_IGNORED | {"hostNetwork", "hostPID", "securityContext"}, "the Pod")
     take(container, CONTAINER_IGNORED | {"env", "securityContext", "volumeMounts"}, "the container")
     args = security(container["securityContext"])
@@ -90,15 +121,19 @@ def run(documents, spec, container, config):
         sys.exit(f"seccompProfile {seccomp}: not translated")
     args += ["--network=host"] if spec.get("hostNetwork") else ["--network=none"]
     args += ["--pid=host"] if spec.get("hostPID") else []
-    for variable in container.get("env", []):
-        args += ["--env", f"{variable['name']}={variable['value']}"]
+    values = environment(container.get("env", []), node_ip)
+    for name, value in values.items():
+        args += ["--env", f"{name}={value}"]
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     for mounted in container["volumeMounts"]:
         args += mount(documents, volumes[mounted["name"]], mounted, config)
     command = container.get("command", [])
     if command:
         args += ["--entrypoint", command[0]]
-    return args + [container["image"]] + command[1:] + container.get("args", [])
+    words = command[1:] + container.get("args", [])
+    for name, value in values.items():
+        words = [word.replace(f"$({name})", value) for word in words]
+    return args + [container["image"]] + words
 
 
 def main():
@@ -109,12 +144,13 @@ def main():
     container = next(c for c in spec.get("initContainers", []) + spec["containers"]
                      if c["name"] == name)
     if what == "probe":
-        get = container[rest[0] + "Probe"]["httpGet"]
+        node_ip, name = rest
+        get = container[name + "Probe"]["httpGet"]
         take(get, {"host", "port", "path"}, "httpGet")
         port = next(p["containerPort"] for p in container["ports"] if p["name"] == get["port"])
-        words = [f"http://{get['host']}:{port}{get['path']}"]
+        words = [f"http://{get.get('host', node_ip)}:{port}{get['path']}"]
     else:
-        words = run(documents, spec, container, what)
+        words = run(documents, spec, container, what, *rest)
     sys.stdout.write("".join(word + "\0" for word in words))
 
 

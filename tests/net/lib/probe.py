@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Asks UDP servers at several addresses, and prints for each which address has answered.
+"""Sends requests to UDP servers at several addresses, and prints the source of each answer.
 
     probe.py [--from PORT [--one-port]] [--timeout SECONDS] SERVER=PROTOCOL:PORT... -- ADDR...
 
@@ -20,7 +20,7 @@ import time
 
 
 class Flow:
-    """One source port, and the server that it asks."""
+    """One source port, and the server to which it sends."""
 
     def __init__(self, addr, port, source_port, timeout):
         six = ":" in addr
@@ -66,7 +66,8 @@ class Flow:
 
 
 def ask(flow, retry=None):
-    """Sends a request; with `retry`, again after so many seconds, like a patient client."""
+    """Sends a request; with `retry`, sends it again after this many seconds, like a patient
+    client."""
     request, deadline = os.urandom(40), time.monotonic() + flow.timeout
     while True:
         flow.send(request)
@@ -76,13 +77,14 @@ def ask(flow, retry=None):
 
 
 def echo(flow):
-    """Sends two requests: the second meets the state that the first has caused."""
+    """Sends two requests: the second uses the state created by the first."""
     for _ in range(2):
         yield ask(flow)[0]
 
 
 def back(flow, retry=None):
-    """Like echo(), with a server that connects back; finally makes it accept the next client."""
+    """Like echo(), with a server that connects back. Finally makes the server accept the next
+    client."""
     answerer = None
     for _ in range(2):
         outcome, peer = ask(flow, retry)
@@ -107,7 +109,7 @@ def dns(flow):
 
 
 def tftp(flow):
-    """Reads the file, which the server sends from a fresh port."""
+    """Reads the file, which the server sends from a new port."""
     content, block, peer = b"", 0, None
     flow.send(b"\0\1file\0octet\0")
     while True:

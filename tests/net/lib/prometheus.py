@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Asks a Prometheus about the alert rules: prometheus.py ADDR:PORT CHECK.
+Queries a Prometheus server about the alert rules: prometheus.py ADDR:PORT CHECK.
 
   healthy        each rule is evaluated without an error, its metrics have series, and none fires
   firing NAME…   these fire

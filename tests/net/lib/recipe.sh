@@ -11,7 +11,7 @@ plain()
 	sed 's/\\-/-/g; s/\\(aq/'"'"'/g' "$1"
 }
 
-# recipe: prints the commands of the restart in its standard input, without prompts
+# recipe: prints the restart commands in its standard input, without prompts
 recipe()
 {
 	sed -n 's/^ *\(# \)\{0,1\}//; /^OLD=/,/drain/p'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A client of the rendezvous protocol, written from sluice-protocol(7) alone: it shares no code with
-the server, so that it checks the page, the keys and the MACs as well.
+A rendezvous client, written only from sluice-protocol(7). It shares no code with the server, so it
+also checks the page, the keys and the MACs.
 """
 import base64
 import hashlib
@@ -174,7 +174,7 @@ def xor_address(host, port, transaction):
 
 
 def mapped(host, port):
-    """Address and port as in the token: IPv4 as ::ffff:a.b.c.d."""
+    """Returns address and port as in the token: IPv4 as ::ffff:a.b.c.d."""
     packed = socket.inet_pton(socket.AF_INET6, host if ":" in host else "::ffff:" + host)
     return packed + struct.pack(">H6x", port)
 
@@ -197,7 +197,7 @@ class Peer:
         self.sock.sendall(data)
 
     def receive(self, timeout=10):
-        """Returns the next message; None: there was none in time."""
+        """Returns the next message, or None on timeout."""
         self.sock.settimeout(timeout)
         try:
             if not self.tcp:
@@ -214,7 +214,7 @@ class Peer:
         return message
 
     def transact(self, method, attributes, key=True, transaction=None):
-        """Sends a request as the page demands; repeats it with the nonce of a challenge."""
+        """Sends a request as the page specifies. Repeats it with the nonce of a challenge."""
         for _ in range(3):
             sent = transaction or os.urandom(12)
             own = [(USERNAME, self.name.encode())]

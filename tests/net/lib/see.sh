@@ -7,7 +7,7 @@
 
 STEERED=172.17.0.1
 
-# group_up COUNT: starts COUNT processes that share PORT in HOST. Their process ids are in SERVERS.
+# group_up COUNT: starts COUNT processes that share PORT in HOST. Sets SERVERS to their process ids.
 group_up()
 {
 	local i
@@ -48,7 +48,7 @@ seen()
 	json "(lambda g, n: $1)(d['groups'][0], d['namespaces'][0])" sluice -j steer show
 }
 
-# attached: counts the programs of this test that are still in the kernel
+# attached: prints the number of programs of this test that are still in the kernel
 attached()
 {
 	local id count=0

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Runs tests/net/lib/sockets.py. Source it after lib.sh.
 
-# holder NAME: starts sockets.py in namespace NAME on 127.0.0.1; its process id is in HOLDER
+# holder NAME: starts sockets.py in namespace NAME on 127.0.0.1; sets HOLDER to its process id
 holder()
 {
 	HOLDER_LOG=$TEST_TMP/holder
@@ -22,7 +22,7 @@ is_done()
 	[ "$(grep -c '^done$' "$HOLDER_LOG")" -ge "$DONE" ]
 }
 
-# hold COMMAND…: lets it execute a command
+# hold COMMAND…: makes the holder execute a command
 hold()
 {
 	DONE=$((DONE + 1))
@@ -30,7 +30,7 @@ hold()
 	wait_until 60 is_done || fail "sockets.py:" "$(cat "$HOLDER_LOG")"
 }
 
-# holder_end: ends it, but not its children
+# holder_end: stops the holder, but not its children
 holder_end()
 {
 	exec {HOLDER_INPUT}>&-

@@ -16,7 +16,7 @@ for needed in "$WORKER" "$FLOWS"; do
 done
 
 # workers NAME OPTION…: starts a server in namespace NAME, and returns once its sockets are bound.
-# Its process id is in SERVER_PID; the ids of its workers are in WORKERS, in order.
+# Sets SERVER_PID to its process id, and WORKERS to the ids of its workers, in order.
 workers()
 {
 	local name=$1
@@ -32,10 +32,10 @@ workers()
 	mapfile -t WORKERS < <(awk '$1 == "worker" { print $3 }' "$LOG")
 }
 
-# flows NAME OPTION…: starts a client in namespace NAME, and returns once each flow has had two
-# answers. The client runs until flows_end. Its process id is in CLIENT_PID, its output in
-# FLOWS_LOG. Without --rate, it sends only 2000 datagrams a second, and leaves the CPU to the tested
-# programs.
+# flows NAME OPTION…: starts a client in namespace NAME, and returns once each flow has received two
+# answers. The client runs until flows_end. Sets CLIENT_PID to its process id, and FLOWS_LOG to its
+# output file. Without --rate, it sends only 2000 datagrams per second, to leave CPU time to the
+# tested programs.
 flows()
 {
 	local name=$1
@@ -69,13 +69,13 @@ refresh_results()
 	wait_until 20 printed_more_than "$before" || fail "the client is gone:" "$(cat "$FLOWS_LOG")"
 }
 
-# settle_results: does the same once no datagram is in flight
+# settle_results: like refresh_results, once no datagram is in flight
 settle_results()
 {
 	refresh_results USR2
 }
 
-# flows_end: ends the client, which prints its results
+# flows_end: stops the client, which prints its results
 flows_end()
 {
 	kill -TERM "$CLIENT_PID"
@@ -109,7 +109,7 @@ answered_at_least()
 	[ "$(result answered)" -ge "$1" ]
 }
 
-# flows_go_on COUNT: waits for COUNT more answers, however long that takes
+# flows_go_on COUNT: waits without a timeout for COUNT more answers
 flows_go_on()
 {
 	refresh_results
@@ -150,8 +150,8 @@ print(sum(cpu["value"]["value"][at] for entries in maps for cpu in entries[0]["f
 ' "$name" "$ROOT/include/sluice/counters.h"
 }
 
-# incarnations PID: prints the sum of the incarnations of the process's slots, which rises when its
-# flows move
+# incarnations PID: prints the sum of the incarnations of the process's slots, which increases when
+# its flows move
 incarnations()
 {
 	bpftool -j map dump pinned "$(steer_groups)/sluice_slots" | python3 -IS -c '
@@ -161,7 +161,8 @@ slots = [entry["formatted"]["value"] for entry in eval(sys.stdin.read())]
 print(sum(s["incarnation"] for s in slots if s["pid"] == int(sys.argv[1])))' "$1"
 }
 
-# has_moved PID BEFORE: have the flows of the process moved since 'incarnations' printed BEFORE?
+# has_moved PID BEFORE: returns true if the flows of the process have moved since 'incarnations'
+# printed BEFORE
 has_moved()
 {
 	[ "$(incarnations "$1")" -gt "$2" ]
@@ -197,8 +198,8 @@ kernel_time()
 	dmesg 2>/dev/null | sed -n '$s/^\[ *\([0-9.]*\)\].*/\1/p' || true
 }
 
-# kernel_complaints SINCE: prints later lines of the kernel's log that no test may cause. The log is
-# a ring buffer, so older lines may have disappeared.
+# kernel_complaints SINCE: prints later lines of the kernel log that no test may cause. The log is a
+# ring buffer, so older lines may be lost.
 kernel_complaints()
 {
 	dmesg 2>/dev/null | awk -F '[][ ]+' -v since="${1:-0}" '
@@ -211,7 +212,7 @@ drain_halt()
 	halt "$DRAIN_PID"
 	until flock --nonblock "$PINS" true; do
 		kill -CONT "$DRAIN_PID"
-		# the kernel refuses a program whose load was interrupted five times (EAGAIN)
+		# the kernel rejects a program whose load was interrupted five times (EAGAIN)
 		sleep 0.1
 		halt "$DRAIN_PID"
 	done

@@ -59,7 +59,8 @@ class Server:
                 self.sockets[i, offset] = one
 
     def attributes_of(self, at, peer):
-        """The attributes of a success response of the socket at (address, port offset)."""
+        """Returns the attributes of a success response from the socket at (address, port
+        offset)."""
         other = self.addresses[1 - at[0]], self.port + 1 - at[1]
         own = self.addresses[at[0]], self.port + at[1]
         mapped = parse(self.value) if self.fault == "mapped" else peer

@@ -35,7 +35,7 @@ def typed(text):
 
 
 def read(fd, until):
-    """Returns what arrives; None at the end."""
+    """Returns the received data, or None at the end."""
     ready, _, _ = select.select([fd], [], [], max(0, until - time.monotonic()))
     if not ready:
         return b""

@@ -21,14 +21,15 @@ wire_counter()
 	json "d['wire']['counters']['$1']" sluice -j --netns "$HOST" reply show
 }
 
-# bridge_netfilter 0|1: switches bridge netfilter for HOST's bridges; the sysctl is per namespace
+# bridge_netfilter 0|1: turns bridge netfilter on or off for HOST's bridges; the sysctl is per
+# namespace
 bridge_netfilter()
 {
 	in_ns "$HOST" sysctl -qw "net.bridge.bridge-nf-call-iptables=$1" \
 		"net.bridge.bridge-nf-call-ip6tables=$1"
 }
 
-# forwarding 0|1: switches forwarding on HOST
+# forwarding 0|1: turns forwarding on or off on HOST
 forwarding()
 {
 	in_ns "$HOST" sysctl -qw "net.ipv4.ip_forward=$1" "net.ipv6.conf.all.forwarding=$1"
@@ -71,7 +72,7 @@ routes()
 	[ $# -eq 0 ] || printf 'route add %s\n' "$@" | ip_batch "$name"
 }
 
-# routers NAME…: lets these namespaces forward, without reverse path filter
+# routers NAME…: enables forwarding in these namespaces, and disables their reverse path filter
 routers()
 {
 	local name
@@ -99,8 +100,8 @@ behind_up()
 }
 
 # subject host|behind: puts the servers of the test on HOST, or BEHIND it. Sets SUBJECT to their
-# namespace, A, B and C to addresses for CONTAINER's requests, S to the address that the kernel
-# replies from, and LOAD to a load that covers the servers.
+# namespace, A, B and C to addresses for CONTAINER's requests, S to the kernel's reply source, and
+# LOAD to a load that covers the servers.
 # shellcheck disable=SC2034
 subject()
 {
@@ -119,18 +120,18 @@ subject()
 	fi
 }
 
-# ---- servers: a wrong one, one that connects back, and right ones ----
+# ---- servers: a wrong server, a server that connects back, and right servers ----
 
 RIGHT_PORT=50010 BACK_PORT=50020 DNS_PORT=5300 ATFTP_PORT=6970
 PROBES=("wrong=echo:$PORT" "back=back:$BACK_PORT" "pktinfo=echo:$RIGHT_PORT" "dnsmasq=dns:$DNS_PORT"
 	"dnsmasq_tftp=tftp:69" "atftpd=tftp4:$ATFTP_PORT")
-# A gateway learns from a refusal that a server has connected back, so one request is lost.
+# A gateway detects by a refusal that a server has connected back, so one request is lost.
 # shellcheck disable=SC2034
 GATEWAY_PROBES=("${PROBES[@]/=back:/=patient:}")
 export TFTP_FILE=$TEST_TMP/tftp/file
 
-# servers_up NAME: starts all servers in namespace NAME. Right servers ask the kernel for the
-# address of each request (IP_PKTINFO); TFTP servers reply from it with a fresh socket.
+# servers_up NAME: starts all servers in namespace NAME. Right servers get the address of each
+# request from the kernel (IP_PKTINFO); TFTP servers reply from this address with a new socket.
 servers_up()
 {
 	local name=$1
@@ -176,7 +177,7 @@ probe()
 
 # expected STATE ADDR=ANSWERER…: prints the lines that a probe of all servers must print. For a
 # request to ADDR, the kernel selects ANSWERER as the source of the reply. STATE is `fixed`, or
-# `kernel` for the kernel alone.
+# `kernel` without sluice.
 expected()
 {
 	local state=$1 pair addr answerer wrong back
@@ -187,13 +188,13 @@ expected()
 		[ "$state" = kernel ] && [ "$addr" != "$answerer" ] || wrong=right back=right
 		printf '%s\n' "$addr wrong $wrong" "$addr back $back" "$addr pktinfo right" \
 			"$addr dnsmasq right" "$addr dnsmasq_tftp right"
-		# it supports only IPv4
+		# this server supports only IPv4
 		[[ $addr == *:* ]] || echo "$addr atftpd right"
 	done
 }
 
-# want_servers STATE NAME ADDR=ANSWERER…: checks that right servers are right, and the others are as
-# in STATE. PROBE has the options of the probe.
+# want_servers STATE NAME ADDR=ANSWERER…: checks that right servers are right, and that the other
+# servers are as in STATE. PROBE contains the options of the probe.
 PROBE=()
 want_servers()
 {
@@ -204,12 +205,13 @@ want_servers()
 		fail "answers, $state (<) and as they are (>):" "$difference"
 }
 
-# want_proof NAME ADDR=ANSWERER…: checks all servers before, during and after each load in LOADS:
-# right servers stay right, and mode wire fixes the others, or with FIXED=no does not change them
+# want_proof NAME ADDR=ANSWERER…: checks all servers before, during and after each load in LOADS.
+# Right servers stay right. Mode wire fixes the other servers; with FIXED=no, it does not change
+# them.
 want_proof()
 {
 	local load
-	say "${*:2}: the kernel alone"
+	say "${*:2}: without sluice"
 	want_servers kernel "$@"
 	for load in "${LOADS[@]}"; do
 		say "loaded: $load"
@@ -228,27 +230,27 @@ want_proof()
 
 # ---- conntrack ----
 
-# one_entry PORT: does HOST's conntrack have exactly one entry for the port, which has seen a reply?
+# one_entry PORT: returns true if HOST's conntrack has exactly one entry for the port, and the entry
+# has seen a reply
 one_entry()
 {
 	ENTRIES=$(conntrack_list "$HOST" | grep -E "[sd]port=$1 " || true)
 	[ "$(grep -c . <<<"$ENTRIES")" = 1 ] && [[ $ENTRIES != *UNREPLIED* ]]
 }
 
-# want_one_entry PORT: waits until one_entry succeeds: the entry of an unanswered request has to
-# expire
+# want_one_entry PORT: waits until one_entry succeeds, since the entry of an unanswered request must
+# first expire
 want_one_entry()
 {
 	wait_until 10 one_entry "$1" || fail "wanted one entry with a reply:" "$ENTRIES"
 }
 
-# want_wire NAME ADDR PORT ANSWERER [OPTION…]: does the same as want_fixed, with mode wire, as
-# loaded by LOAD
+# want_wire NAME ADDR PORT ANSWERER [OPTION…]: like want_fixed, with mode wire loaded by LOAD
 want_wire()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4
 	shift 4
-	say "$addr, the kernel alone"
+	say "$addr, without sluice"
 	conntrack_flush "$HOST"
 	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
 	say "$addr, loaded"

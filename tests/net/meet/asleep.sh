@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The server sleeps while XDP answers 100,000 Binding requests and refreshes of an idle peer: top
-# shows that, and neither its run time nor the number of its wake-ups grows with the requests.
+# The server sleeps while XDP answers 100,000 Binding requests and the refreshes of an idle peer.
+# top counts the answers, and neither the server's run time nor its number of wake-ups grows with
+# the requests.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/cpu.sh"
 . "$(dirname "$0")/../lib/meet.sh"
@@ -21,7 +22,7 @@ peers_run >"$TEST_TMP/requests" <<-'PYTHON'
 	    print(port, build(BINDING, REQUEST, bytes(12), []).hex())
 PYTHON
 
-# slept: prints how often the server has gone to sleep, and how long it has run
+# slept: prints the server's number of sleeps and its run time
 slept()
 {
 	awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$RENDEZVOUS/status"
@@ -42,7 +43,7 @@ want_equal "$(awk -v pid="$RENDEZVOUS" '$1 == pid { print $8 }' "$TEST_TMP/top" 
 want_equal "$(shown "(d['xdp']['counters']['bindings'] > 70000, d['xdp']['counters']['refreshes'] > 20000,
 	d['counters']['binding'], d['counters']['refreshed'], d['registered'][0]['seen_for_s'] < 20)")" \
 	"(True, True, 0, 0, True)"
-# it renews the lease each 3 s, and looks for registrations that expire at most once a second
+# it renews the lease every 3 s, and checks for expired registrations at most once per second
 woken=$((after[0] - before[0])) ran=$((after[1] - before[1]))
 [ "$woken" -le $((2 * seconds + 6)) ] || fail "woken $woken times in $seconds s"
 [ "$ran" -lt 50000000 ] || fail "has run for $ran ns"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Clients that others have written get right answers, over IPv4 and IPv6: those of coturn, the
-# client of RFC 3489, and aioice. The server has dropped its privileges by then.
+# Independent clients get correct answers, over IPv4 and IPv6: coturn's clients, a client for RFC
+# 3489, and aioice. The server has already dropped its privileges.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 

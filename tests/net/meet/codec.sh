@@ -31,7 +31,7 @@ random.seed(5389)
 def address():
     family = random.choice([ipaddress.IPv4Address, ipaddress.IPv6Address])
     bits = 32 if family is ipaddress.IPv4Address else 128
-    # an IPv4-mapped IPv6 address is IPv4 to the codec
+    # the codec treats an IPv4-mapped IPv6 address as IPv4
     return str(family(random.getrandbits(bits) | 1 << bits - 1)), random.getrandbits(16)
 
 
@@ -133,7 +133,7 @@ for _ in range(ROUNDS):
     transaction, values = random.randbytes(12), attributes()
     key = random.randbytes(random.randrange(1, 100)) if random.random() < 0.5 else None
 
-    # theirs, read by the codec
+    # messages of aioice, read by the codec
     theirs = stun.Message(method, cls, transaction, OrderedDict(values))
     if key:
         theirs.add_message_integrity(key)
@@ -149,7 +149,7 @@ for _ in range(ROUNDS):
     else:
         assert codec.stun_check_sha1(message, b"key", ctypes.c_size_t(3)) == -ENOENT
 
-    # the codec's, read by them; and the same bytes
+    # messages of the codec, read by aioice; the bytes must be equal
     ours = built(method, cls, transaction, values, key)
     assert ours == raw, (ours.hex(), raw.hex())
     parsed = stun.parse_message(ours, integrity_key=key)

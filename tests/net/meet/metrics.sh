@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The metrics and probes of the rendezvous server: names, formats and values; it is ready only if it
-# answers a Binding request, and does not drain.
+# The metrics and probes of the rendezvous server: names, formats and values. The server is ready
+# only if it answers a Binding request and is not draining.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/metrics.sh"
 
@@ -10,7 +10,7 @@ HOST=host
 LOG=$TEST_TMP/server.log
 netns_add "$HOST"
 
-# server OPTION…: starts one; its process id is in SPAWNED
+# server OPTION…: starts a server; sets SPAWNED to its process id
 server()
 {
 	: >"$LOG"
@@ -18,7 +18,7 @@ server()
 	wait_until 60 grep -q 'msg="started"' "$LOG" || fail "$(cat "$LOG")"
 }
 
-say "ready after a round trip; every counter is there"
+say "ready after a round trip; all counters are present"
 server --listen 0.0.0.0:3478
 want_probe /readyz 200
 metrics formats "rendezvous=$ROOT/user/meet/rendezvous/counters.h:RENDEZVOUS_COUNTERS" \
@@ -54,7 +54,7 @@ in_ns "$HOST" nft delete table inet deaf
 want_probe /readyz 200
 stop "$SPAWNED"
 
-say "an address in use is an error before anything is served"
+say "an address in use is an error before the server starts"
 server --listen 127.0.0.1:3478
 want_status 5 in_ns "$HOST" "$SLUICE" rendezvous serve --name other --metrics "$METRICS_PORT" \
 	--listen 127.0.0.1:3479

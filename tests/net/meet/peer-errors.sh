@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a peer refuses, and what is refused to a peer, has a plain message and an exit status of its
-# own; a service that does not answer is named at both ends; --stdio carries a connection.
+# Each refusal by a peer, and of a peer, has a clear message and a distinct exit status. Both ends
+# report a service that does not answer by name. --stdio carries a connection.
 #
 #   in1 [connect] ── nat1 ──┐
 #                           ├── router ── peer [sluice rendezvous serve]
@@ -56,7 +56,7 @@ peer_run in2 bob --peer-key "alice=$(public alice)" --expose echo=tcp:127.0.0.1:
 	--expose silent=tcp:127.0.0.1:9
 peer_run in2 dave --trust-server --expose tcp:127.0.0.1:22
 
-# connect NAME STATUS TEXT OPTION…: connects from in1, and checks how that ends
+# connect NAME STATUS TEXT OPTION…: connects from in1, and checks the exit status and message
 connect()
 {
 	local name=$1 status=$2 text=$3

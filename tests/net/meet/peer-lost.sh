@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A path that is lost comes back by itself: in the midst of a transfer the NATs of both peers forget
-# all mappings, and not a byte is missing; a peer that was killed and started again is reached again;
-# so is one through a server that was away meanwhile.
+# A lost path is restored automatically. During a transfer, the NATs of both peers lose all
+# mappings, and no byte is lost. A peer that was killed and restarted can be reached again, also
+# through a server that was down meanwhile.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -14,7 +14,7 @@
 peers_up endpoint-independent address-and-port-dependent 30
 spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 
-# restart_nats: both forget all mappings, and nat1 maps to other ports from then on
+# restart_nats: clears all mappings of both, and makes nat1 map to other ports
 restart_nats()
 {
 	in_ns nat1 nft flush ruleset
@@ -23,7 +23,7 @@ restart_nats()
 	in_ns nat2 conntrack -F 2>/dev/null
 }
 
-# lines FILE TEXT: counts the lines of a log
+# lines FILE TEXT: prints the number of log lines with TEXT
 lines()
 {
 	grep -cF -e "$2" "$1" || true
@@ -46,11 +46,11 @@ peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.
 alice=$SPAWNED
 wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
 
-say "both NATs are restarted in the midst of a transfer"
+say "both NATs are restarted during a transfer"
 cat >"$TEST_TMP/transfer.py" <<'PYTHON'
 import os, socket, sys, time
 
-# 40 numbered blocks, one after the answer to the one before: longer than the outage
+# 40 numbered blocks, each after the answer to the previous block; the transfer outlasts the outage
 with socket.create_connection(("127.0.0.1", 7000)) as connection:
 	connection.settimeout(60)
 	for number in range(40):
@@ -75,7 +75,7 @@ touch "$TEST_TMP/begun.done"
 wait "$transfer" || fail "the transfer failed" "$(cat "$TEST_TMP"/{alice,bob}.log)"
 want_equal "$(lines "$TEST_TMP/alice.log" 'msg="not connected')" 0
 
-say "the peer is killed, and started again"
+say "the peer is killed and restarted"
 kill -9 "$bob"
 wait "$bob" 2>/dev/null || true
 mv "$TEST_TMP/bob.log" "$TEST_TMP/bob.1.log"

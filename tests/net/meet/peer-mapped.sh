@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two hosts whose NATs permit no direct path without help, since one of them maps each flow to
-# another port and both filter by port, connect directly if the gateway of one maps a port: by
-# NAT-PMP, and by UPnP. The mapping comes back when the gateway restarts, and ends with the peer.
+# Two hosts have NATs that permit no direct path: one maps each flow to another port, and both
+# filter by port. They connect directly if one gateway maps a port, by NAT-PMP or by UPnP. The
+# mapping is restored when the gateway restarts, and removed when the peer exits.
 #
 #   in1 [bob: run]       ── nat1 [miniupnpd] ──┐
 #                                              ├── router ── peer [sluice rendezvous serve]
@@ -15,20 +15,20 @@
 peers_up symmetric address-and-port-dependent 30
 spawn_in in1 /dev/null socat TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 
-# bob_run OPTION…: its id is in BOB
+# bob_run OPTION…: runs bob; sets BOB to the process id
 bob_run()
 {
 	peer_run in1 bob --peer-key "alice=$(public alice)" --expose tcp:127.0.0.1:7 "$@"
 	BOB=$SPAWNED
 }
 
-# offered: does the server give other peers a mapped address?
+# offered: returns true if the server offers a mapped address to other peers
 offered()
 {
 	sluice -j rendezvous show | contains '"mapped"'
 }
 
-# want_connected: alice reaches bob at the address that the gateway has mapped
+# want_connected: checks that alice reaches bob at the address that the gateway has mapped
 want_connected()
 {
 	local external
@@ -43,7 +43,7 @@ want_connected()
 		fail "not by $external:" "$(cat "$TEST_TMP/alice.log")"
 }
 
-say "nobody maps a port"
+say "no gateway maps a port"
 bob_run
 identity alice
 want_status 1 in_ns in2 "$SLUICE" peer connect "${IDENTITY[@]}" --peer-key "bob=$(public bob)" \
@@ -59,7 +59,7 @@ want_equal "$(awk '/^(CapPrm|NoNewPrivs)/ { print $2 }' "/proc/$(pgrep -P "$BOB"
 	"0000000000000000 1" "privileges of the process that asks"
 want_connected
 
-say "the gateway restarts, and announces it"
+say "the gateway restarts, and announces the restart"
 stop "$GATEWAY"
 gateway_start nat1 natpmp
 wait_until 30 gateway_mapped nat1 1

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server whose name gets another address is found there, and so is one whose first address does
-# not answer.
+# A peer finds a server whose name gets a new address, and a server whose first address does not
+# answer.
 #
 #   in1 [alice, bob: run] ── nat1 ── router ── peer [sluice rendezvous serve]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -37,8 +37,8 @@ say "another address of the server"
 wait_log "$TEST_TMP/alice.log" "msg=\"the server has another address\" server=$PEER4:3478"
 wait_log "$TEST_TMP/alice.log" 'msg="registered" server=alice.example'
 
-say "the name has another address"
-# in place: the mount is of the file
+say "the name gets another address"
+# in place, because the file itself is mounted
 echo "$PEER4 bob.example" >"$TEST_TMP/hosts"
 wait_log "$TEST_TMP/bob.log" "msg=\"the server has another address\" server=$PEER4:3478"
 wait_log "$TEST_TMP/bob.log" 'msg="registered" server=bob.example'

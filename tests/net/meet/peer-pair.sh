@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two hosts behind different NATs reach each other's services by name, directly: after the server has
-# stopped, datagrams and byte streams with checksums pass, of any size, in both directions at once.
+# Two hosts behind different NATs reach each other's services by name, directly. After the server
+# has stopped, checksummed datagrams and byte streams of any size still pass in both directions at
+# once.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -12,7 +13,8 @@
 
 peers_up address-and-port-dependent endpoint-independent 30
 
-# services of bob's host: an echo of both protocols, which answers TCP after the end of the request
+# services of bob's host: echo servers for both protocols; the TCP server answers after the end of
+# the request
 cat >"$TEST_TMP/echo.py" <<'PYTHON'
 import selectors, socket, threading
 
@@ -85,7 +87,7 @@ for size in (0, 1, 500, 1138, 1139, 1472, 9000, 65507):
 		assert one.recv(65536) == data, size
 PYTHON
 
-say "one ends, and the other goes on; the end is told"
+say "one exits, and the other continues; the exit is reported"
 stop "$carol"
 wait_log "$TEST_TMP/bob.log" 'msg="disconnected" peer=carol'
 kill -0 "$alice"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Peers register, are kept, are introduced, and leave: by a second implementation of the protocol,
-# over UDP and TCP, over IPv4 and IPv6, through a reload and a restart.
+# Peers register, refresh, get introduced, and unregister, with a second implementation of the
+# protocol. Runs over UDP and TCP, over IPv4 and IPv6, and across a reload and a restart.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
@@ -63,14 +63,14 @@ want_status 0 sluice rendezvous show
 want_text "alice"
 want_text "host 10.0.0.1:5000"
 
-say "a connection that ends takes its registration along"
+say "the end of a connection removes its registration"
 carol_is_gone()
 {
 	[ "$(shown "[r['name'] for r in d['registered'] if r['name'] == 'carol']")" = "[]" ]
 }
 wait_until 10 carol_is_gone
 
-say "a reload: mistakes change nothing; who is gone from the file loses its registration"
+say "a reload: errors change nothing; peers removed from the file lose their registration"
 echo "mallory abc" >>"$PEERS"
 kill -HUP "$RENDEZVOUS"
 wait_until 10 grep -q 'reload refused' "$SERVER_LOG"
@@ -82,7 +82,7 @@ wait_until 10 grep -q 'msg="reloaded"' "$SERVER_LOG"
 want_equal "$(shown "(d['peers'], [r['name'] for r in d['registered']], d['reload_refused'])")" \
 	"(1, ['alice'], None)"
 
-say "a restart forgets; the refresh says so, and the peer registers again"
+say "a restart loses the registration; the refresh fails, and the peer registers again"
 kill -KILL "$RENDEZVOUS"
 wait "$RENDEZVOUS" || true
 rendezvous_start --listen 192.0.2.1:3478

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A peer that cannot send UDP is relayed over TCP. When the connection to the server breaks, or when
-# UDP works again, the services of the peer go on.
+# A peer that cannot send UDP is relayed over TCP. The services of the peer continue when the
+# connection to the server breaks, and when UDP works again.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -15,7 +15,7 @@ spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EX
 peer_run in2 bob --peer-key "alice=$(public alice)" --peer-key "carol=$(public carol)" \
 	--expose tcp:127.0.0.1:7
 
-# echoed PORT: does the service of bob answer?
+# echoed PORT: returns true if bob's service answers
 echoed()
 {
 	[ "$(echo hello | in_ns in1 timeout 5 socat -t 5 - "TCP:127.0.0.1:$1" 2>/dev/null)" = hello ]

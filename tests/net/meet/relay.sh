@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two hosts behind symmetric NATs, between which theory allows no direct path, reach each other
-# through the relay of the server. When one NAT becomes another kind in the midst of a transfer, the
-# path becomes direct; when the direct path breaks, it goes back to the relay; and not a byte is
-# missing in either direction. --direct-only and --relay-only mean what they say.
+# Two hosts behind symmetric NATs, which permit no direct path, reach each other through the relay
+# of the server. When one NAT changes its kind during a transfer, the path becomes direct; when the
+# direct path breaks, it returns to the relay. No byte is lost in either direction. --direct-only
+# and --relay-only are obeyed.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -27,7 +27,7 @@ relays()
 	json "d['relays']['count']" sluice -j rendezvous show
 }
 
-say "they are connected"
+say "the peers are connected"
 peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
 alice=$SPAWNED
 wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
@@ -43,12 +43,12 @@ want_status 1 in_ns in1 "$SLUICE" peer connect "${IDENTITY[@]}" --peer-key "bob=
 	--to bob --stdio --direct-only
 want_text "no path was found"
 
-say "a NAT becomes another kind in the midst of a transfer"
+say "a NAT changes its kind during a transfer"
 cat >"$TEST_TMP/transfer.py" <<'PYTHON'
 import hashlib, os, socket, sys, threading, time
 
-# Both directions are busy at once: what the echo returns is summed while more is sent, until the
-# file DONE is there.
+# Both directions are busy at once: the client checksums the echo while it sends more, until the
+# file DONE exists.
 begun, done = sys.argv[1], sys.argv[2]
 sent, got = hashlib.sha256(), hashlib.sha256()
 counts = [0, 0]
@@ -84,7 +84,7 @@ in_ns nat1 conntrack -F 2>/dev/null
 wait_until 60 peer_is_direct alice
 wait_until 60 peer_is_direct bob
 
-say "the direct path breaks in the midst of it"
+say "the direct path breaks during the transfer"
 in_ns nat1 nft -f - <<-'NFT'
 	table inet block {
 		chain forward {
@@ -102,7 +102,7 @@ wait "$transfer" || fail "the transfer failed" "$(cat "$TEST_TMP"/{alice,bob}.lo
 want_equal "$(grep -cF 'msg="not connected' "$TEST_TMP/alice.log" || true)" 0
 stop "$alice"
 
-say "--relay-only uses no direct path, though there is one"
+say "--relay-only does not use the existing direct path"
 peer_connect in1 carol --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7001 --relay-only
 carol=$SPAWNED
 wait_log "$TEST_TMP/carol.log" 'msg="connected" peer=bob'

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The life of the server: a wildcard address, its status, drain, two servers side by side; and bad
-# input, with the exit statuses.
+# The server's life cycle: a wildcard address, status, drain, two servers side by side. Also tests
+# bad input and the exit statuses.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
@@ -56,7 +56,7 @@ want_text "no rendezvous server with the name 'rendezvous' runs here"
 want_status 2 sluice peer key --public </dev/null
 want_text "standard input: not a private key"
 
-say "a wildcard address: the answer comes from the address that was asked; STUN alone"
+say "a wildcard address: the answer comes from the requested address; only STUN"
 spawn_in "$HOST" "$SERVER_LOG" "$SLUICE" rendezvous serve --listen '0.0.0.0:3478,[::]:3478'
 RENDEZVOUS=$SPAWNED
 wait_until 20 grep -q 'msg="started"' "$SERVER_LOG"
@@ -70,7 +70,7 @@ peers_run <<-'PYTHON'
 	        sock.send(build(BINDING, REQUEST, sent, []))
 	        answer = Message(sock.recv(2048))
 	        assert answer.transaction == sent and answer.address(XOR_MAPPED) == sock.getsockname()[:2]
-	        # 1.6 and 2.2 bytes for each byte of the request
+	        # 1.6 and 2.2 bytes per byte of the request
 	        assert len(answer.data) == (44 if ":" in host else 32)
 	# no peer can register without a peers file
 	mallory = Peer("mallory", base64.b64encode(os.urandom(32)), base64.b64encode(os.urandom(32)), SERVER)
@@ -91,7 +91,7 @@ want_equal "$(json "(d['name'], d['addresses'][0]['listen'])" sluice -j rendezvo
 	"('other', '192.0.2.1:3490')"
 stop "$other"
 
-say "drain: not ready, but answers; a second signal ends it"
+say "drain: not ready, but still answering; a second signal stops the server"
 kill -USR1 "$RENDEZVOUS"
 wait_until 10 grep -q draining "$SERVER_LOG"
 want_equal "$(shown "d['ready']")" False
@@ -105,7 +105,7 @@ rendezvous_stop USR1
 want_status 1 sluice rendezvous show
 want_text "no rendezvous server"
 
-say "a client that does not read the status delays nothing; the next server takes the name"
+say "a client that does not read the status delays nothing; the next server gets the name"
 peer_add alice
 rendezvous_start --listen 192.0.2.1:3478
 python3 -c 'import socket, time

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# TCP: several messages in one segment, one message over many, a client that stops inside of a
-# message, one that does not read, one that does not speak STUN, and thousands of idle ones; and
-# connections that end while the status is written, or come when there are no descriptors.
+# TCP: several messages in one segment, one message over many segments, a client that stops inside a
+# message, a client that does not read, a client without STUN, and thousands of idle clients. Also
+# tests connections that end while the status is written, or that arrive when no descriptors are
+# left.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
@@ -45,7 +46,7 @@ peers_run <<-'PYTHON'
 	for byte in requests[1]:
 	    sock.sendall(bytes([byte]))
 	assert read(sock, 1)[0].transaction == requests[1][8:20]
-	# CHANGE-REQUEST and RESPONSE-PORT are for UDP
+	# CHANGE-REQUEST and RESPONSE-PORT are only for UDP
 	sent = os.urandom(12)
 	sock.sendall(build(BINDING, REQUEST, sent, [(RESPONSE_PORT, bytes([0, 99, 0, 0]))]))
 	assert Message(sock.recv(4096)).error() == 420
@@ -65,7 +66,7 @@ peers_run <<-'PYTHON'
 	    sock.sendall(wrong)
 	    assert is_closed(sock), wrong
 
-	# a client that asks and does not read
+	# a client that sends requests and does not read
 	sock = connect()
 	sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 	sock.settimeout(5)
@@ -76,7 +77,7 @@ peers_run <<-'PYTHON'
 	except (ConnectionResetError, BrokenPipeError):
 	    pass
 
-	# idle ones, and those beyond the limit
+	# idle connections, and connections beyond the limit
 	idle = [connect() for _ in range(2000)]
 	for sock in idle:
 	    sock.sendall(bind())
@@ -112,14 +113,14 @@ peers_run <<-'PYTHON'
 	bob = peer("bob", tcp=True)
 	assert bob.register().kind == SUCCESS
 	strangers += [socket.create_connection(SERVER, timeout=10) for _ in range(50)]
-	# all others have been ended, and neither of these
+	# all other connections have been closed, but neither of these
 	assert alice.refresh().kind == SUCCESS and bob.refresh().kind == SUCCESS
 PYTHON
 rendezvous_stop
 
 say "a connection ends while a child, which writes the status, still has its descriptor"
 : >"$SERVER_LOG"
-# and the limit of open files, which leaves room for 72 connections
+# also with a limit of open files that leaves room for 72 connections
 spawn_in "$HOST" "$SERVER_LOG" prlimit --nofile=200 strace -f -qq -o "$TEST_TMP/trace" -e trace=accept4,dup2,close_range \
 	-e inject=close_range:delay_enter=1s "$SLUICE" rendezvous serve --listen 192.0.2.1:3478
 RENDEZVOUS=$SPAWNED
@@ -135,7 +136,7 @@ peers_run >"$TEST_TMP/clients" <<-PYTHON &
 PYTHON
 clients=$!
 wait_until 20 grep -q open "$TEST_TMP/clients"
-# what the kernel keeps of each in either direction
+# kernel memory per connection in each direction
 want_equal "$(in_ns "$HOST" ss -tmnH | sed -n 's/.*,rb\([0-9]*\),.*,tb\([0-9]*\),.*/\1 \2/p' | sort -u)" \
 	"32768 131072"
 pid=$(shown "d['pid']")
@@ -151,7 +152,7 @@ limit_files()
 		prlimit --pid "$pid" --nofile="$1:200"
 }
 
-# refusals COUNT: has accept4() failed so often?
+# refusals COUNT: returns true if accept4() has failed COUNT times
 refusals()
 {
 	[ "$(grep -c EMFILE "$TEST_TMP/trace")" -ge "$1" ]

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The fast path: Binding requests and refreshes are answered in XDP, generically on a veth, natively
-# on a TAP device, and the server sees none of them. Where XDP passes, the server answers. The
-# program of another owner stays, and a killed server leaves nothing behind.
+# The fast path: XDP answers Binding requests and refreshes, in generic mode on a veth and in native
+# mode on a TAP device, and the server receives none of them. The server answers the requests that
+# XDP passes. The program of another owner stays, and a killed server leaves nothing behind.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/cpu.sh"
 . "$(dirname "$0")/../lib/meet.sh"
@@ -13,7 +13,7 @@ peer_add alice
 SERVE=(in_ns "$HOST" timeout 20 "$SLUICE" rendezvous serve)
 LISTEN='192.0.2.1:3478,[2001:db8::1]:3478'
 
-# xdp_of DEV: prints the name of its program
+# xdp_of DEV: prints the name of the XDP program
 xdp_of()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" |
@@ -25,14 +25,14 @@ xdp_is()
 	[ "$(xdp_of "$1")" = "$2" ]
 }
 
-# answered: prints the Binding requests and refreshes that XDP and the server have answered
+# answered: prints the number of Binding requests and refreshes answered by XDP and by the server
 answered()
 {
 	shown "tuple(c[k] for c, k in ((d['xdp']['counters'], 'bindings'), (d['counters'], 'binding'), \
 		(d['xdp']['counters'], 'refreshes'), (d['counters'], 'refreshed')))"
 }
 
-# bind_all HOST…: sends bare requests, and those with FINGERPRINT, from CONTAINER
+# bind_all HOST…: sends requests with and without FINGERPRINT from CONTAINER
 bind_all()
 {
 	peers_run <<-PYTHON
@@ -62,8 +62,8 @@ want_status 4 in_ns "$HOST" setpriv --bounding-set=-bpf,-sys_admin --inh-caps=-b
 want_text "CAP_BPF"
 want_equal "$(xdp_of eth0)" none
 
-say "the server sees neither Binding requests nor refreshes"
-# a veth leaves checksums to the receiver, which generic XDP does not answer
+say "the server receives neither Binding requests nor refreshes"
+# a veth leaves checksums incomplete; generic XDP does not answer such requests
 checksums_full "$CONTAINER" eth0
 rendezvous_start --listen "$LISTEN" --xdp eth0
 grep -q 'msg="XDP attached" interface=eth0 mode=generic reason="the other end of a veth' "$SERVER_LOG"
@@ -74,7 +74,7 @@ peers_run <<-'PYTHON'
 	assert alice.register().kind == SUCCESS
 	for _ in range(3):
 	    assert alice.refresh().kind == SUCCESS
-	# the server decides about one from elsewhere
+	# the server handles a refresh from another address
 	moved = peer("alice")
 	moved.token_key, moved.registration, moved.mapped = alice.token_key, alice.registration, alice.mapped
 	assert moved.refresh().error() == 437
@@ -85,7 +85,7 @@ want_equal "$(shown "d['amplification'] < 2.2")" True
 want_status 0 sluice rendezvous show
 want_text "XDP on eth0: generic: the other end"
 
-say "what XDP does not understand"
+say "messages that XDP does not handle"
 peers_run <<-'PYTHON'
 	sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 	sock.settimeout(20)
@@ -98,10 +98,10 @@ peers_run <<-'PYTHON'
 PYTHON
 want_equal "$(answered)" "(4, 1, 3, 0)"
 
-say "clients of others"
+say "independent clients"
 stunclients_bind
 want_equal "$(answered)" "(6, 1, 3, 0)"
-# XDP answers the probe, and the server the requests with RESPONSE-PORT
+# XDP answers the probe; the server answers the requests with RESPONSE-PORT
 want_equal "$(json "(d['mapping']['behaviour'], d['ports']['behaviour'], d['lifetime']['alive_s'])" \
 	in_ns "$CONTAINER" "$SLUICE" -j nat probe 192.0.2.1:3478 --lifetime 1)" "('none', 'preserved', 1.0)"
 mapfile -t -d ' ' probed < <(answered | tr -d '(,)')
@@ -114,7 +114,7 @@ want_equal "$(shown "(d['xdp']['counters']['bindings'] > ${probed[0]}, d['counte
 want_status 0 in_ns "$CONTAINER" timeout 60 stun 192.0.2.1 1 -v
 want_text "MappedAddress = 192.0.2.10:"
 
-say "the message names the process that has the program"
+say "the message names the process that holds the program"
 want_status 5 "${SERVE[@]}" --name second --listen 192.0.2.1:3479 --xdp eth0
 want_text "eth0: already has XDP program 'sluice_meet_g'"
 want_text "owner 'sluice' (process $RENDEZVOUS) detach it"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Client and server agree with those of coturn: turnutils_natdiscovery against sluice's server, and
-# the probe against both servers, give a NAT the same name.
+# Client and server agree with coturn: turnutils_natdiscovery against sluice's server, and the probe
+# against both servers, classify each NAT alike.
 #
 #   in1 ── nat1 ──┐
 #   …             ├── router ── peer [coturn, sluice rendezvous serve]
@@ -33,7 +33,7 @@ done
 wait "${discoveries[@]}"
 probes_wait
 
-# discovered NUMBER: the names that natdiscovery gives to mapping and filtering
+# discovered NUMBER: prints the mapping and filtering as named by natdiscovery
 discovered()
 {
 	sed -n 's/^NAT with \(.*\) \(Mapping\|Filtering\)!$/\1/p' "$TEST_TMP/discovery.$1" |

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The probe gives each NAT of the lab its name in RFC 4787's terms, against coturn: without a NAT and
-# with a firewall alone, each kind, with and without hairpinning, a NAT behind a NAT, and the
+# The probe, against coturn, classifies each NAT of the lab in the terms of RFC 4787: no NAT, only a
+# firewall, each kind with and without hairpinning, and a NAT behind a NAT. It also measures the
 # lifetimes of 20 s and 120 s, scaled to 3 s and 9 s.
 #
 #   in1 ── nat1 ──────────┐
@@ -16,7 +16,7 @@ lab_core
 coturn_start 3478 "$PEER4" "$PEER4_SECOND" "$PEER6" fd71::3
 
 number=0
-# nat KIND SECONDS: one more NAT, and a host behind it
+# nat KIND SECONDS: adds a NAT, and a host behind it
 nat()
 {
 	number=$((number + 1))
@@ -60,7 +60,7 @@ probes_wait
 wait "$text"
 
 say "the names"
-# without a NAT, nothing has to be turned back; a mapping for each peer allows no confirmation
+# without a NAT, hairpinning does not apply; a mapping per peer allows no confirmation
 want_probed <<-TABLE
 	none             none                 endpoint-independent yes -               preserved
 	firewall         none                 $HIDDEN              yes -               preserved
@@ -75,20 +75,20 @@ want_probed <<-TABLE
 	none6            none                 endpoint-independent yes -               preserved
 	firewall6        none                 $HIDDEN              yes -               preserved
 TABLE
-# where nothing can confirm it, silence is not waited for twice
+# if no test can confirm it, the probe waits for a missing answer only once
 for label in two-mappings symmetric behind-mapping; do
 	want_equal "$(json "d['filtering']['observed_after_opening']" cat "$PROBES/$label")" "[]" "$label"
 done
 
 say "the lifetimes"
-# lifetime LABEL EXPRESSION: evaluates it with `alive` and `gone`
+# lifetime LABEL EXPRESSION: evaluates EXPRESSION with `alive` and `gone`
 lifetime()
 {
 	[ "$(json "(lambda alive, gone: $2)(d['lifetime']['alive_s'], d['lifetime']['gone_s'])" \
 		cat "$PROBES/$1")" = True ] ||
 		fail "$1: not $2:" "$(json "d['lifetime']" cat "$PROBES/$1")"
 }
-# A busy machine leaves a mapping unused for longer than a step lasts, but never for less.
+# On a busy machine, a mapping may be unused for longer than a step, but never for less.
 lifetime full "1 <= alive <= 3 and gone <= 4"
 lifetime port-restricted "4 <= alive <= 9 and gone <= 10"
 want_equal "$(json "d['lifetime']['reason']" cat "$PROBES/none")" "not measured"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The probe names a NAT right although packets are lost, delayed and overtake each other: each request
-# is repeated, and silence is believed only after a check.
+# The probe classifies a NAT correctly although packets are lost, delayed and reordered: it repeats
+# each request, and accepts a missing answer only after a check.
 #
 #   in1 ── nat1 ──┐
 #   …             ├── router (drops one packet in 20) ── 30 to 60 ms ── peer [coturn]

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a server does not know, or does wrong, is reported as such and never as a behaviour of the NAT.
-# A server cannot make the probe send many requests, nor any to addresses that are not unicast.
+# The probe reports missing features and faults of a server as such, never as a behaviour of the
+# NAT. A server cannot make the probe send many requests, or any request to a non-unicast address.
 #
 #   inside ── nat ── router ── peer [coturn, and servers with faults]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -19,7 +19,7 @@ in_ns "$PEER" nft -f - <<-'NFT'
 		}
 	}
 NFT
-# a firewall of the host itself refuses what one user sends to the mapped address
+# a firewall on the host itself refuses datagrams of one user to the mapped address
 in_ns "$INSIDE" nft -f - <<-NFT
 	table ip own {
 		chain output {
@@ -47,7 +47,7 @@ probe_start "$INSIDE" 4150 "$PEER4:4150" --lifetime 6
 in_ns "$INSIDE" "$SLUICE" nat probe "$PEER4:3999" >"$TEST_TMP/silent" 2>&1 &
 silent=$!
 
-say "servers that do not respond, or not rightly"
+say "servers that do not respond, or respond wrongly"
 failing()
 {
 	want_status 1 in_ns "$INSIDE" "$SLUICE" nat probe "$PEER4:$1"
@@ -56,13 +56,13 @@ failing()
 failing 3998 "Connection refused"
 failing 4030 "the server responds with error 500"
 failing 4040 "the response is malformed"
-# the NAT admits no response from another address; without it, the probe sees it
+# the NAT drops responses from another address; without the NAT, the probe receives them
 failing 4050 "no response"
 want_status 1 in_ns "$ROUTER" "$SLUICE" nat probe "$PEER4:4050"
 want_text "$PEER4:4050: the response came from $PEER4_SECOND:4050"
 want_text "sluice-reply(8)"
 
-say "servers that lack something"
+say "servers that lack a feature"
 probes_wait
 HIDDEN=address-and-port-dependent
 want_probed <<-TABLE
@@ -90,7 +90,7 @@ reason()
 reason coturn-alone mapping "no second address (OTHER-ADDRESS, RFC 5780)"
 reason coturn-alone filtering "no second address"
 reason coturn-alone lifetime "does not know RESPONSE-PORT"
-reason 4010 filtering "does not follow CHANGE-REQUEST"
+reason 4010 filtering "ignores CHANGE-REQUEST"
 reason 4010 lifetime "does not know RESPONSE-PORT"
 reason 4020 filtering "refuses CHANGE-REQUEST: error 420"
 reason 4020 lifetime "does not know RESPONSE-PORT"
@@ -105,7 +105,7 @@ reason 4130 hairpin "no second mapping"
 reason own-firewall hairpin "this host cannot send to it: Operation not permitted"
 want_equal "$(json "[d['payload_changed'], d['lifetime']['alive_s']]" cat "$PROBES/4080")" "[True, 1.0]"
 want_equal "$(json "d['payload_changed']" cat "$PROBES/4000")" False
-# a request that was refused shows nothing about the mapping
+# a refused request proves nothing about the mapping
 reason 4150 lifetime "Connection refused"
 want_equal "$(json "d['lifetime']['gone_s']" cat "$PROBES/4150")" None
 status=0
@@ -113,7 +113,7 @@ wait "$silent" || status=$?
 want_equal "$status" 1 "exit status without a response"
 contains -F "$PEER4:3999: no response" "$TEST_TMP/silent"
 
-say "the requests that a server has got from one probe"
+say "the requests that a server received from one probe"
 stop "$servers"
 awk '$1 ~ /^[0-9]+$/ && $2 > 200 { print; bad = 1 } END { exit bad }' "$TEST_TMP/servers" ||
 	fail "too many requests:" "$(cat "$TEST_TMP/servers")"

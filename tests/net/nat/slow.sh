@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Linux keeps a mapping longer once it has passed datagrams for two seconds. The probe never reports
-# that longer lifetime: over a path with a round trip of 1.7 s, it knows none.
+# this longer lifetime: over a path with an RTT of 1.7 s, it reports none.
 #
 #   in1 ── nat1 [3 s, or 60 s after two seconds] ── router ── 850 ms ── peer [a STUN server]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -10,7 +10,7 @@
 
 lab_core 850 0
 lab_nat nat1 in1 address-and-port-dependent 3 1
-# without it, the probe would wait for the silence of this test
+# without this answer, the probe would wait for the timeout of this test
 lab_hairpin nat1 198.51.100.1
 in_ns nat1 sysctl -qw net.netfilter.nf_conntrack_udp_timeout_stream=60
 wait_link "$ROUTER" outside
@@ -23,7 +23,7 @@ probes_wait
 want_equal "$(json "(d['lifetime']['alive_s'], d['lifetime']['gone_s'])" cat "$PROBES/slow")" \
 	"(None, None)"
 want_equal "$(json "d['lifetime']['reason']" cat "$PROBES/slow")" \
-	"its responses take so long that a NAT may keep the mapping longer"
+	"its responses are so slow that a NAT may already use a longer timeout"
 want_probed <<-'TABLE'
 	slow endpoint-independent address-and-port-dependent yes external_source preserved
 TABLE

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # An address leaves the host between a request and its reply. Without sluice, the reply leaves from
-# the route's address; with sluice, the send must not fail either. Once the address is back, it is
+# the route's address; with sluice, the send must not fail either. After its return, the address is
 # used again.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
@@ -50,7 +50,7 @@ returns()
 
 serve "$HOST" dual6 "$PORT" --hold
 server=$SPAWNED
-say "the kernel alone"
+say "without sluice"
 leaves "$HOST" eth0 "$FAR4/24" "$NEAR4"
 leaves "$HOST" eth0 "$FAR6/64" "$NEAR6"
 
@@ -83,7 +83,7 @@ ip -n "$HOST" route add local 10.88.0.0/24 dev lo
 want_line "answered $NEAR4:$PORT 1" \
 	"$(answered_after ip -n "$HOST" route del local 10.88.0.0/24 dev lo 10.88.0.5)"
 
-say "another network namespace, with addresses of its own"
+say "another network namespace, with its own addresses"
 stop "$server"
 serve "$CONTAINER2" dual6 "$PORT" --hold
 server=$SPAWNED
@@ -97,9 +97,15 @@ addr_add "$HOST" lo 10.9.9.9/32
 want_line "answered 10.9.9.9:$PORT 1" \
 	"$(answered_after addr_del "$HOST" lo 10.9.9.9/32 10.9.9.9)"
 
-say "the whole interface is deleted"
+say "the entire interface is deleted"
 stop "$server"
 serve "$HOST" dual6 "$PORT" --hold
 server=$SPAWNED
 want_line "answered $NEAR4:$PORT 1" \
 	"$(answered_after ip -n "$HOST" link del eth0 "$FAR4")"
+
+say "unloaded"
+sluice reply unload
+addr_add "$HOST" lo "$FAR4/32"
+want_line "answered $NEAR4:$PORT 1" "$(answered_after true "$FAR4")"
+leaves "$HOST" lo "$FAR4/32" "$NEAR4"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Mode audit finds the servers that connect to their clients. It reports which of them send from an
-# address other than the requested one, which send from the requested address, and which are already
-# covered by mode wire. The servers are an unmodified nc, which sends nothing, and a server that
-# replies, even after its exit. Mode audit does not list a server that replies without connecting,
+# Mode audit finds the servers that connect to their clients. It reports which servers send from the
+# requested address, which send from another address, and which are already covered by mode wire.
+# The servers are an unmodified nc, which sends nothing, and a server that replies; its result is
+# reported even after its exit. Mode audit does not list a server that replies without connecting,
 # or a client that connects before it has received anything.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers, wildcard] eth0 172.16.13.13, fd16::13
@@ -13,7 +13,7 @@
 
 NC=$(command -v nc.openbsd || command -v nc)
 
-# connecting KEY: prints KEY of the sockets that connected back, by port
+# connecting KEY: prints KEY of the sockets that have connected back, by port
 connecting()
 {
 	json "[row.get('$1') for row in d['sockets'] if row['connects']]" sluice -j reply audit
@@ -46,7 +46,7 @@ received()
 	grep -q "$1" "$TEST_TMP/nc"
 }
 
-# send_line ADDR PORT: CONTAINER sends a line until the server has received it
+# send_line ADDR PORT: sends a line from CONTAINER until the server has received it
 send_line()
 {
 	in_ns "$CONTAINER" bash -c 'echo hello | "$1" -u -w 1 "$2" "$3"' - "$NC" "$1" "$2" || true
@@ -68,7 +68,7 @@ back_serve()
 		        data = s.recv(2048)
 		        s.send(data)
 		    except ConnectionRefusedError:
-		        pass # the client's kernel answers the wrong source with an ICMP error
+		        pass # the client's kernel sends an ICMP error to the wrong source
 	PYTHON
 	spawn_in "$HOST" "$TEST_TMP/back.log" python3 "$TEST_TMP/back.py" "$1"
 	wait_udp "$HOST" "$1"
@@ -107,12 +107,12 @@ wait_udp "$CONTAINER" $((PORT + 3))
 want_right "$HOST" 172.17.0.3 $((PORT + 3)) --from "0.0.0.0:$((PORT + 4))"
 want_equal "$(connecting port)" "[$((PORT + 1)), $((PORT + 2))]"
 
-say "nc, requested at the address that it connects from"
+say "nc, requested at the address from which it connects"
 nc_serve -4 $((PORT + 5))
 send_line "$NEAR4" $((PORT + 5))
 want_equal "$(verdict $((PORT + 5)))" "('right', False, '$NEAR4')"
 
-say "a server that answers wrong, and one that answers right"
+say "a server with wrong replies, and a server with right replies"
 back_serve $((PORT + 6))
 wrong=$SPAWNED
 ask "$CONTAINER" --to "$FAR4:$((PORT + 6))" --timeout-ms 300 >/dev/null
@@ -153,7 +153,7 @@ want_status 0 sluice reply audit
 want_text "5 sockets connected to their clients: 3 covered, 2 right"
 [[ $OUTPUT != *mends* ]] || fail "suggests a fix, but nothing is wrong:" "$OUTPUT"
 
-say "a socket that connects now is counted as it sends, and covered: its answers are rewritten later"
+say "a socket that connects now is counted by its sends, and covered: its answers are rewritten later"
 back_serve $((PORT + 8))
 want_right "$CONTAINER" "$FAR4" $((PORT + 8)) --from 172.17.0.3:4001
 want_equal "$(verdict $((PORT + 8)))" "('covered', False, '$NEAR4')"
@@ -161,7 +161,7 @@ want_equal "$(counted $((PORT + 8)))" "(3, 0)"
 wire_unload
 want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "no longer covered"
 
-say "a server that has exited is named where the kernel reports who connects (6.10)"
+say "an exited server is reported if the kernel reports the connecting process (6.10)"
 kill "$(json "[row['pid'] for row in d['sockets'] if row['port'] == $((PORT + 1))][0]" sluice -j reply audit)"
 wait_until 10 udp_unbound "$HOST" $((PORT + 1))
 stop "$wrong"
@@ -170,7 +170,7 @@ grep -qE "^(nc[.a-z]* +[0-9]+ \(gone\)|\(gone\) +-) +- +$((PORT + 1)) " <<<"$OUT
 want_equal "$(verdict $((PORT + 1)))" "('unknown', False, None)" "silent, and gone"
 want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "exited, but it had answered"
 
-say "mode socket keeps the rows that it does not fix, and no others"
+say "mode socket keeps only the rows that it does not fix"
 reply_load
 want_equal "$(connecting port | tr -d ' ' | tr , '\n' | wc -l)" \
 	"$(json "len(d['sockets'])" sluice -j reply audit)"

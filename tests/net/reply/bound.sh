@@ -20,7 +20,7 @@ want_right "$CONTAINER" "$FAR6" "$port6"
 want_equal "$(counter learned)" 0 "learned on a socket bound to one address"
 want_equal "$(counter fixed)" 0 "fixed on a socket bound to one address"
 
-say "the same counters move for a wildcard socket"
+say "the same counters increase for a wildcard socket"
 serve "$HOST" sendto4 $((PORT + 2))
 want_right "$CONTAINER" "$FAR4" $((PORT + 2))
 want_equal "$(counter learned)" 1 "learned"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Commands find the cgroup of a load by its id, even without the permission to open it by id. They
-# report when the cgroup is gone, or when another process has detached the links.
+# report if the cgroup is gone, or if another process has detached the links.
 . "$(dirname "$0")/../lib/lib.sh"
 
 is_detached()
@@ -19,12 +19,12 @@ want_equal "$(json "d['reply']['cgroup']" setpriv --bounding-set=-dac_read_searc
 want_equal "$(json "(d['reply']['detached'], d['reply']['cgroup_gone'])" sluice -j reply show)" \
 	"(False, False)"
 
-say "the path is found without a walk over the cgroups"
+say "the cgroup path is found without a walk over the cgroups"
 strace -y -o "$TEST_TMP/calls" -e trace=getdents64 "$SLUICE" -j reply show >/dev/null
 ! grep "${TEST_CGROUP%/sluice-test*}" "$TEST_TMP/calls" || fail "cgroups are listed"
 strace -y -o "$TEST_TMP/calls" -e trace=getdents64 setpriv --bounding-set=-dac_read_search \
 	--inh-caps=-dac_read_search "$SLUICE" -j reply show >/dev/null
-grep -q "${TEST_CGROUP%/sluice-test*}" "$TEST_TMP/calls" || fail "the test would not see a walk"
+grep -q "${TEST_CGROUP%/sluice-test*}" "$TEST_TMP/calls" || fail "the test would not detect a walk"
 
 say "a link that another process has detached"
 bpftool link detach pinned "$PINS/reply/link_fix4"

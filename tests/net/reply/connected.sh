@@ -23,7 +23,7 @@ ask_connecting()
 topology_up
 serve "$CONTAINER" sendto4 "$PORT"
 
-say "the kernel alone"
+say "without sluice"
 ask_connecting 6000
 want_right "$HOST" 172.17.0.3 "$PORT"
 
@@ -34,3 +34,8 @@ before=$(counter fixed)
 want_right "$HOST" 172.17.0.3 "$PORT" --from "$FAR4"
 want_right "$HOST" 172.17.0.3 "$PORT"
 want_equal "$(($(counter fixed) - before))" 6 "fixed: only the server's answers, not the client's sends"
+
+say "unloaded"
+sluice reply unload
+ask_connecting 6002
+want_right "$HOST" 172.17.0.3 "$PORT"

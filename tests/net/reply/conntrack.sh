@@ -29,7 +29,7 @@ want_one()
 topology_up
 serve "$HOST" dual6 "$PORT"
 
-say "the kernel alone"
+say "without sluice"
 want_two "$(entries "$FAR4")"
 want_two "$(entries "$FAR6")"
 say "loaded"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The next load, and cleanup, can handle any state that a loader leaves when it is killed. Two
-# concurrent loaders do not disturb each other. ROUNDS sets the number of rounds (6; 30 in
+# The next load, or a cleanup, can handle any state that a killed loader leaves. Two concurrent
+# loaders do not disturb each other. ROUNDS sets the number of rounds (6; 30 in
 # tests/nightly/crash-reply.sh).
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
@@ -12,7 +12,7 @@ ROUNDS=${ROUNDS:-6}
 topology_up
 serve "$HOST" sendto4 "$PORT"
 
-# how long a load takes in microseconds: the window in which to kill it
+# duration of a load in microseconds: the time window for the kill
 begin=${EPOCHREALTIME/[.,]/}
 reply_load
 window=$((${EPOCHREALTIME/[.,]/} - begin))
@@ -38,7 +38,7 @@ for round in $(seq "$ROUNDS"); do
 	[ $((round % 2)) = 0 ] || sluice reply unload
 done
 
-say "killed while an older load is active: either the old or the new one is active"
+say "killed while an older load is active: either the old or the new load is active"
 for round in $(seq "$ROUNDS"); do
 	reply_load
 	kill_load

@@ -25,7 +25,7 @@ ask_rule()
 	ask "$CONTAINER" --any --to "$(target "$1" 53)" --count 3
 }
 
-say "the kernel alone: the answer does not match the entry, and is not translated"
+say "without sluice: the answer does not match the entry, and is not translated"
 want_line "answered $NEAR4:$PORT 3" "$(ask_rule 10.1.1.1)"
 want_line "answered [$NEAR6]:$PORT 3" "$(ask_rule fd10::1)"
 

@@ -28,8 +28,8 @@ for number, server in enumerate(sys.argv[1:]):
             sys.exit(f"asked {server}, answered by {source[0]}")
 PYTHON
 
-# Whole packets in hexadecimal, without the IPv4 id, which counts the host's packets, and without
-# the checksum that covers it.
+# Prints complete packets in hexadecimal, except the IPv4 id, which counts the host's packets, and
+# the header checksum.
 cat >"$TEST_TMP/packets.py" <<'PYTHON'
 import struct
 import sys
@@ -43,7 +43,7 @@ with open(sys.argv[1], "rb") as capture:
         print(packet.hex())
 PYTHON
 
-# answers: prints the answers as they leave the host, in the order of the queries
+# answers: prints the answers that leave the host, in the order of the queries
 answers()
 {
 	local capture
@@ -67,10 +67,10 @@ spawn_in "$HOST" "$TEST_TMP/dnsmasq.log" dnsmasq --keep-in-foreground --conf-fil
 	--host-record=www.example,192.0.2.1,2001:db8::1 --txt-record=www.example,hello
 wait_udp "$HOST" 53
 
-say "the kernel alone"
+say "without sluice"
 answers "$TEST_TMP/before.pcap" >"$TEST_TMP/before"
 say "loaded"
-# port 53 only, as the client sockets are on the wildcard address too
+# only port 53, since the client sockets are on the wildcard address too
 reply_load --port 53
 answers "$TEST_TMP/after.pcap" >"$TEST_TMP/after"
 diff "$TEST_TMP/before" "$TEST_TMP/after" || fail "dnsmasq's answers have changed"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # One dual-stack socket on the IPv6 wildcard address serves native IPv6 peers, and IPv4 peers as
-# v4-mapped addresses. Its sends to v4-mapped addresses pass the IPv4 hook.
+# v4-mapped addresses. Its sends to v4-mapped addresses run the IPv4 hook.
 #
 #   container fd17::3    ── docker0 fd17::1    [host: [::]:56789] eth0 fd16::13
 #             172.17.0.3            172.17.0.1                         172.16.13.13

@@ -12,7 +12,7 @@
 ID=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 OTHER=$((PORT + 1))
 
-# ports OPTION…: the sorted ports of the clients of the selected flows
+# ports OPTION…: prints the sorted client ports of the selected flows
 ports()
 {
 	json "sorted(f['peer_port'] for f in d['flows'])" sluice -j reply flows "$@"
@@ -60,14 +60,14 @@ want_text "no network namespace 'none'"
 want_status 2 sluice reply flows --in-netns 99999999999
 want_text "'99999999999' is not an inode number"
 
-say "together, and the latest"
+say "options combined, and the latest flow"
 want_equal "$(ports --peer 172.17.0.3 --port "$PORT" --in-netns "$HOST")" "[4001]"
 is_latest()
 {
 	want_right "$CONTAINER" 172.17.0.4 "$PORT" --from 172.17.0.3:4004
 	[[ $(ports --limit 1) == "[4004]" ]]
 }
-# flows of one tick of the flow clock have no order
+# flows in the same tick of the flow clock are unordered
 wait_until 20 is_latest
 want_equal "$(json "(d['selected'], len(d['flows']))" sluice -j reply flows --peer 172.17.0.3 --limit 2)" "(3, 2)"
 want_status 2 sluice reply flows --limit 0
@@ -83,7 +83,7 @@ want_text "$FAR4:$PORT"
 want_text "$(stat -Lc %i "/run/netns/$HOST") ($HOST)"
 
 say "process, cgroup and container"
-# of CLIENT_PORT: the process of the flow
+# of CLIENT_PORT: prints the process of the flow
 of()
 {
 	json "[(f['pid'], f['cgroup'], f['container']) for f in d['flows'] if f['peer_port'] == $1][0]" \
@@ -103,7 +103,7 @@ want_equal "$(ports --peer 172.17.0.3)" "[4001, 4003, 4004]"
 want_equal "$(json "[(f['cgroup'], f['container']) for f in d['flows'] if f['peer_port'] == 4003]" \
 	sluice -j reply flows)" "[(None, None)]"
 
-say "audit names them, too"
+say "audit reports them, too"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 want_equal "$(json "[(s['cgroup'], s['container'], s['netns_name']) for s in d['sockets'] if s['netns_name'] == '$HOST']" \

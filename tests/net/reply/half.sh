@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# If a load or an unload is killed between two changes of links, it never leaves a program that
-# reads a flow table which no program updates: replies would leave from the address of an earlier
+# A load or unload that is killed between two link changes never leaves a program that reads a flow
+# table which no program updates. Otherwise replies would leave from the address of an earlier
 # request. Meanwhile, replies may be left alone.
 #
 #   container ── docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13, 172.16.13.14
@@ -22,14 +22,14 @@ load_command()
 	COMMAND=("$SLUICE" reply load --cgroup "$TEST_CGROUP" "$@")
 }
 
-# answers ADDR: prints the sources of the answers to the same client's requests to ADDR
+# answers ADDR: prints the sources of the answers to requests of the same client to ADDR
 answers()
 {
 	in_ns "$CONTAINER" "$CLIENT" --any --from 172.17.0.3:4001 --to "$1:$PORT" --count 3 |
 		awk '/^answered/ { sub(":.*", "", $2); print $2 }'
 }
 
-# link_calls: prints the positions of the calls that change links among all bpf() calls of COMMAND
+# link_calls: prints the positions of the link-changing calls among all bpf() calls of COMMAND
 link_calls()
 {
 	strace -f -o "$TEST_TMP/calls" -e trace=bpf "${COMMAND[@]}" >/dev/null
@@ -37,8 +37,9 @@ link_calls()
 		'BEGIN { split(calls, call, "|") } { for (i in call) if ($0 == call[i]) print NR }'
 }
 
-# killed_each BEFORE…: kills COMMAND at each change of a link, after BEFORE…, which also restores
-# the earlier state; a client that asked one address before asks another one afterwards
+# killed_each BEFORE…: kills COMMAND at each link change, after BEFORE…, which also restores the
+# earlier state. A client sends a request to one address before the kill, and to another address
+# afterwards.
 killed_each()
 {
 	local call calls answer
@@ -55,7 +56,7 @@ killed_each()
 				fail "call $call of ${COMMAND[*]}: answered from $answer"
 		done
 		"$@" >/dev/null
-		# the recovered table has no flow of the killed loader's time
+		# the recovered table has no flows from the time of the killed loader
 		want_equal "$(answers "$OTHER4")" "$OTHER4" "after the next load"
 	done
 }
@@ -78,7 +79,7 @@ say "unload"
 COMMAND=("$SLUICE" reply unload)
 killed_each first
 
-say "a killed loader has switched to another table: the next load does not use the first one"
+say "a killed loader has switched to another table: the next load does not use the first table"
 load_command --mode socket --table 16384
 first >/dev/null
 want_equal "$(answers "$FAR4")" "$FAR4"

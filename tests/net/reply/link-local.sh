@@ -13,7 +13,8 @@ for dev in docker0 eth0; do
 	addr_add "$HOST" "$dev" fe80::77/64
 done
 
-# preferred: prints the address that the kernel prefers of the two; the fault shows at the other
+# preferred: prints which of the two addresses the kernel prefers; the fault occurs with the other
+# address
 preferred()
 {
 	ask "$1" --any --to "[fe80::1%eth0]:$PORT" | sed -n 's/^answered \[\(.*\)%.*/\1/p'
@@ -24,11 +25,16 @@ other()
 	if [ "$1" = fe80::1 ]; then echo fe80::77; else echo fe80::1; fi
 }
 
-say "the kernel alone"
+both_wrong()
+{
+	want_wrong "$CONTAINER" "$wanted%eth0" "$PORT" "$kept%eth0"
+	want_wrong "$LAN" "$wanted%eth0" "$PORT" "$kept%eth0"
+}
+
+say "without sluice"
 kept=$(preferred "$CONTAINER")
 wanted=$(other "$kept")
-want_wrong "$CONTAINER" "$wanted%eth0" "$PORT" "$kept%eth0"
-want_wrong "$LAN" "$wanted%eth0" "$PORT" "$kept%eth0"
+both_wrong
 
 say "loaded"
 reply_load
@@ -36,12 +42,12 @@ want_right "$CONTAINER" "$wanted%eth0" "$PORT"
 want_right "$LAN" "$wanted%eth0" "$PORT"
 want_right "$CONTAINER" "$kept%eth0" "$PORT"
 
-say "the same peer address on two interfaces, different ports: each gets its answer from the address it used"
+say "the same peer address on two interfaces, different ports: each peer gets its answer from the address it used"
 want_right "$CONTAINER" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4000"
 want_right "$LAN" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4001"
 want_right "$CONTAINER" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4000"
 
-say "the same address and the same port: two peers, each on its link"
+say "the same address and port: two peers on two links"
 for round in 1 2 3; do
 	for name in "$CONTAINER" "$LAN"; do
 		want_right "$name" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4002"
@@ -49,7 +55,7 @@ for round in 1 2 3; do
 done
 no_errors "$LOG"
 
-say "a send to the same address on another link, where no request came from"
+say "a send to the same address on another link, from which no request came"
 cat >"$TEST_TMP/other-link.py" <<'PYTHON'
 import socket, sys
 
@@ -67,7 +73,7 @@ s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 s.bind(("fe80::3", 4003, 0, socket.if_nametoindex("eth0")))
 print(s.recvfrom(2048)[1][0], flush=True)
 PYTHON
-# heard_from: prints the source of what LAN receives after a request of CONTAINER
+# heard_from: prints the source of the datagram that LAN receives after a request of CONTAINER
 heard_from()
 {
 	local listener
@@ -86,3 +92,9 @@ wait_udp "$HOST" $((PORT + 1))
 addr_add "$HOST" docker0 fe80::78/64
 wanted=fe80::78
 want_equal "$(heard_from)" "$kept" "the source on the other link, which has no $wanted"
+
+say "unloaded"
+sluice reply unload
+addr_del "$HOST" docker0 fe80::78/64
+wanted=$(other "$kept")
+both_wrong

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A DNAT rule leads requests to 127.0.0.1. A reply from this address can leave only by an interface
-# with route_localnet; by any other interface, the send fails, whereas the kernel alone would send.
-# So sluice sets the source only if that cannot happen: the reverse path filter has proven the route
-# back, or all interfaces have route_localnet.
+# A DNAT rule redirects requests to 127.0.0.1. A reply from this address can leave only through an
+# interface with route_localnet. On any other interface the send fails, although it would succeed
+# without sluice. So sluice sets the source only if the send cannot fail: the reverse path filter
+# has proven the route back, or all interfaces have route_localnet.
 #
 #   lan 172.16.13.1, 172.17.0.9 asks 10.1.1.1:53 ── eth0 [dnat to 127.0.0.1:56789] docker0 172.17.0.1/16
 . "$(dirname "$0")/../lib/lib.sh"
 
 topology_up
-# the replies to 172.17.0.9 leave by docker0
+# replies to 172.17.0.9 leave through docker0
 in_ns "$LAN" ip addr add 172.17.0.9/32 dev lo
 in_ns "$HOST" nft -f - <<NFT
 table inet forwarded {
@@ -29,19 +29,20 @@ setting eth0.rp_filter=0
 setting eth0.route_localnet=1
 serve "$HOST" sendto4 "$PORT"
 
-# ask_rule FROM [OPTION…]: the request reaches the server
+# ask_rule FROM [OPTION…]: sends a request through the rule; it must reach the server
 ask_rule()
 {
 	ask "$LAN" --any --to 10.1.1.1:53 --from "$@"
 }
 
-# ask_unanswered FROM: the answer does not come back
+# ask_unanswered FROM: checks that no answer arrives
 ask_unanswered()
 {
 	ask_rule "$1" --timeout-ms 300 >/dev/null
 }
 
-# want_counted NAME VALUE [WHY]: the counter reaches VALUE, once the server has answered, and stays there
+# want_counted NAME VALUE [WHY]: checks that the counter reaches VALUE once the server has answered,
+# and does not exceed it
 want_counted()
 {
 	wait_until 20 has_counted "$1" "$2" || true
@@ -53,16 +54,20 @@ has_counted()
 	[ "$(counter "$1")" -ge "$2" ]
 }
 
-say "the kernel alone: the answer has a wrong source, but is sent"
-want_line "answered 172.16.13.13:$PORT 1" "$(ask_rule 172.16.13.1:4000)"
-ask_unanswered 172.17.0.9:4000
-no_errors "$LOG"
+# want_kernel PORT: the answer has a wrong source, but is sent
+want_kernel()
+{
+	want_line "answered 172.16.13.13:$PORT 1" "$(ask_rule "172.16.13.1:$1")"
+	ask_unanswered "172.17.0.9:$1"
+	no_errors "$LOG"
+}
 
-say "loaded: no send fails, by either interface"
+say "without sluice: the answer has a wrong source, but is sent"
+want_kernel 4000
+
+say "loaded: no send fails on either interface"
 reply_load
-want_line "answered 172.16.13.13:$PORT 1" "$(ask_rule 172.16.13.1:4001)"
-ask_unanswered 172.17.0.9:4001
-no_errors "$LOG"
+want_kernel 4001
 want_counted skipped_loopback 2 "datagrams to 127.0.0.1"
 want_equal "$(counter fixed)" 0
 
@@ -82,7 +87,7 @@ ask_unanswered 172.17.0.9:4004
 want_counted skipped_loopback 3
 no_errors "$LOG"
 
-say "the flow ends with the setting"
+say "the flow ends when the setting changes"
 setting all.route_localnet=0
 ask_unanswered 172.16.13.1:4004
 want_counted ended 1
@@ -91,3 +96,7 @@ no_errors "$LOG"
 say "requests on the host itself are not affected"
 want_right "$HOST" 127.0.0.1 "$PORT" --from 172.17.0.1:4005
 want_right "$HOST" 127.1.2.3 "$PORT"
+
+say "unloaded"
+sluice reply unload
+want_kernel 4006

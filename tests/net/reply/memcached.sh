@@ -31,7 +31,7 @@ spawn_in "$HOST" "$TEST_TMP/memcached.log" "$(server_path usr/bin/memcached)" \
 	-u root -l 0.0.0.0 -p 0 -U 11211
 wait_udp "$HOST" 11211
 
-say "the kernel alone"
+say "without sluice"
 want_equal "$(version_from "$NEAR4")" VERSION
 want_equal "$(version_from "$FAR4" 1)" nothing "memcached does not show the fault"
 say "loaded"

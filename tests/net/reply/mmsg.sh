@@ -20,8 +20,8 @@ want_batch()
 	want_line "sent 40 right 40 wrong 0 refused 0 lost 0 corrupt 0" "$(cat "$output")"
 }
 
-# queued PORT COUNT: COUNT sockets of CONTAINER have sent, and the server's queue holds their
-# requests
+# queued PORT COUNT: returns true if the server's queue holds the requests of COUNT sockets of
+# CONTAINER
 queued()
 {
 	[ "$(in_ns "$CONTAINER" cat /proc/net/udp /proc/net/udp6 |

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# sluice must not learn a request to a multicast or broadcast address, which the kernel refuses as a
-# source. The reply leaves as without sluice, even if the same client socket has sent a request to
-# an address of the host before.
+# sluice must not learn a request to a multicast or broadcast address, because the kernel refuses
+# these addresses as a source. The reply leaves as without sluice, even if the same client socket
+# has sent a request to an address of the host before.
 #
 #   container asks 239.1.2.3, ff02::4242, 172.17.255.255 and 255.255.255.255
 #       └── docker0 172.17.0.1, fd17::1 [host: servers that joined the groups]
@@ -16,8 +16,8 @@ port6=$((PORT + 1))
 serve "$HOST" sendto6 "$port6" --join ff02::4242%docker0
 log6=$LOG
 
-# the client counts these as wrong, since a group address is never a source; the source is what
-# matters
+# the client counts these answers as wrong, since a group address is never a source; only the actual
+# source matters here
 ask_groups()
 {
 	local addr
@@ -31,7 +31,7 @@ ask_groups()
 	no_errors "$log6"
 }
 
-# ask_both: one client socket asks FAR4 and FAR6, and then each group
+# ask_both: sends requests from one client socket to FAR4 and FAR6, and then to each group
 ask_both()
 {
 	local addr from=172.17.0.3:4000
@@ -47,7 +47,7 @@ ask_both()
 		"$(ask "$CONTAINER" --any --from "$from" --to "[ff02::4242%eth0]:$port6")"
 }
 
-say "the kernel alone"
+say "without sluice"
 ask_groups
 ask_both
 say "loaded"
@@ -64,7 +64,7 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$port6"
 ask_groups
 
-say "a group ends the flow of a client that has asked an address before"
+say "a multicast request ends the flow of a client that has used a unicast address before"
 ask_both
 want_equal "$(counter ended)" 2 "flows ended"
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4000

@@ -18,7 +18,7 @@ want_fixed "$CONTAINER" 10.9.9.9 "$PORT" 172.17.0.4
 want_fixed "$CONTAINER" fd99::9 "$PORT" fd17::4
 no_errors "$LOG"
 
-say "servers on the same port in two namespaces, and a client with the same port"
+say "servers on the same port in two namespaces, and a client with this port"
 serve "$HOST" dual6 "$PORT"
 reply_load
 for round in 1 2 3; do

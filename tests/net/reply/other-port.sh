@@ -39,7 +39,7 @@ source_of()
 	in_ns "$CONTAINER" python3 "$TEST_TMP/client.py" "$1" "$PORT"
 }
 
-# ask_all WANTED4 WANTED6: the sources of the answers to requests to FAR4 and FAR6
+# ask_all WANTED4 WANTED6: compares the sources of the answers to requests to FAR4 and FAR6
 ask_all()
 {
 	want_equal "$(source_of "$FAR4")" "$1"
@@ -54,7 +54,7 @@ done
 wait_until 10 in_ns "$HOST" grep -q "$(printf ':%04X ' "$PORT")" /proc/net/udp
 wait_until 10 in_ns "$HOST" grep -q "$(printf ':%04X ' "$PORT")" /proc/net/udp6
 
-say "the kernel alone"
+say "without sluice"
 ask_all "$NEAR4" "$NEAR6"
 say "loaded: unchanged"
 reply_load
@@ -62,7 +62,7 @@ ask_all "$NEAR4" "$NEAR6"
 want_equal "$(counter left_no_flow)" 3
 want_equal "$(counter fixed_other_port)" 0
 
-say "audit names it, and counts no wrong reply"
+say "audit reports it, and counts no wrong reply"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP"
 ask_all "$NEAR4" "$NEAR6"
 want_equal "$(counter audit_other_port)" 2
@@ -87,7 +87,7 @@ want_status 0 sluice reply load --mode socket --cgroup "$TEST_CGROUP"
 want_text "any-peer-port"
 ask_all "$NEAR4" "$NEAR6"
 
-say "the option is for mode socket"
+say "the option is only for mode socket"
 for mode in audit wire; do
 	want_status 2 sluice reply load --mode "$mode" --any-peer-port --cgroup "$TEST_CGROUP"
 	want_text "--any-peer-port is for --mode socket"

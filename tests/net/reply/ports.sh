@@ -11,7 +11,7 @@ for port in 53 5300 5310 5399 5400; do
 	serve "$HOST" sendto4 "$port"
 done
 
-# only PORTS…: these are fixed, all others behave as with the kernel alone
+# only PORTS…: checks that these are fixed, and that all other ports behave as without sluice
 only()
 {
 	local port
@@ -27,7 +27,7 @@ only()
 only
 reply_load --port 53,5300-5310
 only 53 5300 5310
-say "another list replaces the first"
+say "a new list replaces the first"
 reply_load --port 5310-5399
 only 5310 5399
 reply_load --port 5400

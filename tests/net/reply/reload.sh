@@ -4,7 +4,7 @@
 # A load with other options, under traffic, loses no reply, and no reply leaves from a wrong
 # address. The fix stays active after the loader has exited, and during the next load. A different
 # --table starts an empty table. Then replies to earlier requests, and to requests during the
-# change, leave from the kernel's own source, and never from another address.
+# change, leave from the kernel's source address, and never from another address.
 #
 #   container: six clients ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 #
@@ -15,8 +15,8 @@ topology_up
 serve "$HOST" dual6 "$PORT"
 reply_load
 
-# clients_end [some]: each client had traffic; none of its answers, or with `some` not most of them,
-# were left alone
+# clients_end [some]: checks that each client had traffic, and that no answers were left alone; with
+# `some`, at most half
 clients_end()
 {
 	local output sent right wrong near
@@ -26,7 +26,7 @@ clients_end()
 		read -r _ sent _ right _ wrong _ <"$output"
 		[ "$sent" -gt 100 ] || fail "hardly any traffic: $(cat "$output")"
 		want_equal "$((right + wrong))" "$sent" "answers under reload: $(cat "$output")"
-		# lost, refused and corrupt answers count as neither right nor wrong
+		# lost, refused and corrupt answers are neither right nor wrong
 		[ "$wrong" -le "$((${1:+right}))" ] || fail "most left alone: $(cat "$output")"
 		case $output in *:*) near="\[$NEAR6\]" ;; *) near=$NEAR4 ;; esac
 		want_equal "$(grep '^answered' "$output" | awk -v near="^$near:" \
@@ -44,7 +44,7 @@ for round in $(seq 3); do
 done
 clients_end
 
-say "other sizes of the table: only answers of that moment are left alone"
+say "other table sizes: only answers in flight are left alone"
 clients_start
 for round in $(seq 2); do
 	reply_load --table 5000 | tee -a "$TEST_TMP/sizes"

@@ -17,7 +17,7 @@ both_bound()
 }
 wait_until 10 both_bound
 
-say "the kernel alone"
+say "without sluice"
 want_line "sent 40 right 0 wrong 40 refused 0 lost 0 corrupt 0" \
 	"$(ask "$CONTAINER" --any --to "$FAR4:$PORT" --flows 40)"
 say "loaded"
@@ -31,3 +31,7 @@ say "both have answered"
 want_equal "$(json "len({flow['pid'] for flow in d['flows']})" sluice -j reply flows)" 2
 stop "$first"
 want_right "$CONTAINER" "$FAR4" "$PORT"
+
+say "unloaded"
+sluice reply unload
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers and bridge are in network namespaces of a user namespace, as those of a rootless Docker
-# daemon are (sluice-docker(7)). Mode socket fixes the server by its cgroup; mode wire, in the
-# namespace of its process.
+# Servers and bridge are in network namespaces of a user namespace, as with a rootless Docker daemon
+# (sluice-docker(7)). Mode socket fixes the server by its cgroup; mode wire, in the namespace of its
+# process.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] lo 172.16.13.13; both of one user namespace
 . "$(dirname "$0")/../lib/lib.sh"
@@ -18,7 +18,7 @@ in_other_netns()
 	[ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
 }
 
-# netns_add NAME: makes network namespace NAME, which the user namespace owns
+# netns_add NAME: creates network namespace NAME, owned by the user namespace
 netns_add()
 {
 	local pid
@@ -39,7 +39,7 @@ topology_host
 bridge_port "$CONTAINER" 3
 ip -n "$HOST" addr add "$FAR4/32" dev lo
 
-# the server is a process of the user namespace
+# the server runs in the user namespace
 printf '#!/bin/sh\nexec nsenter --user=/proc/%s/ns/user -- %s "$@"\n' "$USER_PID" "$SERVER" \
 	>"$TEST_TMP/server"
 chmod +x "$TEST_TMP/server"

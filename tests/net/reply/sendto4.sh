@@ -17,7 +17,7 @@ want_line "sent 2 right 0 wrong 0 refused 0 lost 2 corrupt 0" \
 
 want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "answers from the route's address, and to another client, are right either way"
+say "answers from the route's address, and to another client, are right with or without sluice"
 want_right "$CONTAINER" "$NEAR4" "$PORT"
 want_right "$LAN" "$FAR4" "$PORT"
 reply_load

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An unmodified socat is a forking UDP server (UDP-RECVFROM): for each datagram, a new process
+# An unmodified socat runs as a forking UDP server (UDP-RECVFROM): for each datagram, a new process
 # replies with sendto(2) on the inherited socket.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: socat on *:7000, [::]:7001] eth0 172.16.13.13

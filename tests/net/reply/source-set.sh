@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers that set the source of their replies with IP_PKTINFO or IPV6_PKTINFO keep that source,
-# whether it is the requested address or another one.
+# Servers that set the source of their replies with IP_PKTINFO or IPV6_PKTINFO keep this source,
+# whether or not it is the requested address.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -23,10 +23,13 @@ ask_all()
 	want_wrong "$CONTAINER" "$NEAR6" $((PORT + 3)) "$FAR6"
 }
 
-say "the kernel alone"
+say "without sluice"
 ask_all
 say "loaded"
 reply_load
 ask_all
 want_equal "$(counter left_source_set)" 18 "answers left alone"
 want_equal "$(counter fixed)" 0 "fixed"
+say "unloaded"
+sluice reply unload
+ask_all

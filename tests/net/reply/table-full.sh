@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 10,000 flows pass a table of 1,000. The oldest flows are evicted and counted; replies to the
-# newest are right.
+# 10,000 flows pass through a table for 1,000. The oldest flows are evicted and counted; replies to
+# the newest flows are right.
 #
 #   container 172.17.0.3:20000-29999 ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -12,16 +12,22 @@ serve "$HOST" dual6 "$PORT"
 both4="$FAR4:$PORT,$NEAR4:$PORT"
 both6="[$FAR6]:$PORT,[$NEAR6]:$PORT"
 
-say "the kernel alone"
-want_line "sent 20 right 10 wrong 10 refused 0 lost 0 corrupt 0" \
-	"$(ask "$CONTAINER" --any --to "$both4" --count 10)"
-want_line "sent 20 right 10 wrong 10 refused 0 lost 0 corrupt 0" \
-	"$(ask "$CONTAINER" --any --to "$both6" --count 10)"
+# want_answers RIGHT WRONG: for each family
+want_answers()
+{
+	local both
+	for both in "$both4" "$both6"; do
+		want_line "sent 20 right $1 wrong $2 refused 0 lost 0 corrupt 0" \
+			"$(ask "$CONTAINER" --any --to "$both" --count 10)"
+	done
+}
 
+say "without sluice"
+want_answers 10 10
 say "loaded"
 reply_load
-want_line "sent 20 right 20 wrong 0 refused 0 lost 0 corrupt 0" \
-	"$(ask "$CONTAINER" --any --to "$both4" --count 10)"
-want_line "sent 20 right 20 wrong 0 refused 0 lost 0 corrupt 0" \
-	"$(ask "$CONTAINER" --any --to "$both6" --count 10)"
+want_answers 20 0
+say "unloaded"
+sluice reply unload
+want_answers 10 10
 no_errors "$LOG"

@@ -9,7 +9,7 @@
 #   container2 172.17.0.4:4000 ──┘
 . "$(dirname "$0")/../lib/lib.sh"
 
-# both: the server has both requests before it answers either of them
+# both: sends both requests before the server answers either
 both()
 {
 	spawn_in "$CONTAINER" "$TEST_TMP/one" "$CLIENT" --any --from 172.17.0.3:4000 --to "$1:$PORT"
@@ -29,10 +29,13 @@ topology_up second
 serve "$HOST" sendto4 "$PORT" --hold
 server=$SPAWNED
 
-say "the kernel alone answers both from the route's address"
+say "without sluice answers both from the route's address"
 both "$FAR4" "$NEAR4" "$NEAR4" "$NEAR4"
 say "loaded, each answer comes from the address that its client used"
 reply_load
 both "$FAR4" "$NEAR4" "$FAR4" "$NEAR4"
 both "$NEAR4" "$FAR4" "$NEAR4" "$FAR4"
 both "$FAR4" "$FAR4" "$FAR4" "$FAR4"
+say "unloaded"
+sluice reply unload
+both "$FAR4" "$NEAR4" "$NEAR4" "$NEAR4"

@@ -31,7 +31,7 @@ dug()
 	in_ns "$CONTAINER" dig +tries=1 "+time=${2:-10}" +short "@$1" www.example A || true
 }
 
-# unanswered ADDR: one second is enough for an answer that never arrives
+# unanswered ADDR: expects no answer within one second
 unanswered()
 {
 	[[ $(dug "$1" 1) == *"timed out"* ]]
@@ -42,7 +42,7 @@ spawn_in "$HOST" "$TEST_TMP/unbound.log" "$(server_path usr/sbin/unbound)" \
 	-d -c "$TEST_TMP/unbound.conf"
 wait_udp "$HOST" 53
 
-say "the kernel alone"
+say "without sluice"
 want_equal "$(dug "$NEAR4")" 192.0.2.1
 unanswered "$FAR4" || fail "unbound does not show the fault (IPv4)"
 unanswered "$FAR6" || fail "unbound does not show the fault (IPv6)"

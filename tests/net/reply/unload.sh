@@ -47,7 +47,7 @@ reply_load --dry-run --port 1-2 >/dev/null
 want_equal "$(bpftool cgroup show "$TEST_CGROUP")" "$ids" "programs after a dry run"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "cleanup --verify finds what is in another directory, and leaves it there"
+say "cleanup --verify finds objects in another directory, and leaves them alone"
 want_status 5 sluice --bpffs /sys/fs/bpf/empty cleanup --verify
 want_text sluice_
 want_right "$CONTAINER" "$FAR4" "$PORT"
@@ -74,7 +74,7 @@ sluice cleanup
 want_verified
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "a load to another cgroup frees the first one"
+say "a load to another cgroup frees the first cgroup"
 mkdir "$TEST_CGROUP/one" "$TEST_CGROUP/two"
 sluice reply load --mode socket --cgroup "$TEST_CGROUP/one"
 sluice reply load --mode socket --cgroup "$TEST_CGROUP/two"

@@ -10,7 +10,7 @@
 
 COUNT=60
 
-# The manager starts a service with its own pair of sockets for each line of its input.
+# For each line of input, the manager starts a service with its own pair of sockets.
 cat >"$TEST_TMP/manager" <<'PYTHON'
 import os, socket, subprocess, sys
 
@@ -60,7 +60,7 @@ LATE_LOG=$TEST_TMP/old in_ns "$HOST" python3 "$TEST_TMP/manager" "$WORKER" "$POR
 MANAGER_JOB=$!
 wait_until 20 grep -qx up "$TEST_TMP/manager.log" || fail "no manager: $(cat "$TEST_TMP/manager.log")"
 
-say "steered before the service runs"
+say "steered before the service starts"
 echo bind >&7
 wait_until 20 grep -qx bound "$TEST_TMP/manager.log"
 sluice --netns "$HOST" steer load --port "$PORT"

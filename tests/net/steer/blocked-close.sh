@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A process of another user is on a managed port. Its descriptor refers by turns to a socket and to
-# a file of its own FUSE file system, whose close(2) never returns. A process that copies the file
-# instead of the socket hangs until the hostile process ends, even if killed. The daemon names the
-# hostile process, skips it, and continues to steer other servers.
+# A process of another user is on a managed port. Its descriptor refers alternately to a socket and
+# to a file on its own FUSE file system, where close(2) never returns. A process that copies the
+# file instead of the socket hangs until the hostile process ends, even if killed. The daemon
+# reports the hostile process, skips it, and continues to steer other servers.
 #
 #   host: udp-hostile (port 6001, user 4321) and workers (port PORT), with the daemon
 . "$(dirname "$0")/../lib/lib.sh"
@@ -19,11 +19,11 @@ first=$SERVER_PID
 hostile --flip "$TEST_TMP/fs"
 configure '[steer]' "port = $BLOCKED,$PORT" 'sweep = 1'
 daemon_start
-# it takes each new socket once, and half of the time gets the file
+# sluice takes each new socket once; half of the time, it gets the file
 want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
 want_live
 daemon_stop
-say "the process ends: so does the child"
+say "the process exits: its child exits too"
 daemon_start
 want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
 kill_hostile

@@ -3,7 +3,7 @@
 #
 # A process of another user is on a managed port and holds the lock of its socket. A process that
 # reads the socket's address or sets an option hangs until the hostile process ends, even if killed.
-# The daemon and the commands name the hostile process, skip it, and continue to steer other
+# The daemon and the commands report the hostile process, skip it, and continue to steer other
 # servers.
 #
 #   host: udp-hostile (port 6001, user 4321) and workers (port PORT), with the daemon
@@ -30,18 +30,18 @@ daemon_start
 want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
 want_live
 want_equal "$(grep -cF "$BLOCKS" "$DAEMON_LOG")" 1 "children that hang"
-say "another process of that user is left out, too"
+say "another process of the same user is skipped, too"
 locker=$BLOCKER
 hostile
 want_logged "its user, blocks access" 1
 want_equal "$(grep -cF "$BLOCKS" "$DAEMON_LOG")" 1 "children that hang"
 kill_hostile
 BLOCKER=$locker
-say "the daemon ends and starts while its child hangs"
+say "the daemon exits and restarts while its child hangs"
 daemon_stop
 daemon_start
 want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
-say "the process ends: so does the child"
+say "the process exits: its child exits too"
 kill_hostile
 wait_until 30 no_children
 daemon_stop

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Under load, workers keep closing sockets and opening new ones, and steering is loaded again and
-# again, so that a socket may be closed between its lookup and its selection. Every datagram is
+# Under load, workers keep closing sockets and opening new ones, and steering is reloaded
+# repeatedly, so a socket may be closed between its lookup and its selection. Every datagram is
 # counted as a decision, and none is dropped for lack of a socket. An unanswered datagram was in a
 # queue that its worker closed. The kernel logs no error.
 #
@@ -29,13 +29,13 @@ netns_add "$HOST"
 since=$(kernel_time)
 workers "$HOST" --port "$PORT" --workers 8 --reopen 50
 
-say "the kernel alone"
+say "without sluice"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
 flows_go_on $((10 * COUNT))
 flows_end
 want_at_least $((COUNT)) "$(result moved)" "flows moved"
 
-say "loaded again and again"
+say "repeated loads"
 sluice --netns "$HOST" steer load --port "$PORT"
 no_ports=$(udp_counter "$HOST" NoPorts) full=$(udp_counter "$HOST" RcvbufErrors)
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
@@ -52,7 +52,7 @@ want_at_least 1 "$(steer_counter moved_gone)" "flows whose socket was closed"
 want_equal "$(udp_counter "$HOST" NoPorts)" "$no_ports" "datagrams without a socket"
 want_equal "$(udp_counter "$HOST" RcvbufErrors)" "$full" "datagrams for a full queue"
 
-say "loaded afresh again and again: the number of a descriptor has another socket by then"
+say "repeated fresh loads: a descriptor number then refers to another socket"
 for ((round = 0; round < 10; round++)); do
 	sluice steer unload
 	want_status 0 sluice --netns "$HOST" steer load --port "$PORT"

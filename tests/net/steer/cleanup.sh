@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # 'cleanup' returns steered groups to the kernel in any state: loaded, with some or all pins removed
-# by hand, or with pins of another version. It names groups of another pin directory, and leaves
+# by hand, or with pins of another version. It reports groups of another pin directory, and leaves
 # them alone.
 #
 #   container ── docker0 172.17.0.1 [host: three servers on 0.0.0.0:56789]
@@ -13,7 +13,7 @@
 
 OTHER=${PINS}_other
 
-# want_gone: no program of this test is left, and the kernel alone serves
+# want_gone: checks that no program of this test is left, and that the kernel selects the sockets
 want_gone()
 {
 	wait_until 10 none_attached || fail "still in the kernel:" "$(bpftool prog show | grep sluice_)"
@@ -21,7 +21,7 @@ want_gone()
 	want_answers 10 2 30000
 }
 
-# want_stays WHY: the program is still on the group, unknown to sluice
+# want_stays WHY: checks that the program is still on the group, unknown to sluice
 want_stays()
 {
 	want_equal "$(attached)" 1 "programs attached, $1"
@@ -55,7 +55,7 @@ rm -r "$PINS"
 want_stays "without pins"
 want_status 1 "$SLUICE" steer unload
 want_status 5 "$SLUICE" --netns "$HOST" steer load --port "$PORT"
-want_text "0.0.0.0:$PORT: left alone: a sluice whose pins are gone has left its program (program "
+want_text "0.0.0.0:$PORT: left alone: it still has the program of a sluice whose pins are gone (program "
 want_text "'sluice cleanup' if its pins are gone"
 want_equal "$(cleaned)" "(False, True)"
 want_gone
@@ -97,7 +97,7 @@ want_equal "$(json "len(d['groups'])" sluice -j steer show)" 1
 want_equal "$(cleaned)" "(True, True)"
 want_gone
 
-say "pins in another directory: left alone, and named"
+say "pins in another directory: left alone, and reported"
 : >"$TEST_TMP/own_programs"
 sluice --netns "$HOST" --bpffs "$OTHER" steer load --port "$PORT"
 json "d['groups'][0]['program_id']" sluice --bpffs "$OTHER" -j steer show >"$TEST_TMP/own_programs"

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 
-# server PORT: starts one more; its process id is in SERVERS
+# server PORT: starts another server; adds its process id to SERVERS
 server()
 {
 	spawn_in "$HOST" "$TEST_TMP/server.${#SERVERS[@]}" "$SERVER" --kind sendto4 --port "$1" --reuseport
@@ -26,12 +26,12 @@ want_text "steer: loaded: policy flow, 1 group steered"
 want_text "attached, 4 sockets, netns $netns"
 want_equal "$(seen "(g['open'], g['closed'], g['not_joined'], d['groups_not_steered'])")" "(4, 0, 0, 0)"
 
-say "the same again changes nothing"
+say "an identical load changes nothing"
 want_status 0 sluice --netns "$HOST" steer load --port "$PORT,$((PORT + 1))"
 want_text "steer: unchanged: "
 want_text "kept, 4 sockets, netns $netns"
 
-say "three sockets of the group, and a group, are opened: nothing adds them"
+say "three sockets of the group, and another group, are opened: nothing adds them"
 for _ in 1 2 3; do
 	server "$PORT"
 done
@@ -54,7 +54,7 @@ want_status 0 sluice --netns "$HOST" steer load --port "$PORT,$((PORT + 1))"
 want_text "steer: updated: "
 want_text "kept, 8 sockets (1 added), netns $netns"
 
-say "four are closed, and have a slot until the next sweep"
+say "four sockets are closed, and keep their slots until the next sweep"
 for i in 0 1 2 3; do
 	stop "${SERVERS[$i]}"
 done
@@ -66,7 +66,7 @@ want_equal "$(json "[(g['sockets'], g['open'], g['closed'], g['netns_name']) for
 want_status 0 sluice status
 want_text "$netns"
 
-say "a connected socket, and one of another group, are no sockets that should join"
+say "a connected socket, and a socket of another group, do not count as sockets that should join"
 spawn_in "$HOST" "$TEST_TMP/connected" python3 -uc '
 import signal, socket, sys
 

@@ -11,7 +11,7 @@
 
 netns_add "$HOST"
 
-# load: loads, and stores in CONSUMERS how well the consumers are known
+# load: loads steering, and stores the consumer counts in CONSUMERS
 load()
 {
 	CONSUMERS=$(json "' '.join(f'{k}:{v}' for k, v in sorted(d['consumers'].items()))" \
@@ -25,7 +25,8 @@ recv_hooks()
 		sort | paste -sd ' '
 }
 
-# learns CONSUMERS: loads again and compares; on a busy machine the client may need several tries
+# learns CONSUMERS: loads again, and returns true if the counts are CONSUMERS; on a busy machine,
+# the client may need several tries
 learns()
 {
 	load
@@ -46,17 +47,17 @@ want_by_hash()
 	want_both "$(tally "$HOST" 1 ::1)" "$1" "$2"
 }
 
-say "two processes: the kernel alone"
+say "two processes: without sluice"
 workers a@0
 first=$SPAWNED
 workers b@1
 second=$SPAWNED
 want_by_hash a b
-say "two idle processes: their affinity is enough"
+say "two idle processes: affinity is sufficient"
 load
 want_equal "$CONSUMERS" "pinned:2 seen:0 unknown:0"
 want_by_cpu a b
-say "they are moved, and steering is loaded again"
+say "the workers are moved, and steering is loaded again"
 taskset -cp 1 "$first" >/dev/null
 taskset -cp 0 "$second" >/dev/null
 load

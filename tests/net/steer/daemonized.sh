@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A server of four processes daemonizes after its sockets have joined a group. The process that
-# bound the sockets is gone, and four others hold one socket each. They are one instance, and a
-# restart is a new generation. A drain accepts every process id that 'steer show' prints, even if
-# the processes have no common ancestor left.
+# bound the sockets has exited, and four other processes hold one socket each. They are one
+# instance, and a restart is a new generation. A drain accepts every process id that 'steer show'
+# prints, even if the processes have no common ancestor left.
 #
 #   host: 100 flows ── lo ── four processes, old ▸ four processes, new
 . "$(dirname "$0")/../lib/lib.sh"
@@ -17,8 +17,8 @@ is_gone()
 	! kill -0 "$1" 2>/dev/null
 }
 
-# daemon_up: starts a server, has its sockets join, and lets it daemonize; its process ids are in
-# MASTER and WORKERS
+# daemon_up: starts a server, waits until its sockets have joined, and makes it daemonize; sets
+# MASTER and WORKERS to its process ids
 daemon_up()
 {
 	local parent
@@ -35,14 +35,14 @@ daemon_up()
 	MASTER=$(ps -o ppid= -p "${WORKERS[0]}" | tr -d ' ')
 }
 
-# down PID: ends a server that is not a child of this shell
+# down PID: stops a server that is not a child of this shell
 down()
 {
 	kill "$1"
-	wait_until 20 is_gone "$1" || fail "process $1 does not end"
+	wait_until 20 is_gone "$1" || fail "process $1 does not exit"
 }
 
-# sockets_of PID: prints how many sockets a drain of the process would drain
+# sockets_of PID: prints the number of sockets that a drain of the process would cover
 sockets_of()
 {
 	json "d['sockets']" sluice -j steer drain --dry-run "$1"
@@ -81,7 +81,7 @@ flows_end
 want_equal "$(result lost)" 0 "datagrams lost"
 down "$MASTER"
 
-say "the process that has bound the sockets ends, and no other one is an ancestor of all workers"
+say "the process that bound the sockets exits, and no other process is an ancestor of all workers"
 workers "$HOST" --port "$PORT" --workers 2
 OTHER=$SERVER_PID
 spawn_in "$HOST" "$TEST_TMP/orphans" python3 -uc '

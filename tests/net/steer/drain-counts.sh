@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A drain reports the exact number of lost datagrams, also if the queues alone do not show it: if a
-# full queue drops datagrams during the drain, if a server still reads before it dies, and if two
-# drains of one server see the same datagrams.
+# A drain reports the exact number of lost datagrams, even if the queues alone do not show it: a
+# full queue drops datagrams during the drain, a server still reads before it dies, or two drains of
+# one server count the same datagrams.
 #
 #   host: flows ── lo ── a worker, old, and a worker, new
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +11,7 @@
 
 COUNT=50
 
-# flood NUMBER: sends that many datagrams of COUNT flows, always the same, which want no answer
+# flood NUMBER: sends NUMBER datagrams from the same COUNT flows, without requesting answers
 flood()
 {
 	in_ns "$HOST" "$FLOWS" --to "127.0.0.1:$PORT" --flood "$1" --from 127.1.0.1:6000 \
@@ -37,14 +37,14 @@ is_draining()
 		sluice -j steer show | contains draining
 }
 
-# drain_begin OPTION…: starts a drain of OLD, whose process id is in DRAIN_PID
+# drain_begin OPTION…: starts a drain of OLD; sets DRAIN_PID to the drain's process id
 drain_begin()
 {
 	"$SLUICE" -j steer drain "$OLD" "$@" >"$TEST_TMP/drain" 2>"$TEST_TMP/why" &
 	DRAIN_PID=$!
 }
 
-# want_lost UNREAD DROPPED: the drain ends, and reports that
+# want_lost UNREAD DROPPED: waits for the end of the drain, and checks its report
 want_lost()
 {
 	local status=0
@@ -71,7 +71,7 @@ say "a full queue drops datagrams during the drain"
 begin --rcvbuf 65536
 before=$(udp_counter "$HOST" RcvbufErrors)
 drain_begin --idle 10 --limit 120
-wait_until 20 is_draining || fail "it does not drain:" "$(cat "$TEST_TMP/why")"
+wait_until 20 is_draining || fail "not draining:" "$(cat "$TEST_TMP/why")"
 flood 2000
 dropped=$(($(udp_counter "$HOST" RcvbufErrors) - before))
 want_at_least 1 "$dropped" "datagrams for a full queue"
@@ -81,13 +81,14 @@ want_equal "$(drain_unread)" 0 "counter drain_unread"
 stop "$OLD"
 end
 
-say "it dies after it has read some, while the drain does not look"
+say "the server reads some datagrams and dies between two readings of the drain"
 begin --delay 20000
 before=$(incarnations "$OLD") received=$(udp_counter "$HOST" InDatagrams)
 drain_begin --idle 10 --limit 10
-wait_until 20 is_draining || fail "it does not drain:" "$(cat "$TEST_TMP/why")"
+wait_until 20 is_draining || fail "not draining:" "$(cat "$TEST_TMP/why")"
 drain_halt
-# in short steps: three seconds after the last flow has moved, it would give up the stopped process
+# in short steps, because the drain gives up a stopped process three seconds after the last flow has
+# moved
 until has_moved "$OLD" "$before"; do
 	kill -CONT "$DRAIN_PID"
 	sleep 0.5
@@ -111,7 +112,7 @@ end
 say "two drains: unread datagrams are counted once"
 begin
 drain_begin --idle 60 --limit 10
-wait_until 20 is_draining || fail "it does not drain:" "$(cat "$TEST_TMP/why")"
+wait_until 20 is_draining || fail "not draining:" "$(cat "$TEST_TMP/why")"
 drain_halt
 want_status 1 sluice steer drain "$OLD" --idle 0 --limit 0
 want_equal "$(drain_unread)" 0 "counter drain_unread, while the first drain runs"

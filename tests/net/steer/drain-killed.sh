@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A drain that is killed (SIGKILL) leaves its slots in state draining. The next command, or the
-# daemon's next sweep, finds that no process drains them, reports this, and activates them again. A
-# running drain is left alone.
+# daemon's next sweep, detects that no process drains them, reports this, and activates them again.
+# A running drain is left alone.
 #
 #   host: flows ── lo ── two workers, old, and two, new, and two more
 #
@@ -33,12 +33,12 @@ state_is()
 	[ "$(state)" = "$1" ]
 }
 
-# drain_begin PID: starts a drain; the old server's slots are draining when this returns
+# drain_begin PID: starts a drain, and returns once the old server's slots are draining
 drain_begin()
 {
 	"$SLUICE" steer drain "$1" --idle 60 --limit 600 >"$TEST_TMP/drain" 2>&1 &
 	DRAIN_PID=$!
-	wait_until 20 state_is draining || fail "it does not drain:" "$(cat "$TEST_TMP/drain")"
+	wait_until 20 state_is draining || fail "not draining:" "$(cat "$TEST_TMP/drain")"
 }
 
 drain_kill()
@@ -87,7 +87,7 @@ want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
 want_text "$LAPSED ($OLD) was killed: it takes new flows again"
 want_equal "$(state)" active "the old server's slots"
 
-# beside two others it is no new generation, however late it starts
+# beside two others, it is not a new generation, however late it starts
 workers "$HOST" --port "$PORT" --workers 2
 THIRD=$SERVER_PID
 sluice --netns "$HOST" steer load --port "$PORT"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One worker of a server dies during a drain. Its flows move at once, and those of the other worker
-# stay. The drain continues until the other worker has ended too. Then the drain fails, since the
-# datagrams in flight to a dying worker may be lost. Two drains run, one for each worker, as a
-# script may start them. A drain holds no descriptor of the sockets, which would keep them alive in
-# the group and in an epoll of the server.
+# One worker of a server dies during a drain. Its flows move at once, and the flows of the other
+# worker stay. The drain continues until the other worker has exited too. Then the drain fails,
+# since datagrams in flight to a dying worker may be lost. Two drains run, one per worker, as a
+# script may start them. A drain holds no descriptor of the sockets, because that would keep them
+# alive in the group and in the server's epoll.
 #
 #   host: 40 flows ── lo ── two workers, old, each a process, and two, new; then two others for the old
 . "$(dirname "$0")/../lib/lib.sh"
@@ -13,7 +13,7 @@
 
 COUNT=40
 
-# has_no_flows PID: no flow has its last answer from that worker
+# has_no_flows PID: returns true if no flow got its last answer from this worker
 has_no_flows()
 {
 	refresh_results
@@ -26,7 +26,7 @@ draining()
 		sluice -j steer show)" = "['active', 'active', 'draining', 'draining']" ]
 }
 
-# sockets_of PID: counts the descriptors of sockets that the process holds
+# sockets_of PID: prints the number of socket descriptors of the process
 sockets_of()
 {
 	find "/proc/$1/fd" -lname 'socket:*' | wc -l
@@ -37,17 +37,17 @@ has_lock()
 	find "/proc/$1/fd" -lname "*/steer/*" | grep -c . >/dev/null
 }
 
-# drain_begin PID: starts a drain, whose process id is in DRAIN_PID; the slots of PID's server are
-# draining when this returns
+# drain_begin PID: starts a drain; sets DRAIN_PID to its process id; returns once the slots of PID's
+# server are draining
 drain_begin()
 {
 	"$SLUICE" -j steer drain "$1" --idle 60 --limit 600 >"$TEST_TMP/drain.$1" 2>"$TEST_TMP/why.$1" &
 	DRAIN_PID=$!
 	wait_until 20 has_lock "$DRAIN_PID" && wait_until 20 draining ||
-		fail "it does not drain:" "$(cat "$TEST_TMP"/*."$1")"
+		fail "not draining:" "$(cat "$TEST_TMP"/*."$1")"
 }
 
-# want_early DRAIN PID: the drain has not waited for its limit; it failed because the sockets were
+# want_early DRAIN PID: checks that the drain failed before its limit, because the sockets were
 # closed while their flows were busy
 want_early()
 {
@@ -105,7 +105,7 @@ want_equal "$(of_process flows "$NEW")" "$COUNT" "flows of the new server"
 
 stop "$OLD"
 
-say "a dead worker gets no flows of the others"
+say "a dead worker gets no flows of the other workers"
 workers "$HOST" --port "$PORT" --workers 2 --processes
 LATER=$SERVER_PID DEAD=${WORKERS[0]} ALIVE=${WORKERS[1]}
 sluice --netns "$HOST" steer load --port "$PORT"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A drain does not complete because its terminal is closed, because it is killed, or because the
-# other server ends. Then the drained server takes new flows again, and its queues keep their
-# datagrams, unless another drain has completed.
+# A drain is interrupted: its terminal is closed, it is killed, or the other server exits. Then the
+# drained server takes new flows again, and its queues keep their datagrams, unless another drain
+# has completed.
 #
 #   host: 20 flows ── lo ── two workers, old, and two, new
 . "$(dirname "$0")/../lib/lib.sh"
@@ -26,15 +26,15 @@ states_are()
 	[ "$(states)" = "$1" ]
 }
 
-# drain_begin IDLE: starts a drain, whose process id is in DRAIN_PID and whose limit is not reached
-# here
+# drain_begin IDLE: starts a drain with a limit that is not reached here; sets DRAIN_PID to its
+# process id
 drain_begin()
 {
 	"$SLUICE" steer drain "$OLD" --idle "$1" --limit 100 >"$TEST_TMP/drain" 2>&1 &
 	DRAIN_PID=$!
 	# an earlier drain may have left the slots in this state
 	wait_until 20 grep -q '^SigCgt:.*[13579bdf]$' "/proc/$DRAIN_PID/status" &&
-		wait_until 20 states_are draining || fail "it does not drain:" "$(cat "$TEST_TMP/drain")"
+		wait_until 20 states_are draining || fail "not draining:" "$(cat "$TEST_TMP/drain")"
 }
 
 netns_add "$HOST"
@@ -62,10 +62,10 @@ kill -INT "$DRAIN_PID"
 wait "$DRAIN_PID" && fail "it did not fail"
 want_equal "$(states)" active "the old server's slots"
 
-say "the other server ends"
+say "the other server exits"
 drain_begin 5
 stop "$NEW"
-# it continues once the flows are idle, which happens only after the other server has gone
+# it continues once the flows are idle, which happens only after the other server has exited
 flows_end
 status=0
 wait "$DRAIN_PID" || status=$?

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# There are more groups than the default limit of open files allows. All of them are steered, and
-# all are returned. A group that loses its program, through its server or a killed loader, is
-# steered again at once.
+# The number of groups exceeds the default limit of open files. All groups are steered, and all are
+# returned. A group that loses its program, by its server or a killed loader, is steered again at
+# once.
 #
 #   host: a server with sockets on ports 5001 to 5020
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +11,7 @@
 
 GROUPS_WANTED=20
 
-# limited COMMAND…: runs it with a limit below that of a shell or systemd
+# limited COMMAND…: runs COMMAND with a limit lower than that of a shell or systemd
 limited()
 {
 	(
@@ -50,7 +50,7 @@ want_status 0 limited "$SLUICE" --netns "$HOST" steer load --port 5001-5020
 want_text "$GROUPS_WANTED groups steered"
 want_status 0 limited "$SLUICE" steer show
 
-say "the groups have lost their program"
+say "the groups lose their program"
 kill -USR1 "$SPAWNED"
 wait_until 20 grep -qx detached "$TEST_TMP/server" || fail "not detached"
 want_status 0 limited "$SLUICE" --netns "$HOST" steer load --port 5001-5020

@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A flood of 50,000 sources with 1, 2 and 5 datagrams each fills a table for 2,048 flows. Live
-# flows do not move. Flows that begin later are recorded once the flood's flows are no longer
-# protected by their datagrams, and not only after --idle: at the next generation, none of them
-# moves.
+# A flood of 50,000 sources with 1, 2 and 5 datagrams each fills a table for 2,048 flows. Live flows
+# do not move. Flows that begin later are recorded once the flood's flows are no longer protected,
+# before --idle has passed: none of them moves at the next generation.
 #
 #   host: flows ── lo ── two workers; then two of a new generation
 #          50,000 sources, 1, 2 and 5 datagrams each ─┘
@@ -16,8 +15,8 @@
 # 100 flows in 256 sets of eight: nine of them share a set once in 10^7 runs
 COUNT=50 SPOOFED=50000 TABLE=2048
 
-# all_recorded: has none of the last datagrams begun a flow? Two flows may also take one way from each
-# other by turns.
+# all_recorded: returns true if none of the last datagrams has started a flow. Two flows may also
+# evict each other alternately.
 all_recorded()
 {
 	local before
@@ -37,7 +36,7 @@ for each in 1 2 5; do
 	live=$FLOWS_LOG live_client=$CLIENT_PID
 	in_ns "$HOST" "$FLOWS" --to "127.0.0.1:$PORT" --flood $((SPOOFED * each)) --burst "$each" \
 		--from 127.1.0.1 --sources "$SPOOFED"
-	# a flow that no way records avoids a full queue, and comes back
+	# an unrecorded flow avoids a full queue, and then returns
 	flows_go_on $((3 * COUNT))
 	[ "$each" = 1 ] || want_at_least 1000 "$(steer_counter unrecorded)" "flows without a way"
 	flows "$HOST" --to "127.0.0.1:$PORT" --from 127.0.0.2 --flows "$COUNT" --rate 500

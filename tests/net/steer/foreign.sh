@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A load names a server with its own reuseport program, classic BPF or eBPF, and leaves it alone:
+# A load reports a server with its own reuseport program, classic BPF or eBPF, and leaves it alone:
 # the server's program selects as before. The load exits with status 5 if the port has no other
-# group. Another group on the port is steered nevertheless.
+# group. Another group on the port is still steered.
 #
 #   host: 40 flows ── lo ── four workers, whose program selects the first
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# want_first TO: worker 0 has all flows
+# want_first TO: checks that worker 0 has all flows
 want_first()
 {
 	flows "$HOST" --to "$1" --flows 40
@@ -28,7 +28,7 @@ for own in classic ebpf; do
 	want_text "left alone"
 	want_text "udp-worker"
 	want_text "$first"
-	[ "$own" = classic ] && want_text "classic BPF program of its own"
+	[ "$own" = classic ] && want_text "its own classic BPF program"
 	want_equal "$(steer_groups)" "" "groups"
 	want_first "127.0.0.1:$PORT"
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server binds as many sockets at once as a group has slots, and then one more. The daemon reports
-# the socket without a slot, keeps no descriptor of it, and adds it once another socket is closed.
+# A server binds one socket per slot of a group at once, and then another. The daemon reports the
+# socket without a slot, keeps no descriptor of it, and adds it once another socket is closed.
 #
 #   host: sockets.py with 1,024 sockets on PORT and one more
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,7 +12,7 @@
 
 SLOTS=1024
 
-# open_and_left: prints the open sockets with a slot, and those without one
+# open_and_left: prints the numbers of open sockets with and without a slot
 open_and_left()
 {
 	json "d['groups'][0]['open'], d['groups'][0]['not_joined']" sluice -j steer show
@@ -23,7 +23,7 @@ has()
 	[ "$(open_and_left)" = "$1" ]
 }
 
-# descriptors: prints the number of the daemon's, and fails while it has a child
+# descriptors: prints the number of the daemon's descriptors, and fails while the daemon has a child
 descriptors()
 {
 	[ -z "$(cat "/proc/$DAEMON/task/$DAEMON/children")" ] || return 1

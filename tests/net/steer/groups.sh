@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Several groups share a port: on the wildcard address of both families, on specific addresses, and
-# in another network namespace. Each group is steered separately: a flow is answered by a worker of
-# its own group, and a worker that joins one group moves no flow in any group.
+# in another network namespace. Each group is steered separately: a worker of its own group answers
+# each flow, and a worker that joins a group moves no flow in any group.
 #
 #   host:  flows ── 127.0.0.1, ::1 ── [::]:39871        lan:  flows ── 127.0.0.1 ── [::]:39871
 #          flows ── 127.0.0.2      ── 127.0.0.2:39871
@@ -19,7 +19,7 @@ BINDS=(:: :: 127.0.0.2 ::2 ::)
 TARGETS=("127.0.0.1:$PORT" "[::1]:$PORT" "127.0.0.2:$PORT" "[::2]:$PORT" "127.0.0.1:$PORT")
 GROUPS_OF=(0 2 3 4) # indexes of BINDS with a separate group
 
-# use I: sets FLOWS_LOG and CLIENT_PID to those of client I
+# use I: selects client I: sets FLOWS_LOG and CLIENT_PID
 use()
 {
 	FLOWS_LOG=${LOGS[$1]} CLIENT_PID=${CLIENT_PIDS[$1]}
@@ -67,7 +67,7 @@ netns_add "$HOST"
 netns_add "$LAN"
 in_ns "$HOST" ip addr add ::2/128 dev lo nodad
 
-say "the kernel alone"
+say "without sluice"
 begin
 workers "$HOST" --port "$PORT" --bind 127.0.0.2
 all_go_on

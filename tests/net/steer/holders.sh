@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A socket has one slot, however often it is found: by two concurrent loads, under two descriptors,
-# or in two processes. It keeps the slot and its flows while any process holds it. After its server
-# has died, 'steer show' names the remaining process. nginx keeps its sockets open like this across
-# a reload.
+# A socket has one slot even if it is found more than once: by two concurrent loads, under two
+# descriptors, or in two processes. It keeps the slot and its flows while any process holds it.
+# After its server has died, 'steer show' names the remaining process. nginx keeps its sockets open
+# like this across a reload.
 #
 #   host: sockets.py and its child with two sockets, and flows
 . "$(dirname "$0")/../lib/lib.sh"
@@ -33,7 +33,7 @@ holder "$HOST"
 hold open "$PORT" 1 2
 hold copy 0
 say "two loads at once"
-# load_or_conflict: the load of the other may end this one
+# load_or_conflict: the other load may abort this one
 load_or_conflict()
 {
 	"${LOAD[@]}" >/dev/null 2>&1 || [ $? = 5 ]

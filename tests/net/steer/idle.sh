@@ -10,10 +10,10 @@
 . "$(dirname "$0")/../lib/steer.sh"
 
 COUNT=100
-# long enough that no stall of the machine makes a busy flow idle
+# long enough that a stall of the machine does not make a busy flow idle
 LOAD=(--port "$PORT" --idle 2)
 
-# keep NAME COMMAND…: runs COMMAND with the client that was saved as NAME
+# keep NAME COMMAND…: runs COMMAND with the client saved as NAME
 keep()
 {
 	declare -g "LOG_$1=$FLOWS_LOG" "PID_$1=$CLIENT_PID"
@@ -29,7 +29,7 @@ silence()
 {
 	as_client silent
 	halt "$CLIENT_PID"
-	# longer than the timeout: the table keeps time in steps of 0.27 s
+	# longer than the timeout, since the table stores times in steps of 0.27 s
 	sleep 2.6
 }
 
@@ -49,12 +49,12 @@ keep silent
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
 keep busy
 
-say "silent, without a new generation"
+say "silent flows, without a new generation"
 silence
 resume
 want_equal "$(result moved)" 0 "flows moved"
 
-say "silent, with a new generation"
+say "silent flows, with a new generation"
 # servers that start within two seconds form one generation
 sleep 2.2
 workers "$HOST" --port "$PORT" --workers 4

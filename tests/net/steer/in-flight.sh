@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A socket in flight to another process (SCM_RIGHTS) is in no file table, but still open. Its slot,
-# its flows and its group stay, and are removed when the socket is closed.
+# A socket in flight to another process (SCM_RIGHTS) is still open, but in no file table. Its slot,
+# its flows and its group stay until the socket is closed.
 #
 #   host: a server with three sockets, which it sends away one after another
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# printed COUNT: the server has printed COUNT lines
+# printed COUNT: returns true if the server has printed COUNT lines
 printed()
 {
 	[ "$(wc -l <"$TEST_TMP/server")" -ge "$1" ]

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# knot with four UDP workers is restarted again and again under dnsperf, like unbound in unbound.sh.
-# Each instance has its own directory, since a running instance locks its databases.
+# knot with four UDP workers is restarted repeatedly under dnsperf, like unbound in unbound.sh. Each
+# instance has its own directory, since a running instance locks its databases.
 #
 #   host: dnsperf, 20 clients ── lo ── knotd, old ▸ knotd, new ▸ …
 #
@@ -14,7 +14,7 @@
 DNS_NAME=knotd
 KNOTD=$(server_path usr/sbin/knotd)
 
-# four_more SOCKETS: port 53 has four more UDP sockets than SOCKETS
+# four_more SOCKETS: returns true if port 53 has four more UDP sockets than SOCKETS
 four_more()
 {
 	[ "$(sockets)" -ge $(($1 + 4)) ]
@@ -62,7 +62,7 @@ dns_start()
 
 netns_add "$HOST"
 dns_start
-say "the kernel alone"
+say "without sluice"
 want_lost 127.0.0.1
 say "loaded and drained"
 want_handed_over "${ROUNDS:-5}" 127.0.0.1

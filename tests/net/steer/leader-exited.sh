@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The main thread of a server has ended (pthread_exit) while its other threads serve. The thread
-# group leader has no open files, so the sockets are copied through another thread. The server gets
-# its share of the flows, and can be drained like any server.
+# The main thread of a server has exited (pthread_exit) while its other threads still serve. The
+# thread group leader has no open files, so sluice copies the sockets through another thread. The
+# server gets its share of the flows, and can be drained like any server.
 #
 #   host: flows ── lo ── four workers without a main thread; then four others
 . "$(dirname "$0")/../lib/lib.sh"
@@ -14,7 +14,7 @@ COUNT=100
 netns_add "$HOST"
 workers "$HOST" --port "$PORT" --workers 4 --exit-main
 OLD=$SERVER_PID
-# cgroup.kill does not end a process without its leader
+# cgroup.kill does not kill a process whose leader has exited
 trap 'kill -KILL "$OLD" 2>/dev/null || true' EXIT
 is_without_leader()
 {

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A load of many groups takes long, and lets other commands go first between two groups. These
-# commands end before the load, which still steers all groups. A command that loads or unloads
-# steering ends the load.
+# A load of many groups is slow, and yields the lock to other commands between two groups. These
+# commands finish before the load, which still steers all groups. A command that loads or unloads
+# steering aborts the load.
 #
 #   host: one process with a socket on each of GROUPS ports (SO_REUSEPORT)
 #
@@ -36,7 +36,7 @@ groups_more_than()
 	[ "$(groups)" -gt "$1" ]
 }
 
-# load_start: starts a load that takes 0.2 s for each group, and returns while it works on them
+# load_start: starts a load that takes 0.2 s per group, and returns while it is running
 load_start()
 {
 	spawn_in "$HOST" "$TEST_TMP/load" strace -f -o /dev/null -e trace=pidfd_getfd \
@@ -46,7 +46,7 @@ load_start()
 	wait_until 60 groups_more_than 2
 }
 
-# meanwhile COMMAND…: runs it; it ends before the load has worked on all groups
+# meanwhile COMMAND…: runs COMMAND, which must finish before the load has handled all groups
 meanwhile()
 {
 	"$@" >"$TEST_TMP/meanwhile" 2>&1 || fail "$*:" "$(cat "$TEST_TMP/meanwhile")"

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Undelivered datagrams are accounted for: those that the full queue of a worker refuses, and those
-# that are freed with their socket, for which the kernel has no counter. A worker that does not read
-# at all is distinguished from a slow worker.
+# Undelivered datagrams are accounted for: datagrams dropped by a worker's full queue, and datagrams
+# freed with their socket, for which the kernel has no counter. A worker that does not read at all
+# is distinguished from a slow worker.
 #
 #   container ── docker0 172.17.0.1 [host: a server on 0.0.0.0:56789]
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 
-# more of these than a receive buffer holds
+# more datagrams than a receive buffer holds
 COUNT=1000 SIZE=1000
 
 # pour: sends one datagram of each of COUNT flows, without waiting for answers
@@ -49,7 +49,7 @@ dropped=$(seen "g['slots'][0]['drops']")
 want_equal "$(seen "n['udp']['rcvbuf_errors']")" "$dropped"
 want_equal "$(seen "n['steered']['drops']")" "$dropped"
 want_equal "$(seen "n['unexplained']['errors']")" 0
-# waiting in the queue, not lost; and reported as such
+# queued, not lost; and reported as queued
 want_equal "$(seen "n['unexplained']['vanished']")" $((COUNT - dropped))
 want_equal "$(seen "n['steered']['waiting_bytes'] > 0")" True
 want_equal "$(seen "g['slots'][0]['state']")" stalled
@@ -57,7 +57,7 @@ want_equal "$(seen "g['slots'][0]['queue']['fill_percent'] >= 87")" True
 want_status 0 "$SLUICE" steer show
 want_text "queued, or dropped"
 
-say "it reads again"
+say "the worker reads again"
 kill -CONT "${SERVERS[0]}"
 queue_empty()
 {
@@ -68,7 +68,7 @@ want_equal "$(seen "g['slots'][0]['state']")" active
 want_equal "$(seen "n['unexplained']['total']")" 0
 want_equal "$(seen "n['udp']['in_datagrams']")" $((10 + COUNT - dropped))
 
-say "it exits with a full queue"
+say "the server exits with a full queue"
 halt "${SERVERS[0]}"
 pour
 both=$(seen "g['slots'][0]['drops']")

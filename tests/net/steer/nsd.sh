@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# nsd has four server processes and daemonizes: the process that bound the sockets is gone once the
-# server runs, and its children hold them. It is restarted again and again under dnsperf, like
+# nsd has four server processes and daemonizes: the process that bound the sockets exits once the
+# server runs, and its children hold the sockets. nsd is restarted repeatedly under dnsperf, like
 # unbound in unbound.sh. The drain also accepts the process ids that 'steer show' prints.
 #
 #   host: dnsperf, 20 clients ── lo ── nsd, old ▸ nsd, new ▸ …
@@ -61,7 +61,7 @@ dns_start()
 	wait_until 20 four_more "$before" "$dir/pid" || fail "nsd did not start:" "$(cat "$dir/log")"
 }
 
-# shown: the process ids of the slots that take datagrams
+# shown: prints the process ids of the slots that take datagrams
 shown()
 {
 	json "sorted({s['pid'] for g in d['groups'] for s in g['slots']
@@ -73,8 +73,8 @@ command_of()
 	tr '\0' ' ' <"/proc/$1/cmdline"
 }
 
-# drain_shown PID: drains by the first process id that steer show prints for the server of PID,
-# whose processes have the same command line
+# drain_shown PID: drains by the first process id that steer show prints for the server of PID; its
+# processes share a command line
 drain_shown()
 {
 	local pid

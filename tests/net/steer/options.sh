@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each option is changed separately, and changed back, while flows are recorded and two generations
-# of workers run. No datagram is lost. No flow moves, except with the options that the man page
-# names: after --flows, the hash of the current generation places the flows, and policies source and
-# cpu place them again. Options that keep the table also keep the recorded flows.
+# Changes each option separately and back, while flows are recorded and two generations of workers
+# run. No datagram is lost. Flows move only with the options that the man page lists: after --flows,
+# the hash of the current generation places the flows, and policies source and cpu place them again.
+# Options that keep the table also keep the recorded flows.
 #
 #   host: 100 flows ── lo ── two workers, retired, and two of the current generation
 #
@@ -46,7 +46,7 @@ change --policy load
 change --generation cgroup
 change --generation none
 say "--flows: the table starts empty, with the current generation"
-# another rule for generations has started them again
+# a changed rule for generations has restarted them
 sluice steer promote "$SERVER_PID"
 "${LOAD[@]}" --flows 4096 >/dev/null
 flows_go_on $((3 * COUNT))

@@ -1,22 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server attaches its own reuseport program while sluice works on its group, after sluice has read
-# that the group has no program, or one of sluice's. The kernel replaces a program unconditionally,
-# so sluice reads the group again right before, and leaves the server's program alone.
+# A server attaches its own reuseport program while sluice works on its group, after sluice has
+# found no program or its own program on the group. The kernel replaces a program unconditionally,
+# so sluice checks the group again right before attaching, and leaves the server's program alone.
 #
 #   host: 40 flows ── lo ── four workers; their program selects the first
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# strace has other children before: it tries what the kernel can trace
+# strace first forks other children, to test which features the kernel can trace
 sluice_started()
 {
 	STOPPED=$(pgrep -P "$STRACE" -x sluice)
 }
 
-# begin COMMAND…: starts sluice, and stops it when it has asked its child for a socket, which it starts
-# after the walk over the sockets
+# begin COMMAND…: starts sluice, and stops it after it has requested a socket from its child; sluice
+# starts this child after the walk over the sockets
 begin()
 {
 	spawn_in "$HOST" "$TEST_TMP/sluice" strace -o /dev/null -e trace=sendmsg \
@@ -26,13 +26,14 @@ begin()
 	wait_until 20 pgrep -P "$STOPPED"
 }
 
-# go_on STATUS: the server attaches its program, then sluice goes on, and ends with STATUS
+# go_on STATUS: makes the server attach its program, then continues sluice, which must exit with
+# STATUS
 go_on()
 {
 	local status=0
 	kill -USR1 "$SERVER_PID"
 	wait_until 20 grep -qx own "$LOG"
-	# it may not have stopped yet
+	# sluice may not have stopped yet
 	while kill -CONT "$STOPPED" 2>/dev/null; do
 		sleep 0.1
 	done
@@ -40,7 +41,7 @@ go_on()
 	want_equal "$status" "$1" "exit status: $(cat "$TEST_TMP/sluice")"
 }
 
-# want_own: the server's program is on the group: worker 0 has all flows
+# want_own: checks that the server's program is on the group: worker 0 has all flows
 want_own()
 {
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows 40
@@ -70,7 +71,7 @@ for own in classic ebpf; do
 	want_own
 	sluice steer unload
 
-	say "$own, while the group is let go"
+	say "$own, while the group is released"
 	workers "$HOST" --port "$PORT" --workers 4 --own "$own" --own-later
 	sluice --netns "$HOST" steer load --port "$PORT"
 	begin steer unload

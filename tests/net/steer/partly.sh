@@ -43,7 +43,7 @@ while True:
 ' "$PORT"
 wait_until 20 grep -q ready "$TEST_TMP/server" || fail "no server:" "$(cat "$TEST_TMP/server")"
 
-# answering: counts the sockets that answer 40 clients
+# answering: prints the number of sockets that answer 40 clients
 answering()
 {
 	in_ns "$HOST" python3 -c '
@@ -58,9 +58,9 @@ for _ in range(40):
 print(len(answers))' "$PORT"
 }
 
-want_equal "$(answering)" 2 "sockets that answer, with the kernel alone"
+want_equal "$(answering)" 2 "sockets that answer, without sluice"
 want_status 1 sluice --netns "$HOST" steer load --port "$PORT"
-want_text "in use already: in a map of its server, or for a tunnel"
+want_text "already in use: in a map of its server, or by a tunnel"
 want_text "1 of its 2 sockets could not be taken, and would receive nothing"
 want_equal "$(steer_groups)" "" "groups"
 want_equal "$(answering)" 2 "sockets that answer"

@@ -8,12 +8,12 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# With this many flows, a run in which the kernel's hash alone stays below nine tenths of its usual
-# imbalance happens once in 20 million; with 16, once in ten thousand.
+# With this many flows, the imbalance of the kernel's hash falls below 90 % of its usual value in
+# one run of 20 million; with 16 flows, in one of ten thousand.
 ROUNDS=10 COUNT=32
 
-# imbalance COMMAND…: sums up the answers of the busiest worker, of 10,000 in each round, counting
-# workers without any answer too. Each round starts with COMMAND and uses new source ports.
+# imbalance COMMAND…: prints the sum of the busiest worker's answers, out of 10,000 per round, with
+# workers without answers included. Each round starts with COMMAND and uses new source ports.
 imbalance()
 {
 	local round sum=0 most
@@ -39,7 +39,7 @@ forget_load()
 netns_add "$HOST"
 workers "$HOST" --port "$PORT" --workers 8
 SOURCE=20000
-say "the kernel alone"
+say "without sluice"
 imbalance true
 kernel=$IMBALANCE
 say "policy flow: the same imbalance"
@@ -55,7 +55,7 @@ flows_go_on 300
 flows_end
 want_equal "$(result moved)" 0 "flows moved by the load"
 say "policy load, new flows"
-# a flow without a record is new
+# a flow without a record counts as new
 sleep 5.2
 imbalance forget_load
 echo "busiest worker of 8, of 10,000 datagrams: kernel $((kernel / ROUNDS)), load $((IMBALANCE / ROUNDS))"

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Under policy source, one worker gets all ports of a client address, and keeps them, including new
-# ports, when a worker is added. The kernel alone distributes the ports of each address.
+# ports, when a worker is added. Without sluice, the kernel distributes the ports of each address.
 #
 #   host: 20 addresses, 10 ports each ── lo ── four workers, and a fifth
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# shares: prints the number of flows of each worker that has any, from the client's last results
+# shares: prints the number of flows of each worker with flows, from the client's last results
 shares()
 {
 	awk '$1 == "sent" { n = 0 } $1 == "worker" && $6 { line[n++] = $2 " " $6 }
@@ -26,7 +26,7 @@ for where in "127.0.0.1:$PORT 127.1.0.1" "[::1]:$PORT fd77::1"; do
 	read -r to from <<<"$where"
 	workers "$HOST" --port "$PORT" --bind :: --workers 4
 	first=$SERVER_PID
-	say "$to: the kernel alone"
+	say "$to: without sluice"
 	ask_all "$to" "$from"
 	flows_end
 	want_at_least 15 "$(result split)" "addresses with several workers"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Workers with one socket each that start seconds apart share the flows: none of them is a new
-# generation. The operator promotes one of them, which then takes the new flows, and goes back. A
+# generation. The operator promotes one worker, which then takes the new flows, and reverts this. A
 # promotion also undoes a drain. Existing flows do not move.
 #
 #   host: flows ── lo ── three processes with one socket each
@@ -11,8 +11,8 @@
 
 COUNT=60
 
-# new_flows NUMBER PID…: prints how many of COUNT new flows each of these processes answers. NUMBER is
-# another one for each call: a source address and port that was used before is an old flow.
+# new_flows NUMBER PID…: prints how many of COUNT new flows each of these processes answers. NUMBER
+# must differ in each call, because a source address and port that was used before is an old flow.
 new_flows()
 {
 	local pid from=127.0.$1.1

@@ -45,7 +45,7 @@ want_text "$SHARE groups would be steered, $((COUNT - SHARE)) left out"
 say "half of the quota"
 load
 want_text "netns $inode ($HOST): $((COUNT - SHARE)) groups left to the kernel"
-want_text "it has $SHARE groups, and no more than that are free"
+want_text "it has $SHARE groups, and at most as many are free"
 want_text "$SHARE groups steered, $((COUNT - SHARE)) left out"
 want_equal "$(steer_groups_of "$HOST" | wc -l)" "$SHARE" "groups"
 

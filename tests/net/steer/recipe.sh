@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Restarts unbound under dnsperf: by the commands that README, sluice-steer(8) and --help print, and
-# by those for a systemd unit, for which the test sets MAINPID as systemd does. No query is lost.
-# Only paths and the limit differ: wrapper programs with the same names run unbound in the namespace
-# and find the old instance.
+# Restarts unbound under dnsperf, with the commands in README, sluice-steer(8) and --help, and with
+# the commands for a systemd unit, for which the test sets MAINPID as systemd does. No query is
+# lost. Only paths and the limit differ: wrapper programs with the same names run unbound in the
+# namespace and find the old instance.
 #
 #   host: dnsperf, 20 clients ── lo ── unbound, old ▸ unbound, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"
@@ -52,7 +52,7 @@ unit_line()
 	plain "$MAN_STEER" | sed -n "s|/run/unbound.pid|$PIDFILE|g; s/^$1=//p"
 }
 
-# run_lines TEXT: runs it as a shell script, which must succeed; the drain has a shorter limit
+# run_lines TEXT: runs TEXT as a shell script, which must succeed; the drain has a shorter limit
 run_lines()
 {
 	local status=0
@@ -70,7 +70,7 @@ four_sockets()
 	[ "$(in_ns "$HOST" grep -c ":0035 " /proc/net/udp)" -ge 4 ]
 }
 
-# want_restarted OLD: the old server has ended, and another runs
+# want_restarted OLD: checks that the old server has exited, and that another server runs
 want_restarted()
 {
 	wait_until 20 is_gone "$1" || fail "process $1 still runs: $(cat "$TEST_TMP/output")"
@@ -109,7 +109,7 @@ dns_queries_end
 want_at_least 1000 "$SENT" "queries"
 want_equal "$LOST" 0 "queries lost in restarts"
 
-say "a server that does not start: the old one goes on"
+say "a server that does not start: the old server continues"
 old=$(newest)
 printf '#!/bin/sh\nexit 1\n' >"$TEST_TMP/bin/unbound"
 status=0

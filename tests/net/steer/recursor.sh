@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The PowerDNS recursor with four threads is restarted again and again under dnsperf, like unbound
-# in unbound.sh.
+# The PowerDNS recursor with four threads is restarted repeatedly under dnsperf, like unbound in
+# unbound.sh.
 #
 #   host: dnsperf, 20 clients ── lo ── pdns_recursor, old ▸ pdns_recursor, new ▸ …
 #

@@ -10,7 +10,8 @@
 
 OPEN=434 GETFD=438 EPERM=1 ENOSYS=38
 
-# refused NUMBER ERRNO COMMAND…: runs it under a filter that answers ERRNO to a system call
+# refused NUMBER ERRNO COMMAND…: runs COMMAND under a filter that fails system call NUMBER with
+# ERRNO
 refused()
 {
 	python3 "$ROOT/tests/net/lib/seccomp.py" "$@"
@@ -29,7 +30,7 @@ for error in "$EPERM" "$ENOSYS"; do
 	want_clean
 done
 
-say "what is loaded stays as it is"
+say "the loaded objects stay unchanged"
 sluice --netns "$HOST" steer load --port "$PORT"
 workers "$HOST" --port "$PORT"
 for command in "steer drain $old" "steer promote $old" "steer unload" cleanup; do

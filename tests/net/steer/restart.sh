@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Rolling restarts under load: a new server starts beside the old server, which is drained and
-# ended. No datagram is lost, and each flow moves once per restart, when its worker ends. Until
-# then, old flows stay with the old server, and new flows go to the new server. The kernel alone
-# loses the datagrams in the closed queues, and moves flows to the new server early.
+# stopped. No datagram is lost, and each flow moves once per restart, when its worker exits. Until
+# then, old flows stay with the old server, and new flows go to the new server. Without sluice, the
+# kernel loses the datagrams in the closed queues, and moves flows to the new server early.
 #
 #   host: 100 flows ── lo ── four workers, old ▸ four workers, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"
@@ -18,7 +18,7 @@ server()
 	workers "$HOST" --port "$PORT" --workers 4 --delay 2000
 }
 
-# restart COMMAND…: starts a new server, runs COMMAND, and ends the old server
+# restart COMMAND…: starts a new server, runs COMMAND, and stops the old server
 restart()
 {
 	local old=$CURRENT
@@ -50,7 +50,7 @@ end()
 }
 
 netns_add "$HOST"
-say "the kernel alone"
+say "without sluice"
 begin
 for ((round = 0; round < ROUNDS; round++)); do
 	restart true

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Tests groups of 1, 2 and 64 sockets. Loading moves no flow, and all workers keep their flows when
-# another worker starts, also in a group of one. The group is removed with its last socket, and a
+# another worker starts, even in a group of one. The group is removed with its last socket, and a
 # server that starts again is steered like the first.
 #
 #   host: flows ── lo ── 1, 2, 64 workers, and one more
@@ -12,8 +12,8 @@
 . "$(dirname "$0")/../lib/steer.sh"
 
 # add_one SIZE COMMAND…: starts SIZE workers with flows, runs COMMAND, starts one more worker, and
-# runs COMMAND again. There are enough flows that each worker gets some, whatever the kernel's hash
-# is: with 20 for each of 64 workers, an idle one happens once in 20 million runs.
+# runs COMMAND again. The number of flows ensures that each worker gets some, whatever the kernel's
+# hash: with 20 flows per worker and 64 workers, an idle worker occurs in one run of 20 million.
 add_one()
 {
 	local size=$1 count=$((100 + 20 * $1)) first
@@ -22,7 +22,7 @@ add_one()
 	first=$SERVER_PID
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows "$count" --rate 10000
 	"$@"
-	# a flow that has not sent is not recorded
+	# a flow without datagrams is not recorded
 	flows_go_on $((2 * count))
 	workers "$HOST" --port "$PORT"
 	"$@"
@@ -37,7 +37,7 @@ add_one()
 
 netns_add "$HOST"
 for size in 1 2 64; do
-	say "$size: the kernel alone"
+	say "$size: without sluice"
 	MOVES=1
 	add_one "$size" true
 	want_at_least 1 "$(result moved)" "flows moved"

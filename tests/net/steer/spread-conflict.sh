@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # An interface can have only one XDP program. sluice never replaces another owner's program: it
-# names the program, and changes no interface. Impossible requests are refused before anything
+# reports the program, and changes no interface. Impossible requests are refused before anything
 # changes. A deleted interface takes its program with it, and cleanup leaves nothing behind.
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1 ── lan
@@ -23,7 +23,7 @@ load()
 	sluice --netns "$HOST" steer load --port "$PORT" --policy cpu "$@"
 }
 
-# xdp_of DEV: prints the name of its program
+# xdp_of DEV: prints the name of the XDP program
 xdp_of()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" |
@@ -35,7 +35,8 @@ xdp_is()
 	[ "$(xdp_of "$1")" = "$2" ]
 }
 
-# want_refused CODE TEXT OPTION…: the load is refused, and no sluice program is on any interface
+# want_refused CODE TEXT OPTION…: checks that the load is refused, and that no sluice program is on
+# any interface
 want_refused()
 {
 	local code=$1 text=$2
@@ -80,7 +81,7 @@ want_text "use the upper interface or its ports, not both"
 rm /sys/fs/bpf/above
 ip -n "$HOST" link del br1
 
-say "a refused load leaves the loaded programs as they were"
+say "a refused load leaves the loaded programs unchanged"
 load --xdp eth0 --cpus 1
 want_status 5 load --xdp eth0,eth1 --cpus 0
 want_text "'theirs'"
@@ -88,7 +89,7 @@ want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs"
 checksums_full "$LAN" eth0
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "so does a load that the groups refuse"
+say "a load that the groups refuse leaves the loaded programs unchanged"
 want_status 4 in_ns "$HOST" setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$SLUICE" \
 	steer load --port "$PORT" --policy cpu --xdp eth0 --cpus 0
 want_text "CAP_SYS_PTRACE"
@@ -106,7 +107,7 @@ daemon_stop
 sluice steer unload
 load --xdp eth0 --cpus 1
 
-say "so does a load that fails halfway and cannot read the earlier programs"
+say "a load that fails halfway and cannot read the earlier programs leaves the loaded programs unchanged"
 ip -n "$HOST" link add br1 type bridge
 ip -n "$HOST" link set dev port1 master br1
 in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above >/dev/null
@@ -120,7 +121,7 @@ want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 rm /sys/fs/bpf/above
 ip -n "$HOST" link del br1
 
-say "so does a load that cannot write its record"
+say "a load that cannot write its record leaves the loaded programs unchanged"
 bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
 want_status 4 load --xdp eth0 --cpus 0
 want_equal "$(xdp_of eth0)" sluice_spread
@@ -128,7 +129,7 @@ want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 sluice steer unload
 load --xdp eth0 --cpus 1
 
-say "the reverse: another owner does not replace sluice's program"
+say "conversely, another owner does not replace sluice's program"
 want_status 1 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name theirs2 --link /sys/fs/bpf/two
 want_equal "$(xdp_of eth0)" sluice_spread
 rm /sys/fs/bpf/theirs

@@ -4,7 +4,7 @@
 # All datagrams arrive on one CPU, as from a network card with a single queue. Under policy cpu, XDP
 # spreads the flows over the listed CPUs, and each flow goes to the worker on its CPU. XDP is native
 # if the driver supports it, otherwise generic; the load reports the mode and the reason. A datagram
-# whose checksum the sender has left to the hardware is not lost.
+# with a partial checksum (checksum offload) is not lost.
 #
 #   lan, on CPU 0 ── eth0 172.16.13.13, fd16::13 [host: workers on CPU 0 and CPU 1, [::]:56789]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -26,7 +26,7 @@ spread()
 	json "d['xdp']['counters']['$1']" sluice -j --netns "$HOST" steer show
 }
 
-# sent: prints the datagrams by CPU
+# sent: prints the numbers of datagrams by CPU
 sent()
 {
 	json "' '.join(f\"{c['cpu']}:{c['datagrams']}\" for c in d['xdp']['cpus'])" \
@@ -41,7 +41,7 @@ checked()
 
 generic()
 {
-	say "generic, where the driver has no XDP: lo"
+	say "generic, for a driver without XDP: lo"
 	XDP=(--xdp lo --cpus 1)
 	want_status 0 load "${XDP[@]}"
 	want_text "lo: flows spread over CPUs 1, XDP generic, not native: "
@@ -72,7 +72,7 @@ no_generic()
 	want_equal "$(tally "$LAN" 0 172.16.14.13)" "a:40"
 }
 
-say "the kernel alone, and policy cpu without XDP: all arrives on CPU 0"
+say "without sluice, and policy cpu without XDP: all arrives on CPU 0"
 want_both "$(tally "$LAN" 0 "$FAR4")" a b
 load
 want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"
@@ -138,7 +138,7 @@ else
 	no_generic
 fi
 
-say "the interface is no longer listed"
+say "the interface is not listed any more"
 want_status 0 load
 want_text "no longer spread"
 want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"

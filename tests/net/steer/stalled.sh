@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A worker that has stopped reading, and whose queue is full, gets no new flows. The kernel alone
-# sends it some of the flows, and none of these is answered.
+# A worker that has stopped reading, and whose queue is full, gets no new flows. Without sluice, the
+# kernel sends it some of the flows, and none of these is answered.
 #
-#   host: 100 flows ── lo ── four workers, of which one does not read
+#   host: 100 flows ── lo ── four workers; one does not read
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
@@ -35,7 +35,7 @@ begin()
 
 netns_add "$HOST"
 for policy in flow load; do
-	say "the kernel alone"
+	say "without sluice"
 	begin true
 	ask_new
 	want_at_least 15 "$(result lost)" "datagrams that the stalled worker does not answer"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Under load, no flow moves when steering is loaded or a worker is added. When a worker is killed,
-# only its own flows move. Unloading loses no datagram. The kernel alone moves many flows of live
-# workers in each of these cases.
+# only its own flows move. Unloading loses no datagram. Without sluice, the kernel moves many flows
+# of live workers in each of these cases.
 #
 #   host: 200 flows ── lo ── four workers, and a fifth
 . "$(dirname "$0")/../lib/lib.sh"
@@ -32,7 +32,8 @@ lost_so_far()
 	result lost
 }
 
-# kill_victim: kills a worker; VICTIM_FLOWS has its flows, LOST the datagrams lost with its queue
+# kill_victim: kills a worker; sets VICTIM_FLOWS to the number of its flows, and LOST to the
+# datagrams lost with its queue
 kill_victim()
 {
 	refresh_results
@@ -43,7 +44,7 @@ kill_victim()
 	LOST=$(lost_so_far)
 }
 
-# takers: counts the workers that flows have moved to
+# takers: prints the number of workers that flows have moved to
 takers()
 {
 	awk '$1 == "sent" { count = 0 } $1 == "worker" && $10 > 0 { count++ } END { print count }' \
@@ -66,11 +67,11 @@ kernel_alone()
 	want_equal "$(result moved)" 0 "flows moved without any change"
 	add_worker "$1"
 	flows_go_on $((3 * COUNT))
-	want_at_least $((COUNT / 5)) "$(result moved)" "the kernel alone, a worker added: flows moved"
+	want_at_least $((COUNT / 5)) "$(result moved)" "without sluice, a worker added: flows moved"
 	moved=$(result moved)
 	kill_victim
 	want_at_least $((VICTIM_FLOWS + COUNT / 10)) $(($(result moved) - moved)) \
-		"the kernel alone, a worker killed: flows moved"
+		"without sluice, a worker killed: flows moved"
 	end
 }
 
@@ -105,7 +106,7 @@ netns_add "$HOST"
 for where in "0.0.0.0 127.0.0.1:$PORT" ":: [::1]:$PORT" ":: 127.0.0.1:$PORT"; do
 	# shellcheck disable=SC2086 # two words
 	{
-		say "$where: the kernel alone"
+		say "$where: without sluice"
 		kernel_alone $where
 		say "$where: loaded"
 		loaded $where

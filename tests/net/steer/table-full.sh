@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The flow table is full. Further flows are not recorded, no recorded flow is evicted for them, and
-# no flow of either kind moves while the workers stay the same. When a worker is added, only
-# unrecorded flows move; with the kernel alone, any flow may move.
+# The flow table is full. Further flows are not recorded and evict no recorded flow. No flow moves
+# while the workers stay the same. When a worker is added, only unrecorded flows move; without
+# sluice, any flow may move.
 #
 #   host: 1,000 flows, a table for 256 ── lo ── four workers, and a fifth
 . "$(dirname "$0")/../lib/lib.sh"
@@ -36,7 +36,7 @@ end()
 }
 
 netns_add "$HOST"
-say "the kernel alone"
+say "without sluice"
 begin true
 add_worker true
 kernel=$(result moved)

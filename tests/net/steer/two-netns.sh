@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The same address and port in two network namespaces are two groups, each with its own figures and
-# the counters of its namespace. A value that the caller may not read is omitted, not invented.
+# the counters of its namespace. A value that the caller may not read is omitted.
 #
 #   host: two servers on [::]:47081       other: two servers on [::]:47081
 #
@@ -26,7 +26,8 @@ two_bound()
 	[ "$(in_ns "$1" grep -c ":$(printf '%04X' "$PORT") " /proc/net/udp6)" = 2 ]
 }
 
-# of_netns NAME EXPRESSION: evaluates it with the group `g` and the counters `n` of that namespace
+# of_netns NAME EXPRESSION: evaluates EXPRESSION with the group `g` and the counters `n` of that
+# namespace
 of_netns()
 {
 	json "[(lambda g, n: $2)(g, n) for g in d['groups'] for n in d['namespaces']
@@ -48,7 +49,7 @@ want_equal "$(of_netns "$HOST" "(g['address'], g['datagrams'], n['steered']['dat
 	"[('::', 15, 15)]"
 want_equal "$(of_netns "$OTHER" "(g['address'], g['datagrams'], n['steered']['datagrams'])")" \
 	"[('::', 20, 20)]"
-# requests and answers, of IPv4 and IPv6
+# requests and answers, over IPv4 and IPv6
 want_equal "$(of_netns "$HOST" "n['udp']['in_datagrams']")" "[30]"
 want_equal "$(of_netns "$OTHER" "n['udp']['in_datagrams']")" "[40]"
 want_equal "$(of_netns "$HOST" "g['netns']")" "[$(stat -Lc %i "/run/netns/$HOST")]"

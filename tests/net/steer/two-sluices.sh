@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Commands and the daemon recognise a group that another sluice steers, with pins in another
-# directory or without pins, and do not take it for a server with its own program. They leave the
-# group alone, and a hint names the command that releases it.
+# directory or without pins. They do not mistake it for a server with its own program, and leave the
+# group alone. A hint names the command that releases it.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
@@ -28,8 +28,8 @@ daemon_stop
 sluice steer unload
 want_equal "$(json "d['groups'][0]['program_id']" sluice -j --bpffs "$OTHER" steer show)" "$program"
 
-say "the pins are gone"
-# the cleanup of another test may detach such a program first: then once more
+say "the pins are removed"
+# the cleanup of another test may detach such a program first; retry once
 orphan_named()
 {
 	sluice --bpffs "$OTHER" --netns "$HOST" steer load --port "$PORT" >/dev/null
@@ -41,7 +41,7 @@ orphan_named()
 	fi
 }
 wait_until 30 orphan_named
-contains "left alone: a sluice whose pins are gone has left its program .program $program." \
+contains "left alone: it still has the program of a sluice whose pins are gone .program $program." \
 	<"$TEST_TMP/orphan"
 contains "'sluice cleanup' if its pins are gone" <"$TEST_TMP/orphan"
 sluice cleanup

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# unbound with four threads is restarted again and again under dnsperf, with the lines of the man
-# page: a new server starts beside the old server, which is drained and ended. No query is lost, and
-# each client moves once per restart. The kernel alone loses the queries that reach the old server's
-# sockets while it ends.
+# unbound with four threads is restarted repeatedly under dnsperf, with the commands of the man
+# page: a new server starts beside the old server, which is drained and stopped. No query is lost,
+# and each client moves once per restart. Without sluice, the kernel loses the queries that reach
+# the old server's sockets while it exits.
 #
 #   host: dnsperf, 20 clients ── lo ── unbound, old ▸ unbound, new ▸ …
 #
@@ -47,7 +47,7 @@ dns_start()
 
 netns_add "$HOST"
 dns_start
-say "the kernel alone"
+say "without sluice"
 want_lost 127.0.0.1
 say "loaded and drained, IPv4"
 want_handed_over "${ROUNDS:-5}" 127.0.0.1

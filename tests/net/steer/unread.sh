@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The datagrams that a drained server leaves unread are lost, and counted exactly, whether the
-# server has stopped reading or dies after its flows have moved. sluice does not send them again:
-# behind a redirect, the new server would see wrong client addresses. A server that reads slowly
-# gets enough time.
+# server has stopped reading or dies after its flows have moved. sluice does not resend them: behind
+# a redirect, the new server would receive wrong client addresses. A server that reads slowly gets
+# enough time.
 #
 #   host: flows ── lo, port 5300 redirected ── two workers, old ▸ two workers, new
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,14 +12,14 @@
 
 COUNT=50 REDIRECTED=5300
 
-# send_unread PORT: sends COUNT datagrams, each from another source, that want no answer
+# send_unread PORT: sends COUNT datagrams from different sources, without requesting answers
 send_unread()
 {
 	in_ns "$HOST" "$FLOWS" --to "127.0.0.1:$1" --flood "$COUNT" --from 127.1.0.1 \
 		--sources "$COUNT" >/dev/null
 }
 
-# datagrams_of PID: prints how many the program has sent to the process
+# datagrams_of PID: prints the number of datagrams that the program has sent to the process
 datagrams_of()
 {
 	json "sum(s['datagrams'] for g in d['groups'] for s in g['slots'] if s['pid'] == $1)" \
@@ -67,7 +67,7 @@ table ip sluice_test {
 }
 NFT
 
-say "stopped: nothing that it has not read goes elsewhere"
+say "stopped: unread datagrams do not go elsewhere"
 start_pair
 send_unread "$REDIRECTED"
 start_new
@@ -80,7 +80,7 @@ want_equal "$(drain_unread)" "$COUNT" "counter drain_unread"
 want_status 0 sluice steer show
 want_text "drain_unread"
 
-say "drained again: they are not counted as lost if it has read them"
+say "drained again: datagrams that the server has read do not count as lost"
 kill -CONT "$OLD"
 want_status 0 sluice steer drain "$OLD" --limit 5
 want_equal "$(drain_unread)" "$COUNT" "counter drain_unread"
@@ -103,7 +103,7 @@ want_equal "$(drain_unread)" "$COUNT" "counter drain_unread"
 stop "$NEW"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
-say "slow: it reads all of them in its own time"
+say "slow: it still reads all datagrams"
 workers "$HOST" --port "$PORT" --workers 2 --delay 100000
 OLD=$SERVER_PID
 sluice --netns "$HOST" steer load --port "$PORT"

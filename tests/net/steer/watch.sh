@@ -15,14 +15,14 @@ export TERM=xterm
 HOME_SEQUENCE=$'\033[H'
 SHOW_CURSOR=$'\033[?25h'
 
-# has_times TEXT COUNT FILE: FILE has TEXT at least COUNT times
+# has_times TEXT COUNT FILE: returns true if FILE contains TEXT at least COUNT times
 has_times()
 {
 	[ "$(grep -oF "$1" "$3" 2>/dev/null | wc -l)" -ge "$2" ]
 }
 
-# shown_again TEXT FILE: two more reports have begun, so that the last one has read the current
-# state
+# shown_again TEXT FILE: waits until two more reports have begun, so that the last report shows the
+# current state
 shown_again()
 {
 	local begun
@@ -44,8 +44,8 @@ want_text "--watch: 0 is out of range"
 want_status 2 "$SLUICE" steer show --watch 1 2
 want_text "unexpected word '2'"
 
-# watch_begin ROWS COLUMNS: runs it on a terminal of that size; SCREEN is what it writes, its process
-# id is in WATCH, that of the terminal in TERMINAL. What is written to KEYS is typed.
+# watch_begin ROWS COLUMNS: runs the command on a terminal of this size. SCREEN is its output; WATCH
+# is its process id, TERMINAL that of the terminal. Text written to KEYS is typed.
 watch_begin()
 {
 	SCREEN=$TEST_TMP/screen.$((++SCREENS))
@@ -60,7 +60,7 @@ watch_begin()
 	WATCH=$(cat "$TEST_TMP/pid")
 }
 
-# watch_end: expects that it has ended well; the last screen is in $TEST_TMP/last
+# watch_end: expects exit status 0; the last screen is in $TEST_TMP/last
 watch_end()
 {
 	local status=0
@@ -72,7 +72,7 @@ watch_end()
 	tr -d '\r' <"$SCREEN" | awk -v RS='\033\\[H' 'END { print }' >"$TEST_TMP/last"
 }
 
-# want_fits ROWS COLUMNS: the last screen has no more lines, and none is longer
+# want_fits ROWS COLUMNS: checks that the last screen fits into ROWS lines of COLUMNS characters
 want_fits()
 {
 	python3 - "$TEST_TMP/last" "$1" "$2" <<-'PYTHON'
@@ -87,7 +87,7 @@ want_fits()
 	PYTHON
 }
 
-# watch_ended SIGNAL DATAGRAMS: ends it with SIGNAL, on a terminal of 12 lines
+# watch_ended SIGNAL DATAGRAMS: stops the command with SIGNAL, on a terminal of 12 lines
 watch_ended()
 {
 	watch_begin 12 80
@@ -107,7 +107,7 @@ say "on a terminal"
 watch_ended INT 20
 watch_ended TERM 30
 
-say "80 columns and 24 lines: the rates come first, and all of it fits"
+say "80 columns and 24 lines: the rates come first, and the report fits"
 watch_begin 24 80
 shown_again "$HOME_SEQUENCE" "$SCREEN"
 echo -n xq >&"$KEYS"
@@ -121,7 +121,7 @@ grep -Eq '^ +/s +drops/s +process +pid +state' "$TEST_TMP/plain" ||
 grep -q "0.0.0.0:$PORT, [0-9]* ($HOST)" "$TEST_TMP/plain" || fail "no group" "$(cat "$TEST_TMP/plain")"
 grep -q "unexplained" "$TEST_TMP/plain" || fail "the end is missing" "$(cat "$TEST_TMP/plain")"
 
-say "a terminal that is too low: the last line counts those that are missing"
+say "a terminal that is too low: the last line counts the missing lines"
 watch_begin 5 80
 shown_again "$HOME_SEQUENCE" "$SCREEN"
 echo -n q >&"$KEYS"
@@ -129,7 +129,7 @@ watch_end
 want_fits 5 80
 grep -q '^\.\.\. [0-9]* more lines' "$TEST_TMP/last" || fail "no note" "$(cat -v "$TEST_TMP/last")"
 
-say "stopped and continued: the terminal is as before meanwhile"
+say "stopped and continued: the terminal is restored meanwhile"
 python3 - "$SLUICE" <<'PYTHON'
 import os
 import pty
@@ -157,7 +157,7 @@ def reads_lines():
     return bool(termios.tcgetattr(terminal)[3] & termios.ICANON)
 
 
-# a new terminal reads lines
+# a new terminal is in line mode
 read_until(lambda text: text.count(HOME) >= 3)
 assert not reads_lines(), "keys are not read one by one"
 os.kill(child, signal.SIGTSTP)
@@ -209,7 +209,7 @@ for view in rest:
 assert came == 50, came
 PYTHON
 
-say "unloaded meanwhile: it exits with the reason"
+say "unloaded meanwhile: exits with the reason"
 "$SLUICE" steer show --watch 1 >"$TEST_TMP/ending" 2>&1 &
 watcher=$!
 wait_until 20 has_times "steer: policy" 1 "$TEST_TMP/ending"

@@ -33,11 +33,13 @@ answered_when()
 
 topology_up
 addr_add "$HOST" eth0 "$ADDR/24"
-# without any route to a removed address, the kernel's lookup returns the same as for a local one
+# without a route to a removed address, the kernel's lookup returns the same as for a local address
 ip -n "$HOST" route add default via 172.16.13.1
 serve "$HOST" sendto4 "$PORT" --hold
 server=$SPAWNED
 
+say "without sluice"
+want_line "answered $NEAR4:$PORT 1" "$(answered_when "$ADDR" true)"
 say "an answer after the address has left the host"
 wire_load --follow docker0
 want_line "answered $ADDR:$PORT 1" "$(answered_when "$ADDR" true)"
@@ -47,7 +49,10 @@ want_line "answered $NEAR4:$PORT 1" \
 say "an answer after the age"
 wire_load --follow docker0 --age 1
 want_line "answered $NEAR4:$PORT 1" "$(answered_when "$FAR4" wait_until 20 none_live)"
-say "and one in time"
+say "an answer in time"
 wire_load --follow docker0 --age 3600
 want_line "answered $FAR4:$PORT 1" "$(answered_when "$FAR4" sleep 1.5)"
+say "unloaded"
+wire_unload
+want_line "answered $NEAR4:$PORT 1" "$(answered_when "$FAR4" true)"
 no_errors "$LOG"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers are bound to the bridge by SO_BINDTODEVICE, and the programs are on its ports, where a
-# lookup does not find their sockets. Right servers stay right. Replies of wrong servers are fixed,
-# and their requests are not changed, even if another socket is connected to the client. The lookup
-# does not find a socket on the bridge that has connected back: its client is refused, as without
-# sluice. With a program on the bridge, all sockets are found.
+# Servers are bound to the bridge by SO_BINDTODEVICE. The programs are on its ports, where a lookup
+# does not find these sockets. Right servers stay right. Replies of wrong servers are fixed, and
+# their requests are not changed, even if another socket is connected to the client. The lookup does
+# not find a socket on the bridge that has connected back: its client is refused, as without sluice.
+# With a program on the bridge, all sockets are found.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: servers bound to docker0] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -13,7 +13,8 @@
 
 CONNECT=50020 MIXED=50070
 
-# A listener bound to the device, and a socket connected to each client without it.
+# A listener bound to the device, and one socket per client that is connected but not bound to the
+# device.
 cat >"$TEST_TMP/mixed.py" <<'PYTHON'
 import select, socket, sys
 
@@ -43,7 +44,8 @@ while True:
             s.send(b"child " + data)
 PYTHON
 
-# want_all WRONG4 WRONG6 BACK4 BACK6: the outcome of the wrong server and of the one that connects back
+# want_all WRONG4 WRONG6 BACK4 BACK6: checks the outcomes of the wrong server and of the server that
+# connects back
 want_all()
 {
 	want_equal "$(probe "$CONTAINER" "right=echo:$RIGHT_PORT" "wrong=echo:$PORT" -- "$FAR4" "$FAR6")" \
@@ -60,7 +62,7 @@ back()
 	stop "$SPAWNED"
 }
 
-# receivers ADDR: prints who answers each of three requests from one port, and from where
+# receivers ADDR: prints which socket answers each of three requests from one port, and its source
 receivers()
 {
 	in_ns "$CONTAINER" python3 - "$1" "$MIXED" <<-'PYTHON'
@@ -70,7 +72,7 @@ receivers()
 		s = socket.socket(socket.AF_INET6 if ":" in addr else socket.AF_INET, socket.SOCK_DGRAM)
 		s.settimeout(10)
 		for i in range(3):
-		    # longer than a decision about a socket holds
+		    # longer than the lifetime of a cached decision
 		    time.sleep(0.4)
 		    s.sendto(str(i).encode(), (addr, port))
 		    data, peer = s.recvfrom(100)
@@ -78,7 +80,7 @@ receivers()
 	PYTHON
 }
 
-# listener ADDR: what receivers prints if the listener answers all of them, from ADDR
+# listener ADDR: prints the output of `receivers` if the listener answers all requests, from ADDR
 listener()
 {
 	printf 'listener %s from '"$1"'\n' 0 1 2
@@ -91,7 +93,7 @@ spawn_in "$HOST" "$TEST_TMP/mixed" python3 "$TEST_TMP/mixed.py" "$MIXED"
 wait_udp "$HOST" "$MIXED"
 alone=("from $NEAR4" "from $NEAR6" "from $NEAR4, refused" "from $NEAR6, refused")
 
-say "the kernel alone"
+say "without sluice"
 want_all "${alone[@]}"
 want_equal "$(receivers "$FAR4")" "$(listener "$NEAR4")"
 want_equal "$(receivers "$FAR6")" "$(listener "$NEAR6")"

@@ -8,7 +8,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# Asks PEER, and again once a line arrives; prints the sources that PEER has seen.
+# Sends a request to PEER, and another after each line of input; prints the sources that PEER has
+# received.
 cat >"$TEST_TMP/client.py" <<'PYTHON'
 import socket, sys
 
@@ -38,7 +39,8 @@ while True:
     s.sendto(peer[0].removeprefix("::ffff:").encode(), peer)
 PYTHON
 
-# sources HOW PEER ROUTE SRC BACK: prints them; between the requests, the route gets another source
+# sources HOW PEER ROUTE SRC BACK: prints the sources; between the requests, the route gets another
+# source
 sources()
 {
 	local first second
@@ -59,7 +61,7 @@ want_sources()
 {
 	local how moved
 	for how in unconnected connected; do
-		# the source of a connected socket stays
+		# the source of a connected socket does not change
 		[ "$how" = connected ] && moved=no || moved=yes
 		want_equal "$(sources "$how" 172.17.0.3 "172.17.0.3/32 dev docker0" 172.17.0.9 172.17.0.1)" \
 			"172.17.0.1 172.17.0.$([ $moved = yes ] && echo 9 || echo 1)" "IPv4, $how"
@@ -74,7 +76,7 @@ in_ns "$HOST" ip route replace 172.17.0.3/32 dev docker0
 in_ns "$HOST" ip route replace fd17::3/128 dev docker0 src fd17::1
 spawn_in "$CONTAINER" "$TEST_TMP/mirror" python3 "$TEST_TMP/mirror.py"
 wait_udp "$CONTAINER" 4000
-say "the kernel alone"
+say "without sluice"
 want_sources
 say "loaded"
 wire_load --follow docker0

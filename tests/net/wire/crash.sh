@@ -27,7 +27,7 @@ kill_load()
 	wait "$loader" 2>/dev/null || true
 }
 
-# nothing_left: no sluice filter and no pin are left
+# nothing_left: checks that no sluice filter and no pin are left
 nothing_left()
 {
 	want_clean
@@ -51,7 +51,7 @@ for way in tcx clsact; do
 		want_right "$CONTAINER" "$FAR4" "$PORT"
 		[ $((round % 2)) = 0 ] || wire_unload
 	done
-	say "$way: killed while an older load is active: either the old or the new one is active"
+	say "$way: killed while an older load is active: either the old or the new load is active"
 	wire_load --follow docker0 --attach "$way" >/dev/null
 	for round in $(seq "$ROUNDS"); do
 		kill_load --attach "$way" --table "$((round * 1000))"

@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Two peers with the same address and port are behind two interfaces, and a separate server is bound
-# to each interface. State about one peer does not apply to the other peer. Nor does a gateway's
-# state about a server apply to a server behind another interface.
+# to each interface. State about one peer does not apply to the other peer. Similarly, a gateway's
+# state about a server does not apply to a server behind another interface.
 #
 #   container  10.9.0.2 ── v1 10.9.0.1 [host: a server on v1, another on v2] lo 10.20.0.1, .2
 #   container2 10.9.0.2 ── v2 10.9.0.3
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# peers PORT WRONG4 WRONG6: each peer asks, from the same port; the one behind v1 asks a wrong server
+# peers PORT WRONG4 WRONG6: sends a request from each peer, from the same port; the peer behind v1
+# uses a wrong server
 peers()
 {
 	local port=$1 wrong4=$2 wrong6=$3
@@ -40,7 +41,7 @@ serve "$HOST" dual6 "$PORT" --device v1
 serve "$HOST" pktinfo6 "$PORT" --device v2
 right=$SPAWNED
 
-say "the kernel alone"
+say "without sluice"
 peers 4000 "from 10.9.0.1" "from fd09::1"
 say "loaded"
 wire_load --iface v1,v2
@@ -54,8 +55,8 @@ wire_unload
 want_equal "$(probe "$CONTAINER2" --from 4003 "s=echo:$PORT" -- 10.20.0.2)" \
 	"10.20.0.2 s from 10.9.0.3"
 
-# servers FIRST4 FIRST6 [SECOND4 SECOND6]: a client asks the servers that now are in the place of the
-# two peers, all from one port
+# servers FIRST4 FIRST6 [SECOND4 SECOND6]: sends requests from one port of a client to the two
+# servers, which now have the addresses of the peers
 servers()
 {
 	for _ in 1 2; do

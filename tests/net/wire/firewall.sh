@@ -4,8 +4,9 @@
 # Tests Docker's rules (masquerading, a published port, and a closed FORWARD chain), and a strict
 # firewall on the host, which drops packets that conntrack classifies as invalid, and lets out only
 # packets of known connections. Under Docker's rules, all servers are right. The strict firewall
-# drops a wrong reply before the programs see it, so an unconnected server is not fixed. A server
-# that connects back is fixed from the second request on. Right servers are right under all rules.
+# drops a wrong reply before it reaches the programs, so an unconnected server is not fixed. A
+# server that connects back is fixed from the second request on. Right servers are right under all
+# rules.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [firewall; host: [::]:56789] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
@@ -69,7 +70,7 @@ docker_rules()
 	NFT
 }
 
-# want_dropped COMMAND…: answers of an unconnected wrong server do not leave the host
+# want_dropped COMMAND…: checks that answers of an unconnected wrong server do not leave the host
 want_dropped()
 {
 	conntrack_flush "$HOST"
@@ -105,7 +106,7 @@ for switches in "docker 0" "docker 1" "strict 0" "both 1"; do
 	topology_conntrack
 	[ "$rules" = strict ] || docker_rules
 	[ "$rules" = docker ] || strict
-	say "$rules rules, bridge netfilter $netfilter: the kernel alone"
+	say "$rules rules, bridge netfilter $netfilter: without sluice"
 	bridge_netfilter "$netfilter"
 	if [ "$rules" = docker ]; then
 		conntrack_flush "$HOST"

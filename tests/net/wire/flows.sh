@@ -15,7 +15,7 @@
 B1=$BEHIND_FAR4 B2=$BEHIND_NEAR4
 FAR_PORT=$((PORT + 1))
 
-# listed EXPRESSION [OPTION…]: evaluates it with `d` = the listing
+# listed EXPRESSION [OPTION…]: evaluates EXPRESSION with `d` = the listing
 listed()
 {
 	local expression=$1
@@ -23,7 +23,7 @@ listed()
 	json "$expression" sluice -j reply flows "$@"
 }
 
-# row ROLE CLIENT_PORT KEY…: prints KEY of the one flow of mode wire
+# row ROLE CLIENT_PORT KEY…: prints KEY of the only flow of mode wire
 row()
 {
 	listed "[[f[k] for k in '${*:3}'.split()] for f in d['wire_flows']
@@ -84,7 +84,7 @@ stop "$SPAWNED"
 ask "$CONTAINER" --to "$FAR4:$BACK_PORT" --from 172.17.0.3:4009 --timeout-ms 300 >/dev/null
 want_equal "$(row host 4009 requested server state)" "[['$FAR4', None, 'half_open']]"
 
-say "the same in text"
+say "the same as text"
 want_status 0 sluice reply flows
 grep -qE "^ +host +172.17.0.3:4001 +$FAR4:$PORT +$NEAR4 +rewritten +veth3 +[0-9]+ \($HOST\) +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow:" "$OUTPUT"
@@ -92,7 +92,7 @@ grep -qE "^ +gateway +172.17.0.3:4004 +$B1:$FAR_PORT +$B2 +rewritten +s0 +[0-9]+
 	<<<"$OUTPUT" || fail "no line of the flow behind:" "$OUTPUT"
 
 say "the same from another namespace"
-# the request to the server behind has passed both interfaces
+# the request to the server behind HOST has passed both interfaces
 want_equal "$(json "sorted((f['interface'], f['client_port']) for f in d['wire_flows'])" \
 	sluice -j --netns "$CONTAINER" reply flows | tr -d "()' ")" \
 	"[s0,4004,veth3,4001,veth3,4002,veth3,4003,veth3,4004,veth3,4008,veth3,4009]"
@@ -132,7 +132,7 @@ want_status 0 sluice reply flows
 want_text "1 older than 1s (see them with --all)"
 wire_unload
 
-say "fifty thousand, while others are added"
+say "fifty thousand flows, while others are added"
 in_ns "$CONTAINER" ip route add local 10.77.0.0/16 dev lo
 ip -n "$HOST" route add 10.77.0.0/16 via 172.17.0.3
 wire_load --follow docker0 --port "$PORT" --table 262144 --age 3600

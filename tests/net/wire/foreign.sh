@@ -4,7 +4,7 @@
 # tc programs of other owners are on the same interface, by tcx and by clsact, before and after
 # sluice's. They keep their order through load, reload, unload and cleanup, and a foreign clsact
 # qdisc keeps its filters. sluice is last on ingress and first on egress, so that the other programs
-# see the packets as on the wire. If another program ends the chain before sluice on ingress, sluice
+# get the packets as on the wire. If another program ends the chain before sluice on ingress, sluice
 # changes nothing on egress either.
 #
 #   container ── veth3 (programs of others) ═ docker0 172.17.0.1 [host] eth0 172.16.13.13
@@ -25,7 +25,7 @@ by_filter()
 	in_ns "$HOST" tc filter add dev veth3 "$2" prio "$3" bpf da object-pinned "/sys/fs/bpf/$1"
 }
 
-# order ingress|egress: prints the names of the programs there, from status; sluice's is [own]
+# order ingress|egress: prints the names of the programs, from status; sluice's program is [own]
 order()
 {
 	json "' '.join('[own]' if p['own'] else p['program'] for h in d['hooks'] if h['hook'] == 'veth3/$1' for p in h['order'])" \
@@ -107,7 +107,7 @@ for way in tcx clsact; do
 	want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 done
 
-say "filters that occupy sluice's slot are named, and nothing is changed"
+say "filters that occupy sluice's slot are reported, and nothing is changed"
 want_blocked()
 {
 	want_status 5 "$SLUICE" --netns "$HOST" reply load --mode wire --follow docker0 --attach clsact

@@ -35,7 +35,7 @@ want_nothing()
 		"$(ask "$CONTAINER" --to "$(target "$1" "$2")" --count 3 --timeout-ms 300)"
 }
 
-# want_one: HOST has one entry for the client
+# want_one: checks that HOST has one entry for the client
 want_one()
 {
 	local entries
@@ -61,7 +61,7 @@ for rules in none masquerade; do
 		read -r asked from <<<"$pair"
 		far=$FAR4
 		[[ $asked != *:* ]] || far=$FAR6
-		say "$asked, $rules: the kernel alone"
+		say "$asked, $rules: without sluice"
 		conntrack_flush "$HOST"
 		if [ "$rules" = none ]; then
 			want_wrong "$CONTAINER" "$asked" "$PORT" "$from"
@@ -89,7 +89,7 @@ in_ns "$HOST" nft flush ruleset
 LOADS=("wire_load --gateway s0 --server 10.8.0.77,$B1")
 FIXED=no want_proof "$CONTAINER" "${PAIRS[@]:0:2}"
 
-say "a failed load leaves the earlier addresses"
+say "a failed load keeps the earlier addresses"
 by_clsact()
 {
 	sluice -j --netns "$HOST" reply load --mode wire --gateway s0 --attach clsact --server "$@"

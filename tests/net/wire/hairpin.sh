@@ -34,7 +34,8 @@ rules()
 	NFT
 }
 
-# outcomes FROM: the first request of each family is to the address with DNAT, or to the other one
+# outcomes FROM: prints the outcomes; the first request of each family goes to the address with
+# DNAT, and from the second port, to the other address
 outcomes()
 {
 	conntrack_flush "$HOST"
@@ -43,7 +44,7 @@ outcomes()
 	probe "$CONTAINER" --one-port --from "$(($1 + 1))" "${SERVERS[@]}" -- "$B4" "$FAR4" "$B6" "$FAR6"
 }
 
-# want_no_worse OUTCOMES: each line that says `right` in ALONE does so here
+# want_no_worse OUTCOMES: checks that each line with `right` in ALONE is also `right` in OUTCOMES
 want_no_worse()
 {
 	local worse
@@ -61,10 +62,10 @@ FROM=21000
 for netfilter in 0 1; do
 	bridge_netfilter "$netfilter"
 	for nat in masquerade accept; do
-		# without masquerading, container2 answers the container by the bridge alone
+		# without masquerading, container2 answers the container directly through the bridge
 		[ "$netfilter $nat" != "0 accept" ] || continue
 		rules "$nat"
-		say "bridge netfilter $netfilter, $nat: the kernel alone"
+		say "bridge netfilter $netfilter, $nat: without sluice"
 		ALONE=$(outcomes "$FROM")
 		want_equal "$(grep -c ' wrong right$' <<<"$ALONE")" 8 "servers behind DNAT, or asked at S"
 		want_equal "$(grep -c ' pktinfo right$' <<<"$ALONE")" 12 "right servers"
@@ -73,7 +74,7 @@ for netfilter in 0 1; do
 		wire_load --follow docker0
 		loaded=$(outcomes $((FROM + 2)))
 		want_no_worse "$loaded"
-		# this one is asked first from its port
+		# this address gets the first request from its port
 		for addr in "$B4" "$B6"; do
 			contains "$addr wrong right" <<<"$loaded" || fail "$addr is not fixed:" "$loaded"
 		done

@@ -20,7 +20,7 @@ for family in 4 6; do
 	serve "$HOST" connect6 "$PORT"
 	want_right "$CONTAINER" "$far" "$PORT" --from "$(target "$client" 4000)"
 	before=$(wire_counter error_translated)
-	# requests have a new destination, and a firewall refuses them behind the programs
+	# requests get a new destination, and a firewall behind the programs rejects them
 	in_ns "$HOST" nft "add table inet refuse; add chain inet refuse input {
 		type filter hook input priority filter; }; add rule inet refuse input udp dport $PORT reject"
 	want_line "sent 1 right 0 wrong 0 refused 1 lost 0 corrupt 0" \
@@ -32,7 +32,7 @@ for family in 4 6; do
 	stop "$SPAWNED"
 
 	say "IPv$family: about an answer, to the server's socket at $near"
-	# the server connects back, and answers a client that has closed its socket
+	# the server connects back, and replies to a client that has closed its socket
 	cat >"$TEST_TMP/back.py" <<-'PYTHON'
 		import socket, sys
 		family, any, port = sys.argv[1:]
@@ -47,7 +47,7 @@ for family in 4 6; do
 		        s.send(b"answer")
 		        s.recv(100)
 		    except TimeoutError:
-		        pass # arrived at a socket that was about to be closed
+		        pass # arrived at a socket just before its close
 		    except ConnectionRefusedError:
 		        print("refused")
 		        break

@@ -39,7 +39,7 @@ s = d.get("end", {}).get("sum")
 print(s["packets"], s["packets"] - s["lost_packets"]) if s else print(0, 0)' <<<"$report")"
 }
 
-# entries COUNT: conntrack has this many entries, and each has seen a reply
+# entries COUNT: returns true if conntrack has COUNT entries, and each has seen a reply
 entries()
 {
 	ENTRIES=$(conntrack_list "$HOST" | grep "dport=$IPERF ") || true
@@ -59,7 +59,7 @@ refused()
 	[ "$(no_ports)" != "$1" ]
 }
 
-# The server's first answer does not come from the client's target, and is refused.
+# The server's first reply does not come from the client's target, and is refused.
 want_no_iperf()
 {
 	local before client
@@ -76,7 +76,7 @@ want_no_iperf()
 topology_up
 iperf_serve
 
-say "the kernel alone"
+say "without sluice"
 want_no_iperf
 say "socket mode"
 reply_load
@@ -99,5 +99,5 @@ for netfilter in 0 1; do
 	wire_unload
 done
 
-say "the kernel alone again"
+say "without sluice again"
 want_no_iperf

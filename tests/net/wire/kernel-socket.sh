@@ -28,8 +28,8 @@ received()
 	in_ns "$HOST" nft list counter inet outer "$1" | sed -n 's/.*packets \([0-9]*\) .*/\1/p'
 }
 
-# want_tunnel kernel|fixed: the tunnel works, and all that HOST receives by it is for the address of
-# the tunnel, where the other servers are as STATE says
+# want_tunnel kernel|fixed: checks that the tunnel works, and that HOST receives tunnel packets only
+# at the tunnel's address. There, the other servers are as the argument says.
 want_tunnel()
 {
 	want_servers "$1" "$CONTAINER" "$FAR=$NEAR"
@@ -56,14 +56,15 @@ NFT
 servers_up "$HOST"
 for ends in "$FAR4 $NEAR4 172.17.0.3" "$FAR6 $NEAR6 fd17::3"; do
 	read -r FAR NEAR client <<<"$ends"
-	# without a source, the kernel answers from docker0's address, which the far end accepts too
+	# without a configured source, the kernel sends from docker0's address, which the far end
+	# accepts too
 	for local in "" "$FAR"; do
 		vxlan "$CONTAINER" "$FAR" 3
 		vxlan "$HOST" "$client" 1 ${local:+local "$local"}
-		say "to $FAR${local:+, which is the source too}: the kernel alone"
+		say "to $FAR${local:+, which is the source too}: without sluice"
 		want_tunnel kernel
 		say "loaded"
-		# both ends send to the port, so it is a server's for the programs
+		# both ends send to this port, so the programs treat it as a server's port
 		wire_load --follow docker0
 		want_tunnel fixed
 		wire_unload

@@ -11,9 +11,9 @@
 
 ANY4=10.50.0.7 ANY6=fd50::7
 
-# A server that answers from another address by its own choice: it has asked the kernel for the
-# destination of requests, or answers by a socket that is bound to an address, or by a raw socket. The
-# kernel keeps the protocol of a raw socket in place of its port, here that of IPPROTO_RAW.
+# A server that deliberately replies from another address: it has requested the destination address
+# from the kernel, or replies through a bound socket or a raw socket. The kernel stores the protocol
+# of a raw socket in place of its port, here IPPROTO_RAW.
 RAW_PORT=255
 cat >"$TEST_TMP/chooser.py" <<'PYTHON'
 import socket, struct, sys
@@ -53,7 +53,7 @@ while True:
         sender.sendto(data, peer)
 PYTHON
 
-# want_choices: such servers answer from the address of their choice
+# want_choices: checks that these servers reply from their chosen address
 want_choices()
 {
 	local how pair far near port
@@ -61,7 +61,7 @@ want_choices()
 		read -r far near <<<"$pair"
 		for how in pktinfo origdst bound connected raw raw_udp; do
 			[ "$how" = raw ] && port=$RAW_PORT || port=50002
-			# IPv6 has no such raw sockets
+			# IPv6 raw sockets cannot do this
 			[[ $how != raw* || $near != *:* ]] || continue
 			spawn_in "$HOST" "$TEST_TMP/chooser" python3 "$TEST_TMP/chooser.py" "$how" "$near" "$port"
 			wait_udp "$HOST" "$port"
@@ -82,21 +82,27 @@ serve "$HOST" sendto4 50003
 serve "$CONTAINER2" sendto4 "$PORT"
 serve "$LAN" sendto4 "$PORT"
 
-say "the kernel alone"
-want_right "$CONTAINER" "$ANY4" 50001
-want_wrong "$CONTAINER" "$ANY4" "$PORT" "$NEAR4"
-want_right "$CONTAINER" "$FAR4" 50001
-want_right "$CONTAINER" "$FAR4" 50004
-want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
+# want_kernel: the behaviour without sluice
+want_kernel()
+{
+	want_right "$CONTAINER" "$ANY4" 50001
+	want_wrong "$CONTAINER" "$ANY4" "$PORT" "$NEAR4"
+	want_right "$CONTAINER" "$FAR4" 50001
+	want_right "$CONTAINER" "$FAR4" 50004
+	want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
+	want_choices
+}
 
-want_choices
+say "without sluice"
+want_kernel
 
-wire_load --follow docker0 --port "$PORT,50001-50002,50004,$RAW_PORT"
+LOAD=(wire_load --follow docker0 --port "$PORT,50001-50002,50004,$RAW_PORT")
+"${LOAD[@]}"
 say "a server with PKTINFO, and one bound to a single address"
 want_right "$CONTAINER" "$FAR4" 50001
 want_right "$CONTAINER" "$FAR6" 50001
 want_right "$CONTAINER" "$FAR4" 50004
-say "servers that choose another address"
+say "servers that deliberately use another address"
 want_choices
 say "a port that is not named"
 want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
@@ -110,7 +116,7 @@ want_right "$HOST" 172.17.0.4 "$PORT"
 want_right "$HOST" 172.17.0.4 "$PORT" --from "$FAR4"
 want_right "$HOST" 172.17.0.4 "$PORT" --from "$FAR4:$((PORT + 1))"
 
-say "an address of the host by a route alone"
+say "an address of the host by a route only"
 want_right "$CONTAINER" "$ANY4" 50001
 want_wrong "$CONTAINER" "$ANY4" "$PORT" "$NEAR4"
 want_wrong "$CONTAINER" "$ANY6" "$PORT" "$NEAR6"
@@ -119,13 +125,18 @@ want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4002
 want_right "$CONTAINER2" "$FAR4" "$PORT" --from 172.17.0.4:4002
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4002
 
+say "unloaded"
+wire_unload
+want_kernel
+
+"${LOAD[@]}"
 say "a removed address: requests follow the route, and no longer reach a local socket"
 ip -n "$HOST" route add default via 172.17.0.4
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4003
 addr_del "$HOST" eth0 "$FAR4/24"
 want_line "sent 1 right 0 wrong 0 refused 0 lost 1 corrupt 0" \
 	"$(ask "$CONTAINER" --to "$FAR4:$PORT" --timeout-ms 300 --from 172.17.0.3:4004)"
-say "a new address is known without another load"
+say "a new address is used without another load"
 addr_add "$HOST" eth0 192.0.2.1/24
 want_right "$CONTAINER" 192.0.2.1 "$PORT"
 
@@ -142,3 +153,8 @@ for _ in 1 2; do
 	want_right "$LAN" "$NEAR4" "$PORT" --from 172.16.13.1:4005
 	want_right "$LAN" 172.16.13.77 "$PORT" --from 172.16.13.1:4005
 done
+
+say "unloaded"
+wire_unload
+want_wrong "$LAN" "$NEAR4" "$PORT" "$FAR4" --from 172.16.13.1:4006
+want_right "$LAN" 172.16.13.77 "$PORT" --from 172.16.13.1:4006

@@ -12,14 +12,15 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# attached: prints the interfaces, by name
+# attached: prints the names of the attached interfaces
 attached()
 {
 	json "' '.join(sorted(i['name'] for i in d['wire']['interfaces'] if not i['gone']))" \
 		sluice -j --netns "$HOST" reply show
 }
 
-# want_refused CODE TEXT OPTION…: the load is refused with TEXT, and nothing is attached
+# want_refused CODE TEXT OPTION…: checks that the load is refused with TEXT, and that nothing is
+# attached
 want_refused()
 {
 	local code=$1 text=$2
@@ -66,7 +67,7 @@ want_right "$CONTAINER2" "$FAR4" "$PORT"
 want_right "$LAN" "$NEAR4" "$PORT"
 wire_load --follow docker0
 
-say "a load says what it replaces"
+say "a load reports what it replaces"
 want_status 0 wire_load --follow docker0
 want_text "reply: unchanged"
 wire_load --iface veth3 --port "$PORT" --age 60
@@ -88,8 +89,8 @@ clients_start()
 	done
 }
 
-# clients_end [some]: each client had traffic; none of its answers, or with `some` not most of them,
-# were left alone
+# clients_end [some]: checks that each client had traffic, and that no answers were left alone; with
+# `some`, at most half
 clients_end()
 {
 	local output sent right
@@ -112,20 +113,20 @@ for ((round = 0; round < ROUNDS; round++)); do
 done
 clients_end
 
-say "under traffic: another size of the table, which starts empty"
+say "under traffic: another table size; the table starts empty"
 wire_load --follow docker0 >/dev/null
 clients_start
 for ((round = 0; round < ROUNDS; round++)); do
 	wire_load --follow docker0 --table 100000 >>"$TEST_TMP/sizes"
 	wire_load --follow docker0 >>"$TEST_TMP/sizes"
 done
-# the answers of that moment, at each change
+# at each change, the answers in flight
 clients_end some
 want_equal "$(grep -c 'table: 16384 flows before, 100000 now: it starts empty' "$TEST_TMP/sizes")" "$ROUNDS"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER2" "$FAR4" "$PORT"
 
-say "a failed load leaves the earlier one active"
+say "a failed load keeps the earlier load active"
 by_clsact()
 {
 	sluice --netns "$HOST" reply load --mode wire --attach clsact "$@"
@@ -173,7 +174,7 @@ wire_load --follow docker0
 want_equal "$(json "len(d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show)" 1
 want_equal "$(find "$PINS/wire" -name 'link_*' | wc -l)" 2 "pinned links"
 
-say "both modes: each is unloaded on its own"
+say "both modes: each is unloaded separately"
 reply_load
 want_status 1 "$SLUICE" reply unload --mode audit
 want_text "not loaded in mode audit"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A load or unload of mode wire on many bridge ports takes long, since the kernel needs milliseconds
-# to attach to each port. Other commands may go first between two ports, and so end earlier. A
+# A load or unload of mode wire on many bridge ports is slow, since the kernel needs milliseconds to
+# attach to each port. Other commands may get the lock between two ports, and so finish earlier. A
 # command that loads or unloads mode wire meanwhile takes precedence.
 #
 #   container ── docker0 172.17.0.1 with 16 more ports [host: [::]:56789] eth0 172.16.13.13
@@ -20,7 +20,7 @@ for number in $(seq "$COUNT"); do
 done
 PORTS=$(ip -n "$HOST" -o link show master docker0 | wc -l)
 
-# links: prints how many links of ports are pinned
+# links: prints the number of pinned links of ports
 links()
 {
 	find /sys/fs/bpf -path '*/wire/link_*' | wc -l
@@ -36,7 +36,7 @@ links_below()
 	[ "$(links)" -lt "$1" ]
 }
 
-# slowly COMMAND…: starts it, so that each of its bpf() calls takes 20 ms
+# slowly COMMAND…: starts COMMAND, and delays each of its bpf() calls by 20 ms
 slowly()
 {
 	spawn_in "$HOST" "$TEST_TMP/slow" strace -f -o /dev/null -e trace=bpf \
@@ -44,7 +44,7 @@ slowly()
 	SLOW=$SPAWNED
 }
 
-# slow_end CODE [TEXT]: waits for its end
+# slow_end CODE [TEXT]: waits for the slow command to exit
 slow_end()
 {
 	local status=0
@@ -53,7 +53,7 @@ slow_end()
 	grep -qF "${2:-}" "$TEST_TMP/slow" || fail "wanted '$2' in:" "$(cat "$TEST_TMP/slow")"
 }
 
-# meanwhile COMMAND…: runs it; it ends before the slow command
+# meanwhile COMMAND…: runs COMMAND, which must finish before the slow command
 meanwhile()
 {
 	"$@" >"$TEST_TMP/meanwhile" 2>&1 || fail "$*:" "$(cat "$TEST_TMP/meanwhile")"
@@ -70,7 +70,7 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 sluice reply unload --mode socket
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "during an unload, too"
+say "also during an unload"
 slowly reply unload --mode wire
 wait_until 30 links_below $((2 * PORTS - 2))
 meanwhile reply_load

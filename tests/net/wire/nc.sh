@@ -31,7 +31,8 @@ received_or_refused()
 	has_line client two || [ "$(no_ports)" != "$1" ]
 }
 
-# talk ADDR FAMILY: sends a line, a line back, and a third line; RECEIVED counts those that arrived
+# talk ADDR FAMILY: sends a line, a line back, and a third line; sets RECEIVED to the number of
+# received lines
 talk()
 {
 	local server client refused
@@ -64,7 +65,7 @@ want_talk()
 
 topology_up
 
-say "the kernel alone"
+say "without sluice"
 talk "$FAR4" -4
 want_equal "$RECEIVED" 0 "lines received"
 say "socket mode"
@@ -84,7 +85,7 @@ for netfilter in 0 1; do
 	wire_unload
 done
 
-say "the kernel alone again"
+say "without sluice again"
 talk "$FAR4" -4
 want_equal "$RECEIVED" 0 "lines received"
 

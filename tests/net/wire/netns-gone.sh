@@ -11,14 +11,14 @@
 # takes long: loads of each kind of attachment, twice
 . "$(dirname "$0")/../lib/lib.sh"
 
-# quietly COMMAND…: runs it; a library prints nothing to standard error
+# quietly COMMAND…: runs COMMAND, and checks that no library prints to standard error
 quietly()
 {
 	"$@" >/dev/null 2>"$TEST_TMP/errors" || fail "$*:" "$(cat "$TEST_TMP/errors")"
 	[ ! -s "$TEST_TMP/errors" ] || fail "$*:" "$(cat "$TEST_TMP/errors")"
 }
 
-# load_gone ATTACH: makes the namespace, and loads there
+# load_gone ATTACH: creates the namespace, and loads there
 load_gone()
 {
 	netns_add gone
@@ -26,7 +26,7 @@ load_gone()
 	quietly sluice --netns gone reply load --mode wire --iface d0 --attach "$1"
 }
 
-# attached FD: prints the programs of d0 in the namespace that descriptor FD keeps
+# attached FD: prints the programs of d0 in the namespace of descriptor FD
 attached()
 {
 	json "[hook for hook in d['hooks'] if 'd0' in hook['hook']]" \
@@ -47,7 +47,7 @@ for attach in clsact tcx; do
 	want_status 5 sluice --netns "$HOST" reply load --mode wire --iface eth0
 	want_text "loaded in another network namespace"
 	ip netns del gone
-	# the kernel deletes it a moment later
+	# the kernel deletes the namespace asynchronously
 	load_host()
 	{
 		OUTPUT=$(sluice --netns "$HOST" reply load --mode wire --iface eth0)
@@ -88,7 +88,7 @@ quietly sluice --netns "$HOST" --bpffs "$second" reply load --mode wire --iface 
 for command in "reply unload" cleanup; do
 	# shellcheck disable=SC2086 # words
 	sluice --netns "$HOST" --bpffs "$second" $command
-	# the directory that cleanup removes has another object
+	# the directory that cleanup removes contains another object
 	sluice --bpffs "$second" reply load --mode audit --cgroup "$TEST_CGROUP" >/dev/null
 	in_ns "$HOST" tc filter show dev eth0 ingress | contains sluice || fail "removed by $command"
 	in_ns "$HOST" tc filter show dev eth0 egress | contains sluice || fail "removed by $command"

@@ -11,7 +11,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# tun_cable NAME DEV NAME DEV: joins two namespaces by tun devices, whose packets a process passes on
+# tun_cable NAME DEV NAME DEV: connects two namespaces by tun devices; a process forwards the
+# packets
 tun_cable()
 {
 	spawn_in "$1" "$TEST_TMP/tun.log" python3 "$ROOT/tools/lab/cable.py" "/run/netns/$1" "$2" \
@@ -21,7 +22,7 @@ tun_cable()
 	link_up "$3" "$4"
 }
 
-# default_by [ROUTE…]: the host's default routes, instead of the last ones
+# default_by [ROUTE…]: replaces the host's default routes
 DEFAULT=()
 default_by()
 {
@@ -53,7 +54,7 @@ for dev in eth0 tun0; do
 	if [ "$dev" = eth0 ]; then
 		addrs "$HOST" eth0 fe80::1/64
 		addrs "$CONTAINER" eth0 fe80::2/64
-		# IPv6 hosts answer neighbours for the addresses of the interface alone
+		# IPv6 hosts answer neighbour solicitations only for addresses of the interface
 		routes "$CONTAINER" "fd06::1 via fd05::1 dev eth0"
 	else
 		routes "$CONTAINER" "fd06::1 dev tun0"

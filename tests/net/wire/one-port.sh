@@ -12,8 +12,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# Sends COUNT requests to each address in turn from one port, with EACH as its number, and prints
-# the source of each answer that is not the address of its request.
+# Sends COUNT numbered requests to each address in turn from one port, and prints the source of each
+# answer that does not come from the requested address.
 cat >"$TEST_TMP/burst.py" <<'PYTHON'
 import socket, sys
 
@@ -31,7 +31,8 @@ for i in range(int(count) * len(addrs)):
 print("answered", flush=True)
 PYTHON
 
-# burst FROM COUNT ADDR…: the same, with a server that holds its answers until all are asked
+# burst FROM COUNT ADDR…: runs burst.py with a server that holds its answers until all requests have
+# arrived
 burst()
 {
 	local from=$1 count=$2 client
@@ -79,7 +80,7 @@ for subject in host behind; do
 		[ "$family" = 4 ] && a=$A4 b=$B4 c=$C4 s=$S4
 		[ "$family" = 6 ] && a=$A6 b=$B6 c=$C6 s=$S6
 
-		say "$subject, IPv$family: the kernel alone"
+		say "$subject, IPv$family: without sluice"
 		want_turns "$RIGHT_PORT" $((4100 + family)) "$a=right" "$b=right" "$c=right" "$s=right"
 		want_turns "$PORT" $((4110 + family)) "$a=from $s" "$b=from $s" "$s=right"
 		want_equal "$(burst $((4120 + family)) 1 "$a")" "$a 0 from $s"$'\n'answered
@@ -93,10 +94,10 @@ for subject in host behind; do
 		want_turns "$PORT" $((4210 + family)) "$a=right" "$b=right" "$a=right" "$b=right"
 		want_equal "$(burst $((4220 + family)) 1 "$a" "$b")" answered
 		want_equal "$(burst $((4220 + family)) 1 "$b" "$a")" answered
-		say "a burst before the first answer, and another one"
+		say "a burst before the first answer, and a second burst"
 		want_equal "$(burst $((4230 + family)) 20 "$a")" answered
 		want_equal "$(burst $((4230 + family)) 20 "$a")" answered
-		say "what is left alone: a third address, and that of the kernel"
+		say "left alone: a third address, and the kernel's reply source"
 		want_turns "$PORT" $((4240 + family)) "$a=right" "$b=right" "$c=from $s" "$a=from $s"
 		want_turns "$PORT" $((4250 + family)) "$a=right" "$s=right" "$a=from $s"
 		want_turns "$PORT" $((4260 + family)) "$s=right" "$a=from $s"
@@ -110,12 +111,12 @@ for subject in host behind; do
 	if [ "$subject" = host ]; then
 		say "a broadcast is answered from the address that the kernel chooses"
 		serve "$HOST" sendto4 50050
-		for load in true wire_load; do
-			[ "$load" = true ] || "${LOAD[@]}"
+		for load in true "${LOAD[*]}" wire_unload; do
+			# shellcheck disable=SC2086 # words of a command
+			$load
 			ask "$CONTAINER" --to "$A4:50050" --from 172.17.0.3:4400 --any >/dev/null
 			want_line "answered $NEAR4:50050 1" "$(ask "$CONTAINER" --to 172.17.255.255:50050 \
 				--from 172.17.0.3:4400 --any --broadcast)"
 		done
-		wire_unload
 	fi
 done

@@ -25,8 +25,8 @@ address()
 	done
 }
 
-# A server that connects back, and answers with 1,450 unfragmentable bytes until the kernel reports
-# a smaller path MTU. It prints its source address and the path MTU.
+# A server that connects back, and replies with 1,450 bytes and DF set until the kernel reports a
+# smaller path MTU. It prints its source address and the path MTU.
 server_script()
 {
 	cat <<-'PYTHON'
@@ -85,6 +85,7 @@ for asked in "$FAR4" "$FAR6"; do
 	ask "$BEYOND" --to "$(target "$asked" "$PORT")" --size 1390 --timeout-ms 500 >/dev/null
 	want_right "$BEYOND" "$asked" "$PORT" --size 1390
 	wire_unload
+	want_wrong "$BEYOND" "$asked" "$PORT" "$near" --size 1390
 done
 stop "$server"
 

@@ -3,9 +3,9 @@
 #
 # Tests frames that no socket sends: with VLAN tags (the outer tag is stripped before tc sees the
 # frame), and with all headers outside the linear part, as from a packet ring. The frames arrive on
-# a bridge port, and the programs see them on the bridge. Requests to a server that has connected
-# back are redirected, other requests are not. Also tests large datagrams that the network card is
-# to segment (UDP_SEGMENT), in both directions.
+# a bridge port, and the programs run on the bridge. Requests to a server that has connected back
+# are redirected, other requests are not. Also tests large datagrams that the network card must
+# segment (UDP_SEGMENT), in both directions.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -116,7 +116,7 @@ log=$LOG
 spawn_in "$HOST" "$TEST_TMP/segments.log" python3 "$TEST_TMP/frames.py" segment_server 50001
 wait_udp "$HOST" 50001 || fail "$(cat "$TEST_TMP/segments.log")"
 
-say "the kernel alone"
+say "without sluice"
 for how in plain vlan qinq ring; do
 	want_equal "$(target_of "$how")" "$FAR4 whole" "$how"
 done
@@ -134,7 +134,7 @@ want_right "$CONTAINER" "$FAR4" "$BACK_PORT" --from 172.17.0.3:4000
 for how in plain ring; do
 	want_equal "$(target_of "$how" "$BACK_PORT")" "$NEAR4 whole" "$how"
 done
-# the tags may be those of the bridge's own VLAN
+# the tags may belong to the bridge's own VLAN
 for how in vlan qinq; do
 	[[ $(target_of "$how" "$BACK_PORT") == *" whole" ]] || fail "a tagged frame is damaged"
 done

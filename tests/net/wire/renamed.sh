@@ -33,9 +33,9 @@ servers_up "$HOST"
 PAIRS=(10.5.0.1=10.5.0.1 10.6.0.1=10.5.0.1 fd05::1=fd05::1 fd06::1=fd05::1)
 
 for attach in tcx clsact; do
-	say "$attach: the kernel alone"
+	say "$attach: without sluice"
 	want_servers kernel "$CONTAINER" "${PAIRS[@]}"
-	say "$attach: loaded, and named otherwise"
+	say "$attach: loaded, then renamed"
 	wire_load --iface eth0 --attach "$attach"
 	want_servers fixed "$CONTAINER" "${PAIRS[@]}"
 	in_ns "$HOST" ip link set dev eth0 name wan0
@@ -62,7 +62,7 @@ for attach in tcx clsact; do
 	addresses eth0
 	wait_link "$HOST" eth0
 	ip -n "$CONTAINER" neigh flush dev eth0
-	# links stay on an interface wherever it goes, filters do not
+	# links stay attached when an interface moves, filters do not
 	[ "$attach" = tcx ] && state=fixed || state=kernel
 	want_servers "$state" "$CONTAINER" "${PAIRS[@]}"
 	wire_load --iface eth0 --attach "$attach"

@@ -26,14 +26,14 @@ forwarding 1
 in_ns "$HOST" sysctl -qw net.ipv4.conf.docker0.promote_secondaries=1 \
 	net.ipv4.conf.eth0.promote_secondaries=1
 servers_up "$HOST"
-# another address of the same network, by which the LAN is reached when the others have moved there
+# another address of the same network, to reach the LAN after the other addresses have moved there
 addrs "$HOST" eth0 172.16.13.14/24 fd16::14/64
 ip -n "$LAN" route replace default via 172.16.13.14
 ip -n "$LAN" -6 route replace default via fd16::14
 before=("$FAR4=$NEAR4" "$FAR6=$NEAR6") after=("$FAR4=$NEXT4" "$FAR6=$NEXT6")
 PROBE=(--from 21000)
 
-say "the kernel alone"
+say "without sluice"
 want_servers kernel "$CONTAINER" "${before[@]}"
 move_near "$NEAR4" "$NEAR6" "$NEXT4" "$NEXT6"
 want_servers kernel "$CONTAINER" "${after[@]}"
@@ -46,12 +46,16 @@ move_near "$NEAR4" "$NEAR6" "$NEXT4" "$NEXT6"
 want_servers fixed "$CONTAINER" "${after[@]}"
 move_near "$NEXT4" "$NEXT6" "$NEAR4" "$NEAR6"
 want_servers fixed "$CONTAINER" "${before[@]}"
+wire_unload
+say "unloaded"
+want_servers kernel "$CONTAINER" "${before[@]}"
 
 for pair in "$FAR4 172.17.0.3 $NEAR4/16 $NEXT4/16" "$FAR6 fd17::3 $NEAR6/64 $NEXT6/64"; do
 	read -r far client near next <<<"$pair"
 	from=$(target "$client" 4000)
 
 	say "$far: a server is connected to its client at an address that leaves"
+	wire_load --follow docker0
 	serve "$HOST" connect6 "$CONNECTED"
 	want_right "$CONTAINER" "$far" "$CONNECTED" --from "$from"
 	addrs "$HOST" docker0 "$next"
@@ -74,6 +78,9 @@ for pair in "$FAR4 172.17.0.3 $NEAR4/16 $NEXT4/16" "$FAR6 fd17::3 $NEAR6/64 $NEX
 		addr_del "$HOST" eth0 "$far/24"
 		addrs "$LAN" eth0 "$far/32"
 	fi
+	want_right "$CONTAINER" "$far" "$CONNECTED" --from "$from"
+	want_right "$CONTAINER" "$far" "$CONNECTED"
+	wire_unload
 	want_right "$CONTAINER" "$far" "$CONNECTED" --from "$from"
 	want_right "$CONTAINER" "$far" "$CONNECTED"
 	no_errors "$LOG"

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Firewall rules for one address of a server apply to every client, while replies for another
-# address are fixed. The rules are a DNAT rule to a server elsewhere, and a rule that drops. The
-# server is on this host or behind it. Right servers beside it, with the same rules, stay right.
+# address are fixed. One rule redirects requests to another server (DNAT), one drops requests. The
+# server is on this host or behind it. Right servers on the same host, with the same rules, stay
+# right.
 #
 #   container ── docker0 [host: A → lan, B, C dropped] eth0 ── lan
 #                                 └ s0 ── [behind: the same]
@@ -42,7 +43,7 @@ rules()
 	NFT
 }
 
-# want_probed ADDR OUTCOME OPTION…: no answer is awaited where there is none
+# want_probed ADDR OUTCOME OPTION…: waits only briefly if no answer is expected
 want_probed()
 {
 	local addr=$1 outcome=$2 patience=10
@@ -52,8 +53,8 @@ want_probed()
 		"$addr $outcome"
 }
 
-# want_obeyed FROM OUTCOME4 OUTCOME6: B has this outcome, A is answered by the server elsewhere, and
-# C by none; from the client ports FROM and FROM + 1
+# want_obeyed FROM OUTCOME4 OUTCOME6: checks from the client ports FROM and FROM + 1 that B has this
+# outcome, that the other server answers at A, and that none answers at C
 want_obeyed()
 {
 	local from=$1 four=$2 six=$3
@@ -68,8 +69,9 @@ want_obeyed()
 	want_probed "$C6" none --from "$from" "b=echo:$PORT"
 }
 
-# want_beside kernel|fixed: the right servers are right at B, where the others are as STATE says, and
-# at A those elsewhere; none answers at C
+# want_beside kernel|fixed: checks that the right servers are right at B, where the other servers
+# are as the argument says; that the servers behind the DNAT rule are right at A; and that none
+# answers at C
 want_beside()
 {
 	local addr
@@ -82,8 +84,8 @@ want_beside()
 		cut -d' ' -f3- | sort | uniq -c | sed 's/^ *//')" "7 none" "outcomes at $C4 and $C6"
 }
 
-# A program of the subject that is a client of PEER from the server's port, by a connected socket or
-# not; it prints the number of answers.
+# A program of the subject that sends to PEER from the server's port, by a connected or unconnected
+# socket. It prints the number of answers.
 cat >"$TEST_TMP/talker.py" <<'PYTHON'
 import socket, sys
 
@@ -105,7 +107,8 @@ for line in sys.stdin:
     print(answers, flush=True)
 PYTHON
 
-# Sends COUNT datagrams to a server that does not answer, then answers what others ask.
+# Sends COUNT datagrams to a server that does not answer, then echoes all datagrams that it
+# receives.
 cat >"$TEST_TMP/logger.py" <<'PYTHON'
 import socket, sys
 
@@ -120,8 +123,9 @@ while True:
     s.sendto(data, peer)
 PYTHON
 
-# want_logged PEER ADDR: PEER's datagrams to ADDR all reach the server elsewhere, which does not
-# answer, while the subject talks to the same port of PEER from the same port
+# want_logged PEER ADDR: checks that PEER's datagrams to ADDR all reach the other server, which does
+# not answer, while the subject exchanges datagrams with the same port of PEER from the same server
+# port
 want_logged()
 {
 	local how talker logger client=4099
@@ -137,7 +141,7 @@ want_logged()
 			"$2" "$LOGGED" 4
 		logger=$SPAWNED
 		wait_until 10 grep -q logged "$TEST_TMP/logger"
-		# the talker has the answers to its own datagrams
+		# the talker receives the answers to its own datagrams
 		echo go >&"${TALKER[1]}"
 		read -r answers <&"${TALKER[0]}"
 		want_equal "$answers" 3 "answers to the $how talker"
@@ -164,7 +168,7 @@ for subject in host behind; do
 	rules
 	[ "$subject" = host ] || PROBES=("${GATEWAY_PROBES[@]}")
 	servers_up "$SUBJECT"
-	say "$subject: the kernel alone"
+	say "$subject: without sluice"
 	want_beside kernel
 	want_obeyed 4000 "from $S4" "from $S6"
 	want_logged 172.17.0.3 "$A4"

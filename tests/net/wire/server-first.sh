@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# Accepts from the container only what belongs to a connection that the server has started.
+# From the container, accepts only packets of connections that the server has started.
 strict()
 {
 	in_ns "$HOST" nft -f - <<-'NFT'
@@ -87,8 +87,8 @@ speak()
 	in_ns "$SUBJECT" python3 "$TEST_TMP/speak.py" "$1" "$2" "$3" "$PORT" "$4"
 }
 
-# speak_closed SOURCE PEER: prints the number of answers at the wildcard socket after the bound one
-# was closed
+# speak_closed SOURCE PEER: prints the number of answers at the wildcard socket after the bound
+# socket was closed
 speak_closed()
 {
 	: >"$HELD_LOG"
@@ -102,7 +102,7 @@ speak_closed()
 	tail -1 "$TEST_TMP/closed"
 }
 
-# want_spoken: every way of speaking first has its answers, in both families
+# want_spoken: checks that each way of sending first gets its answers, in both families
 want_spoken()
 {
 	local pair from to held
@@ -127,7 +127,7 @@ serve "$CONTAINER2" dual6 4000 --hold
 HELD=$SPAWNED HELD_LOG=$LOG
 for subject in host behind; do
 	subject "$subject"
-	say "$subject: the kernel alone"
+	say "$subject: without sluice"
 	want_spoken
 	say "$subject: loaded"
 	"${LOAD[@]}"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Twelve times as many requests with forged sources as the table has slots, answered or not, do not
-# evict the flow of a peer that has sent more than one request: its server replies long after the
-# flood, from the requested address. Forged sources with more than one request evict only flows of
-# their own interface. With all ports managed, as many forwarded flows do not evict the peer's flow
-# either. Right servers stay right throughout.
+# A flood of forged requests, twelve per table slot, answered or not, does not evict the flow of a
+# peer that has sent more than one request: its server replies long after the flood, from the
+# requested address. Forged sources with more than one request evict only flows of their own
+# interface. With all ports managed, the same number of forwarded flows does not evict the peer's
+# flow either. Right servers stay right throughout.
 #
 #   container 172.17.0.3, forging 10.77.0.0/16 ──┐
 #   container2            forging 10.78.0.0/16 ── docker0 [host] eth0, or s0 ── [behind]
@@ -19,7 +19,7 @@ held()
 	[ "$(grep -c "^$1" "$HELD_LOG")" -ge "$2" ]
 }
 
-# answered_after COMMAND…: runs COMMAND between a request and its answer; prints the outcome
+# answered_after COMMAND…: sends a request, runs COMMAND before the answer, and prints the outcome
 answered_after()
 {
 	local client held
@@ -42,7 +42,7 @@ ended()
 	! kill -0 "$1" 2>/dev/null
 }
 
-# flood PORT: half of them to each of two servers
+# flood PORT: sends the flood, half of it to each of two servers
 flood()
 {
 	local port
@@ -52,21 +52,22 @@ flood()
 	done
 }
 
-# flood_again: ten requests each from as many peers of another interface as the table has slots
+# flood_again: sends ten requests from each of many peers on another interface, one peer per table
+# slot
 flood_again()
 {
 	in_ns "$CONTAINER2" "$BUILD/tests/udp-flows" --to "$A4:$PORT" --flood $((10 * TABLE)) \
 		--from 10.78.0.1:4000 --sources "$TABLE" >/dev/null
 }
 
-# flood_forwarded: flows to another host, which does not answer
+# flood_forwarded: sends flows to another host, which does not answer
 flood_forwarded()
 {
 	in_ns "$CONTAINER" "$BUILD/tests/udp-flows" --to "172.16.13.1:$SILENT_PORT" --flood "$FORGED" \
 		--from 10.77.0.1 --sources $((FORGED / 4)) >/dev/null
 }
 
-# serve_silent NAME: a server that is bound, and never reads
+# serve_silent NAME: starts a server that never reads
 serve_silent()
 {
 	spawn_in "$1" "$TEST_TMP/silent" python3 -c "import socket, time
@@ -91,7 +92,7 @@ for subject in host behind; do
 	HELD=$SPAWNED HELD_LOG=$LOG
 	serve_silent "$SUBJECT"
 
-	say "$subject: the kernel alone"
+	say "$subject: without sluice"
 	want_servers kernel "$CONTAINER" "$A4=$S4"
 	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
 	want_equal "$(PATIENCE=1 answered_after true)" "" "an answer"
@@ -109,7 +110,9 @@ for subject in host behind; do
 	want_right "$CONTAINER" "$A4" "$PORT" --from 172.17.0.3:4002
 	want_servers fixed "$CONTAINER" "$A4=$S4"
 	wire_unload
+	say "$subject: unloaded"
 	want_servers kernel "$CONTAINER" "$A4=$S4"
+	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
 	[ "$subject" = host ] || continue
 	say "under a flood at another interface"
 	"${LOAD[@]}"
@@ -133,4 +136,7 @@ for subject in host behind; do
 	[ "$(wire_counter evicted_half_open)" -gt 1000 ] || fail "the flood has filled no set"
 	want_equal "$(wire_counter address_search)" 0 "searches for forwarded flows"
 	wire_unload
+	say "unloaded"
+	want_servers kernel "$CONTAINER" "$A4=$S4"
+	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
 done

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# vlan_half NAME DEV ingress|egress TO: strips or adds the tag, and passes frames of DEV on to TO
+# vlan_half NAME DEV ingress|egress TO: strips or adds the tag, and redirects frames of DEV to TO
 vlan_half()
 {
 	local pin=/sys/fs/bpf/vlan_$1_$3
@@ -19,7 +19,7 @@ vlan_half()
 	in_ns "$1" tc filter add dev "$2" "$3" bpf da object-pinned "$pin"
 }
 
-# vlan_add NAME: adds the device `upper` on eth0, with eth0's Ethernet address
+# vlan_add NAME: adds the device `upper` above eth0, with eth0's Ethernet address
 vlan_add()
 {
 	local mac
@@ -35,7 +35,7 @@ vlan_add()
 for kind in macvlan vlan; do
 	say "$kind"
 	cable "$HOST" eth0 "$CONTAINER" eth0
-	# each device answers for its own addresses alone
+	# each device answers only for its own addresses
 	in_ns "$HOST" sysctl -qw net.ipv4.conf.all.arp_ignore=1
 	wait_link "$HOST" eth0
 	if [ "$kind" = macvlan ]; then

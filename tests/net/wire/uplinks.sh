@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A host has two uplinks, so that a reply may not leave by the interface of its request. The router
-# is also a gateway in front of such a host.
+# A host has two uplinks, so a reply may leave through an interface other than that of its request.
+# The router also acts as a gateway in front of such a host.
 #
 #                      ┌ up1 192.168.1.1 ── eth0 192.168.1.100 ┐
 #   container ── [router]                                   [host: servers]
@@ -43,10 +43,10 @@ gateway_load()
 	sluice --netns "$ROUTER" reply load --mode wire --gateway "$1" --server "$A4,$B4,$A6,$B6"
 }
 
-say "answers leave by eth0 alone"
+say "answers leave only through eth0"
 strict 0
 PAIRS=("$A4=$A4" "$B4=$A4" "$A6=$A6" "$B6=$A6")
-# that is seen on no interface of both
+# neither interface carries both directions
 FIXED=no
 LOADS=("wire_load --iface eth0" "wire_load --iface eth1" "wire_load --iface eth0,eth1"
 	"gateway_load up1" "gateway_load up2" "gateway_load up1,up2")
@@ -63,7 +63,7 @@ done
 LOADS=("wire_load --iface eth0,eth1" "gateway_load up1,up2")
 want_proof "$CONTAINER" "${PAIRS[@]}"
 
-say "a rule for the servers' source ports: these are right, for requests to that uplink"
+say "a rule for the servers' source ports: right replies for requests to this uplink"
 strict 0
 for port in "$PORT" "$BACK_PORT"; do
 	ip -n "$HOST" rule add ipproto 17 sport "$port" lookup 102
@@ -76,7 +76,7 @@ for port in "$PORT" "$BACK_PORT"; do
 	ip -n "$HOST" rule del ipproto 17 sport "$port" lookup 102
 done
 in_ns "$HOST" sysctl -qw net.ipv4.fib_multipath_hash_policy=1
-# flows PORT…: prints the outcome of each server for ten client ports, which are the same each time
+# flows PORT…: prints the outcome of each server for ten fixed client ports
 flows()
 {
 	local addrs=()
@@ -85,11 +85,11 @@ flows()
 	done
 	probe "$CONTAINER" --from 21000 "${PROBES[@]}" -- "${addrs[@]}"
 }
-# the router answers for the client on both uplinks, where a route is a device
+# if a route has no gateway, the router answers for the client on both uplinks
 in_ns "$ROUTER" sysctl -qw net.ipv4.conf.up1.proxy_arp=1 net.ipv4.conf.up2.proxy_arp=1
 for path in "via 192.168.1.1 via 192.168.2.1" "dev eth0 dev eth1"; do
 	read -r how one _ two <<<"$path"
-	say "two uplinks by the hash of addresses and ports, $path: some flows are right, and stay so"
+	say "two uplinks by the hash of addresses and ports, $path: some flows are right, and stay right"
 	ip -n "$HOST" route replace default nexthop "$how" "$one" nexthop "$how" "$two"
 	alone=$(flows)
 	for server in wrong back; do

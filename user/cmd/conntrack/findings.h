@@ -28,18 +28,19 @@
 	"skips the last two reasons and the closed sockets of clients on this host.\n"
 
 /*
- * Fills an empty *snapshot with the findings that the options select; without --reason, with those
- * of @reasons. Sets *kept to the number of other findings. Returns 0, or -errno with *err set.
+ * Fills an empty *snapshot with the findings that the options select. Without --reason, @reasons
+ * selects them. Sets *kept to the number of findings not selected. Returns 0, or -errno with *err
+ * set.
  */
 int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *o,
 		  unsigned int reasons, size_t *kept, struct err *err);
 void findings_count(const struct ct_snapshot *snapshot, size_t count[AUDIT_REASONS]);
-/* Prints the findings. @outcome has an element for each finding; an audit passes NULL. */
+/* Prints the findings. @outcome has an element for each finding; audit passes NULL. */
 void findings_table(const struct output *output, const struct ct_snapshot *snapshot,
 		    const enum repair_outcome *outcome, bool dry_run);
 /* Returns a document with all keys except "findings". */
 json_t *findings_document(const struct ct_snapshot *snapshot, const struct conntrack_options *o);
-/* Adds the findings as the last key, prints the document, and drops the reference to it. */
+/* Adds the findings as the last key, prints the document, and drops its reference. */
 void findings_json(const struct output *output, json_t *document,
 		   const struct ct_snapshot *snapshot, const enum repair_outcome *outcome,
 		   bool dry_run);

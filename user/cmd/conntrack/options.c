@@ -25,7 +25,7 @@ const struct opt conntrack_audit_opts[] = {
 	  "select by reason: twin, backend-gone, socket-gone, unanswered, backend-silent",
 	  .words = reasons, .noun = "reason" },
 	{ "watch", 0, "SECONDS", opt_u32, CT_FIELD(watch_s),
-	  "time between two readings; 0: one reading", .max = 3600, .preset = "2" },
+	  "time between two snapshots; 0: one snapshot", .max = 3600, .preset = "2" },
 	{ .name = NULL },
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice conntrack show: the UDP entries, and the local processes at their ends. */
+/* sluice conntrack show: lists the UDP entries and the local processes at their ends. */
 #include "base/json_list.h"
 #include "base/log.h"
 #include "cmd/command.h"
@@ -66,7 +66,7 @@ const struct command conntrack_show_command = {
 	.object = "conntrack",
 	.name = "show",
 	.summary = "list UDP entries: state, timeout, NAT, zone, mark and local process",
-	.help = "A namespace tracks connections only while a firewall or NAT rule in it requires that.\n",
+	.help = "A namespace tracks connections only while a firewall or NAT rule in it requires it.\n",
 	.tables = { { conntrack_entry_opts, &conntrack_options } },
 	.options = &conntrack_options,
 	.run = run,

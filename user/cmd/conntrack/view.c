@@ -19,14 +19,14 @@ const char *conntrack_state_name(const struct ct_entry *entry)
 	return entry->status & IPS_ASSURED ? "ASSURED" : "SEEN_REPLY";
 }
 
-/* A local end of an entry: the tuple of the datagrams that it sends, and its socket. */
+/* A local end of an entry: the tuple of the datagrams it sends, and its socket. */
 struct end {
 	const char *role;
 	const struct ct_tuple *tuple;
 	const struct inet_socket *socket; /* NULL: none */
 };
 
-/* Fills in the local ends, at most two. Returns their number. */
+/* Fills in the local ends (at most two). Returns their number. */
 static int local_ends(const struct ct_entry *entry, const struct inet *inet, struct end end[2])
 {
 	const struct end ends[] = { { "originator", &entry->original, NULL },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The text and JSON of a conntrack entry. */
+/* Text and JSON output of a conntrack entry. */
 #ifndef SLUICE_CMD_CONNTRACK_VIEW_H
 #define SLUICE_CMD_CONNTRACK_VIEW_H
 
@@ -17,7 +17,7 @@ void conntrack_row(struct table *rows, const struct ct_entry *entry, const struc
 		   struct cgroup_names *cgroups);
 
 json_t *conntrack_tuple_json(const struct ct_tuple *tuple);
-/* Includes the sockets and processes at the ends on this host. */
+/* Includes the local sockets and processes at the ends of the entry. */
 json_t *conntrack_entry_json(const struct ct_entry *entry, const struct inet *inet,
 			     struct cgroup_names *cgroups);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice hold flows: lists the tracked flows, the longest silent first. Reads all flows before it
- * prints any.
+ * sluice hold flows: lists the tracked flows, longest silence first. Reads all flows before
+ * printing any.
  */
 #include "base/addr.h"
 #include "base/array.h"
@@ -107,7 +107,7 @@ static double seconds_since(const struct listing *listing, __u64 at_ns)
 	return at_ns < listing->now_ns ? (double)(listing->now_ns - at_ns) / 1e9 : 0;
 }
 
-/* Will the flow get a keepalive at due_ns? */
+/* Returns true if the flow will get a keepalive at due_ns. */
 static bool has_next(const struct listing *listing, const struct listed_flow *listed)
 {
 	return listing->state.sending && listed->kept.due_ns &&

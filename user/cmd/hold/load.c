@@ -15,7 +15,7 @@
 #include <string.h>
 
 static struct hold_options options;
-static struct hold_send_options send_options; /* unused: messages name its keys */
+static struct hold_send_options send_options; /* unused: only messages name its keys */
 
 /* Returns the settings before an update, or null. */
 static json_t *before_json(const struct sluice_hold_meta *before)
@@ -62,7 +62,7 @@ static void print_json(const struct context *context, const struct hold_result *
 	output_json(&context->output, document);
 }
 
-/* Prints the settings that the load has changed, with their previous values. */
+/* Prints the settings that the load has changed, and their previous values. */
 static void print_before(const struct output *output, const struct hold_result *result)
 {
 	const struct sluice_hold_meta *before = &result->before;
@@ -120,7 +120,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (ports_empty(&options.ports))
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "hold load needs a --port"),
 				"give local or remote ports, as in --port 5060, or --port any");
-	/* 'ip netns exec' hides bpffs and cgroups; the error for the bpffs has the better hint */
+	/*
+	 * 'ip netns exec' hides bpffs and cgroups: check bpffs first, its error has the better hint
+	 */
 	failed = pins_exist(context->bpffs, ".", err);
 	if (failed >= 0)
 		failed = netns_number(context->netns, &options.netns, err);

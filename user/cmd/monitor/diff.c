@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A load or an unload that takes longer than this was killed. */
+/* A load or unload that takes longer than this is assumed killed. */
 #define CHANGING_MAX_NS 3000000000ULL
-/* A daemon that loads many groups answers late. */
+/* A daemon without an answer for this long is reported; loading many groups delays the answer. */
 #define SILENT_MAX_NS 10000000000ULL
-/* A delay of the command that is worth a mention. */
+/* Report a gap if a reading is later than this. */
 #define LATE_MAX_NS 2000000000ULL
 
 static void gap(const struct diff *diff, enum monitor_object object, __u64 count,
@@ -25,8 +25,8 @@ static void gap(const struct diff *diff, enum monitor_object object, __u64 count
 /* --- objects */
 
 /*
- * If @after does not show the object, keeps what @before shows. Returns false if there is nothing
- * to compare.
+ * If @after does not show the object, keeps the values of @before. Returns false if there is
+ * nothing to compare.
  */
 static bool load_is_known(const struct diff *diff, enum monitor_object object)
 {
@@ -52,8 +52,9 @@ static bool load_is_known(const struct diff *diff, enum monitor_object object)
 }
 
 /*
- * Returns how often the directory was made without a state that shows it. An unload removes the
- * directory, and the next load makes it. A state may show it before its notification is read.
+ * Returns the number of times the directory was created without any state showing it. An unload
+ * removes the directory; the next load creates it. A state may show the directory before its
+ * notification is read.
  */
 static __u64 makes_unseen(const struct diff *diff, enum monitor_object object)
 {
@@ -83,7 +84,8 @@ static void load_came(const struct diff *diff, enum monitor_object object)
 		unseen -= unseen > 0;
 	}
 	if (unseen)
-		gap(diff, object, unseen, "it was loaded, or partly, and unloaded in between");
+		gap(diff, object, unseen,
+		    "it was loaded, at least partly, and unloaded in between");
 	if (!is_there)
 		return;
 	event.load = is;
@@ -126,7 +128,7 @@ static void iface_event(const struct diff *diff, enum monitor_event_type type,
 		  &(struct monitor_event){ .type = type, .object = MONITOR_WIRE, .iface = iface });
 }
 
-/* Keeps an interface that is not attached any more, since an unload may be under way. */
+/* Keeps an interface that is no longer attached, since an unload may be in progress. */
 static bool iface_keep(struct monitor_state *state, const struct monitor_iface *was)
 {
 	struct monitor_iface *is = iface_find(state, was->ifindex);
@@ -180,7 +182,7 @@ static void ifaces_keep(const struct diff *diff)
 static __u64 wrong_diff(const struct diff *diff, const struct monitor_audit *audit,
 			const struct monitor_wrong *was, const struct monitor_wrong *is)
 {
-	/* a socket starts from 0 after an unload */
+	/* an unload resets the counter of a socket to 0 */
 	__u64 count = was && was->count <= is->count ? is->count - was->count : is->count;
 
 	if (count && !is->covered)
@@ -193,8 +195,8 @@ static __u64 wrong_diff(const struct diff *diff, const struct monitor_audit *aud
 }
 
 /*
- * The counter and the audits are read one after another, so the audits may be ahead of the counter.
- * They are never behind it, unless the table of audits is full.
+ * The counter is read before the audits, so the audits may be ahead of it. They are behind the
+ * counter only if the table of audits is full.
  */
 static void audits_diff(const struct diff *diff)
 {
@@ -266,13 +268,13 @@ static bool daemon_is_other(const struct monitor_daemon *was, const struct monit
 {
 	if (was->pid != is->pid)
 		return true;
-	/* the first process of a container has the same id after a restart */
+	/* the first process of a container has the same PID after a restart */
 	return was->started_to_ns && is->started_to_ns &&
 	       (was->started_to_ns < is->started_from_ns ||
 		is->started_to_ns < was->started_from_ns);
 }
 
-/* Keeps what the daemon has answered last. */
+/* Keeps the last answer of the daemon. */
 static void daemon_keep(const struct diff *diff)
 {
 	const struct monitor_daemon *was = &diff->before->daemon;
@@ -304,7 +306,7 @@ static void daemon_diff(const struct diff *diff)
 		event.daemon = is;
 		if (is->pid)
 			diff_emit(diff, &event);
-		/* its sections changed with the daemon, which is reported */
+		/* drop the sections of the old daemon: the report of its stop covers them */
 		*was = (struct monitor_daemon){ .pid = is->pid };
 		if (!is->pid)
 			return;

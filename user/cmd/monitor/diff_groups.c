@@ -8,7 +8,7 @@ void diff_emit(const struct diff *diff, const struct monitor_event *event)
 	diff->fn(event, diff->arg);
 }
 
-/* The worker of a slot in both states; NULL: it has none. */
+/* The worker of a slot in both states; NULL: none. */
 struct slot_pair {
 	const struct monitor_worker *was, *is;
 };
@@ -23,13 +23,13 @@ static bool is_open(const struct monitor_worker *worker)
 	return worker && !worker->closed;
 }
 
-/* Do both states show the same open socket? */
+/* Returns true if both states show the same open socket. */
 static bool is_same(const struct slot_pair *pair)
 {
 	return is_open(pair->was) && is_open(pair->is) && pair->was->cookie == pair->is->cookie;
 }
 
-/* Returns whether the slot has made a step of a drain. */
+/* Returns true if the slot has made this step of a drain. */
 static bool has_step(const struct slot_pair *pair, enum monitor_event_type step)
 {
 	bool same = is_same(pair);
@@ -53,7 +53,7 @@ static const struct monitor_worker *worker_of(const struct slot_pair *pair)
 	return pair->was ? pair->was : pair->is;
 }
 
-/* Reports a step of a drain once for each process, with the number of its sockets. */
+/* Reports each step of a drain once per process, with the number of its sockets. */
 static void drains_diff(const struct diff *diff, const struct monitor_group *group,
 			const struct slot_pair *pairs, enum monitor_event_type step)
 {
@@ -81,19 +81,19 @@ static void drains_diff(const struct diff *diff, const struct monitor_group *gro
 }
 
 /*
- * Returns how many uses of a slot neither state shows. The number of a slot's incarnation rises
- * when a socket joins, and when a drain expels its flows.
+ * Returns the number of uses of a slot that neither state shows. The incarnation number of a slot
+ * is incremented when a socket joins, and when a drain expels its flows.
  */
 static unsigned int uses_unseen(const struct slot_pair *pair, __u16 before, __u16 after)
 {
 	unsigned int rises = (__u16)(after - before), seen = 0;
 
-	/* no incarnation is 0 */
+	/* incarnation 0 does not exist */
 	if (before && after < before)
 		rises--;
 	if (pair->is && (!pair->was || pair->was->cookie != pair->is->cookie))
 		seen = 1;
-	/* a drain that was not undone raises it once */
+	/* a drain that was not undone increments it once */
 	if ((pair->was && pair->was->state == SLUICE_STEER_DRAINING) ||
 	    (pair->is && is_draining(pair->is)))
 		seen++;
@@ -191,7 +191,7 @@ static void group_went(const struct diff *diff, const struct monitor_group *grou
 {
 	struct monitor_group none = *group;
 
-	/* with the same incarnations, since the later ones are not known */
+	/* keep the old incarnations: the new ones are unknown */
 	none.count = 0;
 	workers_diff(diff, group, &none);
 	diff_emit(diff, &(struct monitor_event){ .type = MONITOR_GROUP_REMOVED,
@@ -232,7 +232,7 @@ void diff_groups_keep(const struct diff *diff)
 	after->groups = before->groups;
 	after->group_count = before->group_count;
 	after->group_room = before->group_room;
-	/* the caller frees them with @before */
+	/* freed with @before by the caller */
 	before->groups = read.groups;
 	before->group_count = read.group_count;
 	before->group_room = read.group_room;

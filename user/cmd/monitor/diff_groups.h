@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The difference of the groups and workers of two states; a part of cmd/monitor/diff.c. */
+/* Compares the groups and workers of two states; part of cmd/monitor/diff.c. */
 #ifndef SLUICE_CMD_MONITOR_DIFF_GROUPS_H
 #define SLUICE_CMD_MONITOR_DIFF_GROUPS_H
 
@@ -14,7 +14,7 @@ struct diff {
 
 void diff_emit(const struct diff *diff, const struct monitor_event *event);
 void diff_groups(const struct diff *diff);
-/* Takes the groups over from @before: those of @after could not be read. */
+/* Moves the groups from @before, since those of @after could not be read. */
 void diff_groups_keep(const struct diff *diff);
 
 #endif

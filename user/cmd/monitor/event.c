@@ -50,7 +50,7 @@ static void group_json(const struct monitor_group *group, json_t *document)
 
 	json_object_set_new(document, "address", json_string(addr_format(&group->local, addr)));
 	json_object_set_new(document, "port", json_integer(group->port));
-	/* the index: it has a name only in the namespace of the group */
+	/* the index: the name exists only in the namespace of the group */
 	if (group->ifindex)
 		json_object_set_new(document, "ifindex", json_integer(group->ifindex));
 	netns_names_json(NULL, group->netns, document);
@@ -79,7 +79,7 @@ static void wrong_json(const struct monitor_event *event, json_t *document)
 			    audit->fixed_by ? json_string(audit->fixed_by) : json_null());
 }
 
-/* Returns the key of the number of an event. */
+/* Returns the key for the number of an event. */
 static const char *count_key(const struct monitor_event *event)
 {
 	return event->type == MONITOR_GAP     ? "changes"
@@ -145,7 +145,7 @@ static enum output_tone tone_of(const char *event)
 	return OUTPUT_GOOD;
 }
 
-/* Can a value stand in a line without quotes? */
+/* Returns true if a value can be printed without quotes. */
 static bool is_word(const char *text)
 {
 	return *text && !text[strcspn(text, " \"\\")];
@@ -166,7 +166,7 @@ static void value_print(const json_t *value, FILE *file)
 void monitor_event_print(const json_t *document, const struct timespec *at, bool stamp,
 			 const struct output *output)
 {
-	/* the line begins with these */
+	/* the line begins with these keys */
 	static const char *const first[] = { "schema_version", "time", "object", "event" };
 	const char *event = json_string_value(json_object_get(document, "event"));
 	const char *key;

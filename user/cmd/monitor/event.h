@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An event of 'sluice monitor', as JSON or as a line of text. */
+/* An event of 'sluice monitor', as JSON or as a text line. */
 #ifndef SLUICE_CMD_MONITOR_EVENT_H
 #define SLUICE_CMD_MONITOR_EVENT_H
 
@@ -8,16 +8,16 @@
 
 #include <time.h>
 
-/* The types, with their names in the output. */
+/* The event types and their names in the output. */
 #define MONITOR_EVENTS(X)                     \
-	/* of an object */                    \
+	/* events of an object */             \
 	X(LOADED, "loaded")                   \
 	X(REPLACED, "replaced")               \
 	X(UNLOADED, "unloaded")               \
 	X(INCOMPLETE, "incomplete")           \
 	X(DETACHED, "detached")               \
 	X(ATTACHED, "attached")               \
-	/* of steering */                     \
+	/* events of steering */              \
 	X(GROUP_ADDED, "group-added")         \
 	X(GROUP_REMOVED, "group-removed")     \
 	X(WORKER_JOINED, "worker-joined")     \
@@ -26,17 +26,17 @@
 	X(DRAIN_STARTED, "drain-started")     \
 	X(DRAIN_FINISHED, "drain-finished")   \
 	X(DRAIN_CANCELLED, "drain-cancelled") \
-	/* of reply */                        \
+	/* event of reply */                  \
 	X(WRONG, "wrong")                     \
-	/* of a section of the daemon */      \
+	/* events of a daemon section */      \
 	X(WAITING, "waiting")                 \
 	X(APPLIED, "applied")                 \
 	X(REMOVED, "removed")                 \
-	/* of the daemon */                   \
+	/* events of the daemon */            \
 	X(STARTED, "started")                 \
 	X(STOPPED, "stopped")                 \
 	X(RELOAD_REFUSED, "reload-refused")   \
-	/* changes that were not seen */      \
+	/* changes that were missed */        \
 	X(GAP, "gap")
 
 enum monitor_event_type {
@@ -49,7 +49,7 @@ enum monitor_event_type {
 struct monitor_event {
 	enum monitor_event_type type;
 	enum monitor_object object;
-	/* what it concerns; NULL: not given */
+	/* the subject; NULL: not set */
 	const struct monitor_load *load;
 	const struct monitor_iface *iface;
 	const struct monitor_group *group;
@@ -58,7 +58,7 @@ struct monitor_event {
 	const struct monitor_wrong *wrong; /* of the audit */
 	const struct monitor_daemon *daemon;
 	const char *reason;
-	__u64 count; /* of sockets, replies or changes; 0: not given */
+	__u64 count; /* number of sockets, replies or changes; 0: not set */
 	__u32 generation, generation_before;
 };
 
@@ -66,10 +66,10 @@ typedef void (*monitor_event_fn)(const struct monitor_event *event, void *arg);
 
 const char *monitor_object_name(enum monitor_object object);
 const char *monitor_event_name(enum monitor_event_type type);
-/* Returns the event as a document. */
+/* Returns the event as a JSON document. */
 json_t *monitor_event_json(const struct monitor_event *event, const struct timespec *at);
 /*
- * Prints the document of an event as a line: object and event, then the keys and values. With
+ * Prints an event document as one line: object and event, then the keys and values. With
  * @stamp, begins with the local time of @at, as 'ip -timestamp' does.
  */
 void monitor_event_print(const json_t *document, const struct timespec *at, bool stamp,

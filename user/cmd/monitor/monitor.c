@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice monitor: prints changes as they happen. The events are the differences of two readings of
- * the state, so it does not matter which process makes a change, and a change without a
- * notification is only late.
+ * sluice monitor: prints changes as they happen. The events are the differences between two
+ * readings of the state. So the process that makes a change does not matter, and a missing
+ * notification only delays the event.
  */
 #include "base/clock.h"
 #include "base/debounce.h"
@@ -24,10 +24,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A load makes several changes one after another. */
+/* A load makes several changes in a row. */
 #define QUIET_US 5000
 #define BOUND_US 50000
-/* Interval while the next reading decides what has happened. */
+/* Interval while an event depends on the next reading. */
 #define SETTLE_US 200000
 
 static struct options {
@@ -39,15 +39,15 @@ static const struct opt opts[] = {
 	{ "timestamp", 't', NULL, opt_switch, offsetof(struct options, stamp),
 	  "begin each line with the local time" },
 	{ "interval", 'i', "SECONDS", opt_u32, offsetof(struct options, interval_s),
-	  "read the state every SECONDS, for what the kernel does not notify", .min = 1,
-	  .max = 3600, .preset = "1" },
+	  "read the state every SECONDS, for changes without a notification", .min = 1, .max = 3600,
+	  .preset = "1" },
 	{ .name = NULL },
 };
 
 struct monitor {
 	const struct options *options;
 	const char *bpffs;
-	unsigned int objects; /* a bit for each that is wanted */
+	unsigned int objects; /* one bit per selected object */
 	struct output output;
 	struct loop *loop;
 	struct loop_timer *regular, *after_changes;
@@ -56,10 +56,10 @@ struct monitor {
 	struct monitor_writer writer;
 	struct monitor_state state;
 	__u64 interval_ns;
-	__u64 looked_ns; /* at the state; 0: not yet; CLOCK_BOOTTIME includes the time in suspend */
-	int daemon_pid, daemon_fd; /* the process that is watched, or 0, and its pidfd */
+	__u64 looked_ns;	   /* at the state; 0: none yet; CLOCK_BOOTTIME includes suspend */
+	int daemon_pid, daemon_fd; /* the process being watched, or 0, and its pidfd */
 	struct rtnl *rtnl;	   /* NULL: mode wire is not loaded */
-	bool output_waits;	   /* its consumer is busy */
+	bool output_waits;	   /* the consumer of the output is busy */
 	struct timespec at;
 	int result;
 	struct err *err;
@@ -81,14 +81,17 @@ static void on_event(const struct monitor_event *event, void *arg)
 	json_decref(document);
 }
 
-/* Must the daemon be asked? It notifies its changes, but its answers take it milliseconds. */
+/*
+ * Returns true if the daemon must be queried. The daemon notifies its changes, and each query costs
+ * it milliseconds.
+ */
 static bool must_ask(const struct monitor *monitor)
 {
 	const struct monitor_daemon *daemon = &monitor->state.daemon;
 
 	return !monitor->looked_ns || monitor->notify.daemon || monitor->notify.overflow ||
 	       *daemon->reason || (daemon->pid && monitor->notify.socket_wd < 0) ||
-	       /* the end of a process in another PID namespace is not notified */
+	       /* the exit of a process in another PID namespace is not notified */
 	       daemon->pid != monitor->daemon_pid;
 }
 
@@ -127,7 +130,7 @@ static void expect_changes(struct monitor *monitor)
 	loop_timer_start(monitor->after_changes, due > now ? due - now : 0);
 }
 
-/* --- the daemon's process: a daemon that is killed changes no file */
+/* --- the daemon's process: when a daemon is killed, no file changes */
 
 static void daemon_forget(struct monitor *monitor)
 {
@@ -164,7 +167,7 @@ static void daemon_follow(struct monitor *monitor)
 		daemon_forget(monitor);
 }
 
-/* --- interfaces of mode wire: one that is deleted changes no file either */
+/* --- interfaces of mode wire: when an interface is deleted, no file changes either */
 
 static void on_link(const struct rtnl_link *link, void *arg)
 {
@@ -212,7 +215,7 @@ static void links_follow(struct monitor *monitor, bool wanted)
 
 /* --- readings of the state */
 
-/* Subscribes to what the kernel notifies of the objects in the state. */
+/* Subscribes to the kernel's notifications for the objects in the state. */
 static void follow(struct monitor *monitor)
 {
 	daemon_follow(monitor);
@@ -220,7 +223,7 @@ static void follow(struct monitor *monitor)
 	monitor_notify_cgroups(&monitor->notify, &monitor->state);
 }
 
-/* Ends the command, like any other one that writes to a pipe that is closed. */
+/* Stops with an error. On a closed pipe, dies of SIGPIPE as other commands do. */
 static void output_failed(struct monitor *monitor, int error)
 {
 	if (error == EPIPE)
@@ -230,7 +233,10 @@ static void output_failed(struct monitor *monitor, int error)
 	loop_stop(monitor->loop);
 }
 
-/* Writes the events. Reads the state again only after the last of them, so that few can pile up. */
+/*
+ * Writes the events. Schedules the next reading only after the last event, which limits the
+ * backlog.
+ */
 static bool output_events(struct monitor *monitor)
 {
 	__u64 next_us = monitor->interval_ns / 1000;
@@ -246,7 +252,7 @@ static bool output_events(struct monitor *monitor)
 	return !result;
 }
 
-/* Compares the state with the last one. */
+/* Reads the state and compares it with the previous state. */
 static void look(struct monitor *monitor)
 {
 	__u64 due_ns = monitor->looked_ns + monitor->interval_ns;
@@ -276,7 +282,7 @@ static void on_after_changes(void *arg)
 {
 	struct monitor *monitor = arg;
 
-	/* a regular look may have seen them */
+	/* a regular reading may already include them */
 	if (monitor->debounce.pending && !monitor->output_waits)
 		look(monitor);
 }
@@ -306,7 +312,7 @@ static void on_stop(void *arg)
 
 /* --- start */
 
-/* Returns the bits of the objects, or -errno with *err set. */
+/* Returns one bit per object, or -errno with *err set. */
 static int objects_parse(int words, char **word, struct err *err)
 {
 	const char *nearest;
@@ -375,7 +381,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		return result;
 	monitor.objects = (unsigned int)result;
 	monitor.interval_ns = monitor.options->interval_s * 1000000000ULL;
-	/* a wrong directory would never show an event */
+	/* a wrong directory would never produce an event */
 	result = pins_exist(context->bpffs, "reply", err);
 	if (result < 0)
 		return result;
@@ -416,8 +422,8 @@ const struct command monitor_command = {
 	.options = &options,
 	.run = run,
 	.help = "OBJECT is daemon, reply, wire, hold, steer or rendezvous; by default, all of them.\n"
-		"One line is one event; with -j, one JSON object.  Objects loaded before are not\n"
-		"an event.  An interrupt ends the command.\n"
+		"Each event is one line, or with -j, one JSON object.  Objects that are already loaded\n"
+		"are not events.  SIGINT stops the command.\n"
 		"\n"
 		"events:\n"
 		"  loaded, replaced, unloaded      an object, by a command or the daemon\n"
@@ -425,14 +431,14 @@ const struct command monitor_command = {
 		"  detached, attached              a program or interface, by another process\n"
 		"  group-added, group-removed      of steer\n"
 		"  worker-joined, worker-left      a socket of a group\n"
-		"  generation                      new flows of the group go to another one\n"
+		"  generation                      new flows of the group go to another generation\n"
 		"  drain-started, drain-finished, drain-cancelled\n"
 		"  wrong                           replies left from a wrong address (reply audit)\n"
 		"  waiting, applied, removed       a section of the daemon's file\n"
 		"  started, stopped, reload-refused  of the daemon\n"
-		"  gap                             changes that this command has not seen\n"
+		"  gap                             changes that this command has missed\n"
 		"\n"
-		"Changes that sluice makes are seen within milliseconds, other ones within --interval.\n"
+		"Changes by sluice are reported within milliseconds, other changes within --interval.\n"
 		"See sluice-monitor(8).\n\n"
 		"examples:\n"
 		"  sluice monitor --timestamp\n"

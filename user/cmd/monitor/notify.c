@@ -41,13 +41,13 @@ void monitor_notify_close(struct monitor_notify *notify)
 	}
 }
 
-/* Watches a path. The kernel has one watch for each inode, and returns it again. */
+/* Watches a path. The kernel has one watch per inode, and returns the existing watch. */
 static void watch(struct monitor_notify *notify, int *wd, const char *path, uint32_t changes)
 {
 	int before = *wd;
 
 	*wd = inotify_add_watch(notify->fd, path, changes);
-	/* what was done before is not notified */
+	/* earlier changes are not notified */
 	notify->daemon |= *wd != before;
 	notify->changed |= *wd != before;
 }
@@ -93,7 +93,7 @@ void monitor_notify_cgroups(struct monitor_notify *notify, const struct monitor_
 	}
 }
 
-/* Returns true if a cgroup of an object was removed. */
+/* Returns true if the cgroup of an object was removed. */
 static bool note_cgroup(struct monitor_notify *notify, const struct inotify_event *event,
 			const char *name)
 {
@@ -128,7 +128,7 @@ static bool note(struct monitor_notify *notify, const struct inotify_event *even
 		return true;
 	if (event->wd != notify->dir_wd)
 		return note_cgroup(notify, event, name);
-	/* a directory in this one was read, perhaps by this process */
+	/* a directory inside was read, perhaps by this process */
 	if (event->mask & IN_CLOSE_NOWRITE && *name)
 		return false;
 	if (!strcmp(name, DAEMON_LOCK_DIR))

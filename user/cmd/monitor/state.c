@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The daemon's running_for_s has nine digits. */
+/* The daemon rounds running_for_s to nine significant digits. */
 #define ROUNDED_NS 100000000ULL
 
 /* --- objects */
@@ -152,7 +152,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
-/* Finds the closed sockets of a group. Returns false if it cannot be read. */
+/* Finds the closed sockets of a group. Returns false if the group cannot be read. */
 static bool group_look(const char *bpffs, struct monitor_group *group)
 {
 	int i, fd = steer_group_sockets_open(bpffs, group->name);
@@ -175,7 +175,7 @@ static void groups_free(struct monitor_state *state)
 		free(state->groups[--state->group_count].workers);
 }
 
-/* Takes the groups over, without their closed sockets. Returns false if one is gone. */
+/* Copies the groups of @before, without their closed sockets. Returns false if a group is gone. */
 static bool groups_keep(const char *bpffs, const struct monitor_state *before,
 			struct monitor_state *state)
 {
@@ -189,7 +189,7 @@ static bool groups_keep(const char *bpffs, const struct monitor_state *before,
 		struct monitor_group *group = &state->groups[i];
 
 		*group = before->groups[i];
-		/* monitor_diff() keeps this */
+		/* monitor_diff() sets this */
 		group->generation = 0;
 		bytes = (size_t)group->count * sizeof(*group->workers);
 		group->workers = malloc(bytes + 1);
@@ -281,7 +281,7 @@ struct monitor_audit *monitor_audit_find(const struct monitor_state *state, __u6
 				  : NULL;
 }
 
-/* Adds the verdicts and the processes. Without them, each wrong reply counts as not fixed. */
+/* Adds verdicts and processes. Without them, each wrong reply counts as not fixed. */
 static void audits_classify(const char *bpffs, struct monitor_state *state)
 {
 	struct sockets *sockets = NULL;
@@ -322,7 +322,7 @@ static void reply_look(const char *bpffs, const struct monitor_state *before,
 
 	if (!record_read(bpffs, &reply_state_dir, &reply.meta, load))
 		return;
-	/* the counter first: the audits that are read later are not behind it */
+	/* the counter first: audits that are read later cannot be behind it */
 	if (reply_read(bpffs, &reply, &err)) {
 		reason_set(load, &err);
 		return;
@@ -353,7 +353,7 @@ static void reply_look(const char *bpffs, const struct monitor_state *before,
 	}
 	if (state->audit_count)
 		qsort(state->audits, state->audit_count, sizeof(*state->audits), by_cookie);
-	/* the first state is compared with none */
+	/* the first state has no predecessor */
 	if (before)
 		audits_classify(bpffs, state);
 }
@@ -418,8 +418,7 @@ void monitor_state_read(const char *bpffs, const struct monitor_state *before,
 	wire_look(bpffs, state);
 	hold_look(bpffs, &state->load[MONITOR_HOLD]);
 	steer_look(bpffs, reading->groups ? NULL : before, state);
-	/* the daemon last: what it reports to have done shows in the state of a later read at most
-	 */
+	/* the daemon last: its object may show a reported change only in the next reading */
 	if (reading->daemon)
 		daemon_look(bpffs, &state->daemon);
 	else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What 'sluice monitor' watches: the loaded objects, the groups and workers of steering, the wrong
- * replies that the programs have counted, and the daemon's sections. A state owns its lists.
+ * The state that 'sluice monitor' watches: the loaded objects, the groups and workers of steering,
+ * the counted wrong replies, and the daemon's sections. A state owns its lists.
  */
 #ifndef SLUICE_CMD_MONITOR_STATE_H
 #define SLUICE_CMD_MONITOR_STATE_H
@@ -21,7 +21,7 @@ enum monitor_object {
 	MONITOR_STEER,
 	MONITOR_RENDEZVOUS,
 	MONITOR_OBJECTS,
-	MONITOR_SELF = MONITOR_OBJECTS, /* events about the command itself */
+	MONITOR_SELF = MONITOR_OBJECTS, /* events of the command itself */
 };
 
 extern const char *const monitor_object_names[MONITOR_OBJECTS + 1]; /* NULL ends the list */
@@ -31,7 +31,7 @@ extern const char *const monitor_object_names[MONITOR_OBJECTS + 1]; /* NULL ends
 enum monitor_load_state {
 	MONITOR_IS_ABSENT,
 	MONITOR_IS_LOADED,
-	MONITOR_IS_CHANGING, /* a load or an unload is under way, or was killed */
+	MONITOR_IS_CHANGING, /* a load or unload is in progress, or was killed */
 };
 
 /* A loaded object. */
@@ -40,23 +40,23 @@ struct monitor_load {
 	__u64 loaded_ns; /* CLOCK_BOOTTIME; differs after each load */
 	bool by_daemon;
 	bool detached;	 /* a program is not attached to the cgroup, or an unload has begun */
-	__u64 cgroup_id; /* of its programs, or 0 */
-	char mode[16];	 /* of reply; of steer: the policy */
+	__u64 cgroup_id; /* cgroup of the programs, or 0 */
+	char mode[16];	 /* mode of reply; policy of steer */
 	char ports[256];
-	__u64 made; /* how often its directory was made, as far as that was notified */
-	char reason[MONITOR_REASON_MAX]; /* why the object cannot be read; "": it can */
-	/* monitor_diff() keeps these */
-	__u64 changing_ns; /* since when the state is MONITOR_IS_CHANGING; 0: it is not */
-	bool incomplete;   /* that is reported */
-	bool detached_too; /* two states in a row were detached, which is reported */
-	__u64 made_seen;   /* how many of @made the states have shown */
+	__u64 made;			 /* number of notified creations of its directory */
+	char reason[MONITOR_REASON_MAX]; /* why the object cannot be read; "": readable */
+	/* kept by monitor_diff() */
+	__u64 changing_ns; /* time since which the state is MONITOR_IS_CHANGING; 0: it is not */
+	bool incomplete;   /* MONITOR_INCOMPLETE has been reported */
+	bool detached_too; /* two states in a row were detached, and this has been reported */
+	__u64 made_seen;   /* number of creations in @made that the states have shown */
 };
 
 /* An interface of mode wire. */
 struct monitor_iface {
 	__u32 ifindex;
-	bool gone; /* a program is no longer attached to it */
-	/* kept by monitor_diff(): attached in the state before, but not in this one */
+	bool gone; /* a program is no longer attached to the interface */
+	/* kept by monitor_diff(): attached in the previous state, but not in this one */
 	bool missing;
 	char name[IF_NAMESIZE];
 };
@@ -67,7 +67,7 @@ struct monitor_worker {
 	__u32 generation;
 	__u16 slot;
 	__u16 state; /* enum sluice_steer_state */
-	bool closed; /* the socket is closed, and the slot is not free yet */
+	bool closed; /* the socket is closed, and the slot is not yet free */
 	char comm[16];
 };
 
@@ -79,17 +79,17 @@ struct monitor_group {
 	__u32 ifindex; /* of SO_BINDTODEVICE, or 0 */
 	__u16 port;
 	__u16 incarnation[SLUICE_STEER_SLOTS];
-	struct monitor_worker *workers; /* one for each used slot */
+	struct monitor_worker *workers; /* one per used slot */
 	int count;
-	/* kept by monitor_diff(): the generation that takes new flows, or took them last */
+	/* kept by monitor_diff(): the generation that takes, or last took, new flows */
 	__u32 generation;
 };
 
-/* The wrong replies of a socket, either before or after it has connected. */
+/* The wrong replies of a socket, either before or after it connected. */
 struct monitor_wrong {
 	__u64 count;
-	bool covered; /* mode wire fixes them by now */
-	/* the last one */
+	bool covered; /* mode wire fixes them now */
+	/* the last wrong reply */
 	struct sluice_addr peer, asked, used;
 	__be16 peer_port_be;
 };
@@ -107,49 +107,49 @@ struct monitor_audit {
 
 /* A section of the daemon's file. */
 struct monitor_section {
-	char state[16]; /* "": the file does not have it */
+	char state[16]; /* "": not in the file */
 	char reason[MONITOR_REASON_MAX];
-	__u64 changes; /* of state or reason, since the start of the daemon */
+	__u64 changes; /* changes of state or reason since the daemon started */
 };
 
 struct monitor_daemon {
 	int pid;	  /* 0: no daemon; -1: in another PID namespace */
-	char reason[256]; /* why it does not answer; "": it does */
-	/* its start is between these times of CLOCK_MONOTONIC; 0: not known */
+	char reason[256]; /* why it does not answer; "": it answers */
+	/* bounds of its start time, CLOCK_MONOTONIC; 0: unknown */
 	__u64 started_from_ns, started_to_ns;
-	__u64 silent_ns; /* kept by monitor_diff(): since when it does not answer; 0: it does */
-	bool silent;	 /* that is reported */
+	__u64 silent_ns; /* kept by monitor_diff(): time of the first missing answer; 0: none */
+	bool silent;	 /* the silence has been reported */
 	struct monitor_section section[MONITOR_OBJECTS];
-	char refused[MONITOR_REASON_MAX]; /* why the last reload was refused; "": it was not */
+	char refused[MONITOR_REASON_MAX]; /* why the last reload was refused; "": it was accepted */
 };
 
 struct monitor_state {
 	__u64 at_ns; /* CLOCK_BOOTTIME */
-	/* since the state before */
+	/* since the previous state */
 	bool overflow; /* notifications were lost */
-	bool remade;   /* all objects were unloaded at one moment */
+	bool remade;   /* all objects were unloaded at the same time */
 	struct monitor_load load[MONITOR_OBJECTS];
 	struct monitor_iface *ifaces;
 	int iface_count;
 	struct monitor_group *groups; /* sorted by name */
 	size_t group_count, group_room;
-	__u64 wrong;		      /* the counter of wrong replies */
+	__u64 wrong;		      /* counter of wrong replies */
 	struct monitor_audit *audits; /* sorted by cookie */
 	size_t audit_count, audit_room;
-	/* kept by monitor_diff(): how many replies of @audits the counter did not have yet */
+	/* kept by monitor_diff(): replies in @audits that the counter did not yet include */
 	__s64 audits_ahead;
 	struct monitor_daemon daemon;
 };
 
-/* What to read again, rather than to take over from the state before. */
+/* Selects the parts to read again; the rest is copied from the previous state. */
 struct monitor_reading {
-	bool groups; /* if not, only which sockets are closed: a group has eleven maps */
-	bool daemon; /* each answer takes it milliseconds */
+	bool groups; /* false: only find closed sockets, since a group has eleven maps */
+	bool daemon; /* each answer costs the daemon milliseconds */
 };
 
 /*
- * Reads the state after @before, which is NULL for the first one. Keeps the audits of @before if no
- * wrong reply was counted since. Marks what cannot be read.
+ * Reads the state that follows @before, which is NULL for the first state. Keeps the audits of
+ * @before if no wrong reply was counted since. Marks unreadable parts.
  */
 void monitor_state_read(const char *bpffs, const struct monitor_state *before,
 			const struct monitor_reading *reading, struct monitor_state *state);

@@ -10,7 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Is it the end of a pipe that becomes readable, with an error, when the other end is closed? */
+/*
+ * Returns true if fd is the end of a pipe that polls readable, with an error, once the other end is
+ * closed.
+ */
 static bool reports_close(int fd)
 {
 	struct stat st;
@@ -51,7 +54,7 @@ int monitor_writer_flush(struct monitor_writer *writer)
 	if (poll(&output, 1, 0) == 1 && output.revents & POLLERR)
 		return -EPIPE;
 	while (writer->written < writer->length) {
-		/* a pipe or terminal with room takes this much at once */
+		/* a writable pipe or terminal accepts this much without blocking */
 		part = writer->length - writer->written;
 		part = part < PIPE_BUF ? part : PIPE_BUF;
 		has_room = poll(&output, 1, 0) == 1;

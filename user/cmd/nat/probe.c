@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice nat probe: the behaviour of the NAT between this host and a STUN server. */
+/* sluice nat probe: measures the behaviour of the NAT between this host and a STUN server. */
 #include "nat/probe.h"
 
 #include "base/addr.h"
@@ -19,7 +19,7 @@ static struct options options;
 
 static const struct opt opts[] = {
 	{ "lifetime", 0, "SECONDS", opt_u32, offsetof(struct options, lifetime_s),
-	  "also measure how long an unused mapping lives, in twelve equal steps up to this time, which"
+	  "also measure the lifetime of an unused mapping, in twelve equal steps up to this time, which"
 	  " the command then takes",
 	  .side = OPT_LINE, .min = 1, .max = LIFETIME_MAX },
 	{ "source", 0, "ADDR", opt_addr, offsetof(struct options, source),
@@ -97,7 +97,7 @@ static const char *outcome_of(const struct nat_findings *findings, enum nat_test
 
 /* --- the lifetime */
 
-/* The longest time that a mapping has survived, and the shortest that it has not; 0: none. */
+/* The longest idle time that a mapping has survived, and the shortest that expired it; 0: none. */
 static void lifetime_bounds(const struct nat_lifetime_report *lifetime, uint32_t *alive_ms,
 			    uint32_t *gone_ms)
 {
@@ -170,7 +170,7 @@ static void filtering_rows(struct table *table, const struct nat_probe_report *r
 		table_row(table, "%s|%s|%s", first, name, behaviours->filtering_reason);
 	else if (!behaviours->filtering_confirmed)
 		table_row(table,
-			  "||not confirmed: a request to another endpoint has another mapping");
+			  "||not confirmed: a request to another endpoint had a different mapping");
 }
 
 static void hairpin_rows(struct table *table, const struct nat_probe_report *report)
@@ -214,7 +214,7 @@ static void lifetime_rows(struct table *table, const struct nat_lifetime_report 
 		const struct nat_lifetime_step *step = &lifetime->steps[i];
 		char until[32] = "";
 
-		/* one row for equal results in a row */
+		/* merge consecutive equal results into one row */
 		next = i + 1;
 		while (next < lifetime->count && lifetime->steps[next].result == step->result)
 			next++;
@@ -265,7 +265,7 @@ static json_t *string_or_null(const char *text)
 	return *text ? json_string(text) : json_null();
 }
 
-/* The name of a behaviour; null if it is unknown. */
+/* Returns the name of a behaviour; null if unknown. */
 static json_t *name_json(const char *const *names, unsigned int index)
 {
 	return index ? json_string(names[index]) : json_null();
@@ -286,7 +286,7 @@ static json_t *query_json(const struct nat_findings *findings, enum nat_test tes
 			 query->outcome == NAT_REFUSED ? json_integer(query->code) : json_null());
 }
 
-/* The tests among @tests that were made. */
+/* Returns the tests among @tests that were run. */
 static json_t *queries_json(const struct nat_findings *findings, const enum nat_test *tests,
 			    size_t count)
 {
@@ -399,7 +399,7 @@ const struct command nat_probe_command = {
 	.object = "nat",
 	.name = "probe",
 	.summary =
-		"mapping, filtering, hairpinning, ports and lifetime of the NAT before this host",
+		"measure mapping, filtering, hairpinning, ports and lifetime of the NAT of this host",
 	.words = "ADDR:PORT",
 	.max_words = 1,
 	.tables = { { opts, &options } },

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Seen from the directory of this program: where make builds it, and where make install puts it. */
+/* Relative to the directory of this program: the paths of `make` and of `make install`. */
 static const char *const places[] = { "", "../libexec/" };
 
 int peer_execute(const struct context *context, struct err *err)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice peer key: creates a private key, or prints the public key of one. */
+/* sluice peer key: creates a private key, or prints the public key of a private key. */
 #include "meet/key.h"
 #include "cmd/command.h"
 

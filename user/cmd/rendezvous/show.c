@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice rendezvous show: the status of a server of this host. */
+/* sluice rendezvous show: prints the status of a server on this host. */
 #include "base/counters.h"
 #include "base/local_socket.h"
 #include "base/text.h"
@@ -23,7 +23,7 @@ static double number_of(const json_t *object, const char *key)
 	return json_number_value(json_object_get(object, key));
 }
 
-/* The answer comes from another process: its strings may hold anything. */
+/* The answer comes from another process: do not trust its strings. */
 static const char *string_of(const json_t *object, const char *key, char *text, size_t size)
 {
 	const char *value = json_string_value(json_object_get(object, key));
@@ -36,7 +36,7 @@ static const char *seconds_of(const json_t *object, const char *key, char text[2
 	return age_format((__u64)(number_of(object, key) * 1e9), text);
 }
 
-/* Formats a rate in kilobytes a second. */
+/* Formats a rate in kilobytes per second. */
 static const char *rate_of(const json_t *relays, const char *key, char text[32])
 {
 	double rate = number_of(relays, key);
@@ -99,11 +99,10 @@ static void print_summary(const struct output *output, const json_t *document)
 		number_of(connections, "count"), number_of(connections, "limit"),
 		number_of(connections, "refused"));
 	fprintf(output->file,
-		"  budgets      %.0f answers a second to a prefix; %.0f prefixes have spent theirs\n",
+		"  budgets      %.0f answers per second and prefix; exhausted for %.0f prefixes\n",
 		number_of(budgets, "rate"), number_of(budgets, "spent"));
 	if (json_is_number(amplification))
-		fprintf(output->file,
-			"  strangers    got %.2f bytes for each byte that was answered\n",
+		fprintf(output->file, "  strangers    got %.2f bytes per answered byte\n",
 			json_number_value(amplification));
 }
 

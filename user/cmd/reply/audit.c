@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * sluice reply audit: lists the servers that reply from an address other than the requested one,
- * and the mode that fixes each. Mode socket records only the servers that it does not fix: those
- * that connect to their clients.
+ * and the mode that fixes each server. Mode socket records only the servers that it cannot fix:
+ * servers that connect to their clients.
  */
 #include "base/addr.h"
 #include "base/log.h"
@@ -26,14 +26,14 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* The process that owns a socket. A server that serves a single client may have exited already. */
+/* The process that owns a socket. It may have exited if the socket serves a single client. */
 struct owner {
 	char process[SLUICE_COMM_SIZE];
 	__u32 pid;
 	bool gone;
 };
 
-/* Returns false if no process is known. */
+/* Returns false if the process is unknown. */
 static bool owner_of(const struct audit_row *row, struct owner *owner)
 {
 	const struct sluice_audit *audit = &row->audit;
@@ -56,8 +56,8 @@ struct sums {
 	__u64 right, wrong;		    /* unconnected */
 	__u64 connect_right, connect_wrong; /* connected */
 	__u64 connects;
-	unsigned int sockets;	 /* sockets that have replied unconnected */
-	unsigned int connecting; /* sockets that have connected to a peer */
+	unsigned int sockets;	 /* sockets that replied while unconnected */
+	unsigned int connecting; /* sockets that connected to a peer */
 	unsigned int replies[AUDIT_VERDICTS];
 	unsigned int connected[AUDIT_VERDICTS];
 	unsigned int fixes[AUDIT_FIXES];
@@ -122,7 +122,7 @@ static json_t *row_json(const struct audit_row *row, struct cgroup_names *cgroup
 				  : NULL);
 
 	netns_names_json(NULL, audit->netns, object);
-	/* the process of a closed socket has exited, and its id may have been reused */
+	/* the process of a closed socket has exited, and its PID may have been reused */
 	cgroup_names_json(cgroups, row->owner ? (pid_t)owner.pid : 0, object);
 	if (audit->connects)
 		json_object_update_new(
@@ -314,7 +314,7 @@ static int conclude(const struct audit_rows *rows, struct err *err)
 		"reply audit: %u unconnected and %u connected sockets reply from a wrong address",
 		unconnected, connected);
 	return err_hint(err, -EUCLEAN,
-			"mode socket fixes the unconnected, mode wire the connected");
+			"mode socket fixes unconnected sockets, mode wire connected ones");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The verdict on a connected socket depends on the replies that it has sent since it connected. If
- * it has sent none and is still open, its source address decides: a socket whose source is not the
- * requested address does not receive the client's further requests.
+ * The verdict on a connected socket depends on its replies since it connected. Without replies, the
+ * source address of an open socket decides: a socket whose source is not the requested address does
+ * not receive the client's further requests.
  */
 #include "cmd/reply/audit_verdict.h"
 
@@ -38,7 +38,7 @@ const char *audit_fix_name(enum audit_fix fix)
 	return names[fix];
 }
 
-/* Mode socket cannot fix a server that connects, even if its first reply is unconnected. */
+/* Mode socket cannot fix a server that connects, even if the first reply is sent unconnected. */
 enum audit_fix audit_fix_of(const struct audit_row *row)
 {
 	if (row->connected == AUDIT_WRONG)
@@ -102,7 +102,7 @@ static int by_port(const void *a, const void *b)
 	return (left->cookie > right->cookie) - (left->cookie < right->cookie);
 }
 
-/* --- coverage by mode wire */
+/* --- clients covered by mode wire */
 
 struct coverage {
 	bool wire;
@@ -111,7 +111,7 @@ struct coverage {
 	int table;
 };
 
-/* Logs a warning on failure; then no client counts as covered. */
+/* Logs a warning on failure; no client counts as covered then. */
 static void coverage_open(const char *bpffs, struct coverage *coverage)
 {
 	struct err err = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The sockets that mode audit has recorded, each with its verdict. */
+/* The sockets that mode audit recorded, with their verdicts. */
 #ifndef SLUICE_CMD_REPLY_AUDIT_VERDICT_H
 #define SLUICE_CMD_REPLY_AUDIT_VERDICT_H
 
@@ -17,12 +17,12 @@ enum audit_verdict {
 	AUDIT_VERDICTS,
 };
 
-/* The mode that fixes a server with wrong replies. */
+/* The mode that fixes a server that sends wrong replies. */
 enum audit_fix {
 	AUDIT_FIX_NOT_NEEDED,
 	AUDIT_FIX_SOCKET,
 	AUDIT_FIX_WIRE,
-	/* A per-client socket does not receive what the client sends to the requested address. */
+	/* A per-client socket does not receive datagrams sent to the requested address. */
 	AUDIT_FIX_NONE,
 	AUDIT_FIXES,
 };
@@ -30,11 +30,11 @@ enum audit_fix {
 struct audit_row {
 	__u64 cookie;
 	struct sluice_audit audit;
-	const struct sluice_socket_record *owner; /* NULL: no known process holds the socket now */
+	const struct sluice_socket_record *owner; /* NULL: no known process holds the socket */
 	enum audit_verdict replies;		  /* verdict on unconnected replies */
-	enum audit_verdict connected;		  /* verdict since the socket connected */
+	enum audit_verdict connected; /* verdict on replies since the socket connected */
 	enum audit_fix fix;
-	/* the source address since it connected; NULL if unknown */
+	/* source address since the socket connected; NULL if unknown */
 	const struct sluice_addr *source;
 };
 
@@ -50,22 +50,22 @@ struct audit_rows {
 const char *audit_verdict_name(enum audit_verdict verdict);
 /* "socket", "wire", "none" or NULL */
 const char *audit_fix_name(enum audit_fix fix);
-/* Returns what fixes the server of a row. The verdicts of the row must be set. */
+/* Returns the mode that fixes the server of a row. The verdicts of the row must be set. */
 enum audit_fix audit_fix_of(const struct audit_row *row);
 /* Returns the verdict on the replies of an unconnected socket. */
 enum audit_verdict audit_classify_replies(const struct sluice_audit *audit,
 					  enum wire_covers covers);
 /*
  * Returns the verdict on a socket that has connected to a peer. @source is the socket's source
- * address, or NULL if unknown. Replies that the socket has sent take precedence over @source.
+ * address, or NULL if unknown. Replies take precedence over @source.
  */
 enum audit_verdict audit_classify_connected(const struct sluice_audit *audit,
 					    const struct sluice_addr *source,
 					    enum wire_covers covers);
 
 /*
- * Reads and classifies all rows, which keep pointers into @sockets. Returns 0, or -errno with *err
- * set. The caller frees the rows in either case.
+ * Reads and classifies all rows, which point into @sockets. Returns 0, or -errno with *err set. The
+ * caller frees the rows in either case.
  */
 int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct audit_rows *rows,
 		    struct err *err);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice reply flows: lists the flows of all loaded modes, the latest first. A flow of mode socket
- * has a socket, and so a process; a flow of mode wire is known only from its packets. All flows are
- * read before any is printed, so an error leaves no partial document.
+ * sluice reply flows: lists the flows of all loaded modes, latest first. A flow of mode socket has
+ * a socket, and so a process. A flow of mode wire is known only from its packets. Reads all flows
+ * before printing any, so an error leaves no partial document.
  */
 #include "base/addr.h"
 #include "base/array.h"
@@ -51,7 +51,7 @@ struct selection {
 
 /* A flow of either mode. */
 struct listed_flow {
-	__u64 age_ns; /* the first member, for by_age() */
+	__u64 age_ns; /* must be the first member, for by_age() */
 	union {
 		struct sluice_flow socket;
 		struct sluice_wire_flow wire;
@@ -67,14 +67,14 @@ struct flow_list {
 	__u64 age_ns; /* the age at which a flow expires */
 	struct listed_flow *flow;
 	size_t count, room;
-	size_t all;   /* all flows in the table except the `older` ones */
-	size_t older; /* expired flows, which are not listed */
-	size_t shown; /* flows to print, from the first */
+	size_t all;   /* number of flows in the table, except the `older` ones */
+	size_t older; /* number of expired flows, which are not listed */
+	size_t shown; /* number of flows to print, from the first */
 };
 
 struct listing {
 	struct flow_list socket, wire;
-	__u32 mode;		   /* mode of object reply */
+	__u32 mode;		   /* mode of the object reply */
 	__u32 wire_netns;	   /* the namespace of mode wire */
 	struct wire_iface *ifaces; /* attached by mode wire */
 	int iface_count;
@@ -85,7 +85,10 @@ struct listing {
 
 /* --- reading */
 
-/* Returns a new flow to fill in, or NULL if the flow is not selected or expired, or on ENOMEM. */
+/*
+ * Returns a new flow to fill in. Returns NULL if the flow is not selected, has expired, or memory
+ * is exhausted.
+ */
 static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns,
 				    const struct sluice_addr *peer, __u32 netns, __u16 port)
 {
@@ -192,7 +195,7 @@ static int listing_read(const char *bpffs, struct listing *listing, struct err *
 	return 0;
 }
 
-/* Sorts the flows, the latest first, and applies the limit. */
+/* Sorts the flows, latest first, and applies the limit. */
 static void list_order(struct flow_list *list)
 {
 	__u32 limit = list->selection->options->limit;
@@ -257,7 +260,7 @@ static int last_of(const struct sluice_wire_flow *flow)
 	return !!(flow->flags & SLUICE_WIRE_LAST);
 }
 
-/* Returns the source of the replies to the last request; NULL if none was seen. */
+/* Returns the source of the replies to the last request; NULL if no reply was seen. */
 static const struct sluice_addr *source_of(const struct sluice_wire_flow *flow)
 {
 	const struct sluice_addr *server = &flow->server[last_of(flow)];
@@ -267,7 +270,7 @@ static const struct sluice_addr *source_of(const struct sluice_wire_flow *flow)
 	return server->half[0] || server->half[1] ? server : NULL;
 }
 
-/* Returns what mode wire does with the datagrams of a flow. */
+/* Returns the action of mode wire on the datagrams of a flow. */
 static const char *state_name(const struct sluice_wire_flow *flow)
 {
 	if (flow->flags & SLUICE_WIRE_MIXED)

@@ -18,16 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* On the command line wire is a third mode; the object reply and its section have only two. */
+/* On the command line, wire is a third mode; the object reply and its section have only two. */
 enum {
 	MODE_WIRE = SLUICE_REPLY_AUDIT + 1
 };
 
 static struct options {
 	struct reply_options reply;
-	struct wire_options wire; /* run_wire() copies the options that `reply` shares */
+	struct wire_options wire; /* run_wire() copies the options that it shares with `reply` */
 	unsigned int mode;	  /* enum sluice_reply_mode or MODE_WIRE; 0: not given */
-	const char *wire_only;	  /* an option on the command line that only mode wire has */
+	const char *wire_only;	  /* a command-line option that only mode wire has */
 } options;
 
 static const char *const modes[] = { "socket", "audit", "wire", NULL };
@@ -85,7 +85,7 @@ static void print_json(const struct context *context, const struct reply_options
 	output_json(&context->output, document);
 }
 
-/* Prints the settings that the load has changed, with their previous values. */
+/* Prints the settings that the load has changed, and their previous values. */
 static void print_before(const struct output *output, const struct reply_options *options,
 			 const struct sluice_reply_meta *before)
 {
@@ -227,7 +227,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct options *options = into;
 	int failed = check(options, err);
 
-	/* 'ip netns exec' hides bpffs and cgroups; the error for the bpffs has the better hint */
+	/*
+	 * 'ip netns exec' hides bpffs and cgroups: check bpffs first, its error has the better hint
+	 */
 	if (!failed)
 		failed = pins_exist(context->bpffs, ".", err);
 	if (failed < 0)

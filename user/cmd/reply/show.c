@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice reply show: settings, hooks, table usage and counters of the loaded modes. */
+/* sluice reply show: prints settings, hooks, table usage and counters of the loaded modes. */
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
 

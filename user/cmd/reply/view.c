@@ -306,7 +306,10 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 
 /* --- both objects */
 
-/* Finds the cgroup of the hooks, and whether it is gone: its removal detaches the links. */
+/*
+ * Finds the cgroup of the hooks. Also reports if it no longer exists: its removal detaches the
+ * links.
+ */
 static void cgroup_read(struct reply_view *view, const char *bpffs)
 {
 	const struct sluice_reply_meta *meta = &view->state.meta;

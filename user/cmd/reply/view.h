@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The text and JSON of the objects reply and wire, for 'reply show' and 'status'. */
+/* Text and JSON output of the objects reply and wire, for 'reply show' and 'status'. */
 #ifndef SLUICE_CMD_REPLY_VIEW_H
 #define SLUICE_CMD_REPLY_VIEW_H
 
@@ -10,7 +10,7 @@
 struct reply_view {
 	struct reply_state state;
 	struct flow_table_usage usage;
-	char cgroup[PATH_MAX]; /* "(gone)" if the cgroup was removed */
+	char cgroup[PATH_MAX]; /* "(gone)" if the cgroup no longer exists */
 	bool cgroup_gone;
 	bool detached; /* at least one hook is detached */
 };
@@ -24,23 +24,25 @@ struct reply_loaded {
 };
 
 /*
- * Returns 0, even if nothing is loaded, or -errno with *err set. The caller frees in either case.
+ * Returns 0, even if nothing is loaded, or -errno with *err set. The caller must free in either
+ * case.
  */
 int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err *err);
 /*
- * Does the same, but reads each object although the other cannot be read. Sets the code of the
- * errors, which must be EXIT_OK before, of what cannot be read.
+ * Reads both objects like reply_loaded_read(), but continues with one object if the other cannot be
+ * read. Sets the error code for each object that cannot be read; the codes must be EXIT_OK on
+ * entry.
  */
 void reply_loaded_read_each(const char *bpffs, struct reply_loaded *loaded, struct err *reply_err,
 			    struct err *wire_err);
 void reply_loaded_free(struct reply_loaded *loaded);
 #define REPLY_LOAD_HINT "load it with 'sluice reply load --mode socket' or '--mode wire'"
 /*
- * Sets *err for a command that needs one of the objects: neither is loaded. Adds @hint, unless
- * another directory has them. Returns -ENOENT.
+ * Sets *err for a command that needs one of the objects, when neither is loaded. Adds @hint, unless
+ * another directory has the objects. Returns -ENOENT.
  */
 int reply_loaded_none(const char *bpffs, const char *hint, struct err *err);
-/* Adds the keys "reply" and "wire"; the value is null for an object that is not loaded. */
+/* Adds the keys "reply" and "wire". The value of an object that is not loaded is null. */
 void reply_loaded_json(const struct reply_loaded *loaded, json_t *document);
 void reply_loaded_text(const struct reply_loaded *loaded, const struct output *output);
 

@@ -23,7 +23,7 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "idle", 0, "SECONDS", opt_u64, DRAIN_FIELD(idle_s),
-	  "time without a datagram after which a flow has ended", .max = 86400,
+	  "idle time after which a flow has ended", .max = 86400,
 	  .preset = OPT_TEXT(STEER_DRAIN_IDLE_DEFAULT) },
 	{ "limit", 0, "SECONDS", opt_u64, DRAIN_FIELD(limit_s),
 	  "maximum wait for flows to end; the remaining flows then move", .max = 86400,
@@ -85,7 +85,7 @@ static void print_text(const struct context *context, const struct steer_drain_o
 		result->flows_left ? " (they move)" : "", result->unread + result->dropped);
 }
 
-/* Returns 0 if every datagram was read, or -errno with *err set. */
+/* Returns 0 if the process has read every datagram, or -errno with *err set. */
 static int classify(__u32 pid, const struct steer_drain_result *result, struct err *err)
 {
 	if (result->unread)
@@ -94,7 +94,7 @@ static int classify(__u32 pid, const struct steer_drain_result *result, struct e
 					"steer drain: process %u has left %llu datagram%s unread",
 					pid, result->unread, result->unread == 1 ? "" : "s"),
 				result->stalled ? "it has stopped reading: see 'sluice steer show'"
-						: "end the process only after the drain");
+						: "stop the process only after the drain");
 	if (result->dropped)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, EIO,
@@ -108,7 +108,7 @@ static int classify(__u32 pid, const struct steer_drain_result *result, struct e
 					"steer drain: process %u has closed %d socket%s that still"
 					" received: datagrams in flight may be lost",
 					pid, result->early, result->early == 1 ? "" : "s"),
-				"end the process only after the drain");
+				"stop the process only after the drain");
 	return 0;
 }
 
@@ -122,7 +122,7 @@ static int run(const struct context *context, void *into, int words, char **word
 					     .dry_run = given->dry_run,
 					     .interrupted = &interrupted,
 					     .fn = steer_event_lapsed };
-	/* a signal undoes the drain, even SIGHUP when the terminal is closed */
+	/* a signal undoes the drain, even SIGHUP from a closed terminal */
 	struct sigaction action = { .sa_handler = on_signal };
 	struct steer_drain_result result;
 	char cgroup[PATH_MAX];
@@ -136,7 +136,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (failed)
 		return failed;
 	drain.pid = (__u32)pid;
-	/* a container sees only a subtree, but can only drain servers in it */
+	/* a container sees only a subtree, but can drain only servers in it */
 	if (!cgroup_root_path(context, cgroup, &(struct err){ 0 }) ||
 	    !mounts_cgroup2(cgroup, sizeof(cgroup)))
 		drain.cgroup = cgroup;

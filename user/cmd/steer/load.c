@@ -31,7 +31,7 @@ struct report {
 	bool verbose;
 	const char *outcome;
 	const struct sluice_steer_meta *before; /* magic 0: not loaded, or another ABI version */
-	__u32 replaces;				/* that ABI version, or 0 */
+	__u32 replaces;				/* ABI version of the loaded object, or 0 */
 	int foreign, failed, left_out, changes;
 	char foreign_text[512];
 	const char *foreign_hint;
@@ -81,7 +81,7 @@ static json_t *before_json(const struct sluice_steer_meta *before)
 	return object;
 }
 
-/* Prints the settings that the load has changed, with their previous values. */
+/* Prints the settings that the load has changed, and their previous values. */
 static void print_before(const struct output *output, const struct steer_options *options,
 			 const struct sluice_steer_meta *before)
 {
@@ -211,7 +211,8 @@ static int classify(const struct report *report, bool all_netns, int groups, str
 
 /*
  * Attaches XDP before the groups, because another program may occupy the interface. If steering is
- * already loaded, a dry run first checks that the groups will not fail. Detaches XDP last.
+ * already loaded, first checks with a dry run that loading the groups cannot fail. Detaches XDP
+ * last.
  */
 static int load(struct steer_loader *loader, struct options *options, struct report *report,
 		int *groups, struct err *err)
@@ -269,7 +270,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (options->steer.policy == SLUICE_STEER_CPU) {
 		loader.cgroup = cgroup;
 		if (cgroup_root_path(context, cgroup, &no_cgroup)) {
-			/* in a container, --cgroup is required; without cgroup2, use affinity */
+			/* required in a container; without cgroup2, use affinity */
 			if (no_cgroup.code == EXIT_USAGE) {
 				*err = no_cgroup;
 				return -EINVAL;
@@ -286,7 +287,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	report.replaces = meta_other_abi(&steer_state_dir, context->bpffs);
 	report.events = context->output.json ? json_array() : NULL;
 	result = load(&loader, options, &report, &groups, err);
-	/* consumers that were not sampled are placed by affinity alone */
+	/* without a sample, affinity alone places a consumer */
 	if (!result && !options->steer.dry_run &&
 	    steer_placement_wait(context->bpffs, STEER_PLACEMENT_WAIT_MS, &unsampled))
 		log_warning("%s", unsampled.what);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice steer promote PID: sends new flows to one instance of a server. */
+/* sluice steer promote PID: directs new flows to one instance of a server. */
 #include "steer/promote.h"
 #include "cmd/command.h"
 #include "host/cleanup.h"
@@ -57,7 +57,7 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command steer_promote_command = {
 	.object = "steer",
 	.name = "promote",
-	.summary = "send new flows to one instance of a server",
+	.summary = "direct new flows to one instance of a server",
 	.words = "PID",
 	.max_words = 1,
 	.changes = true,

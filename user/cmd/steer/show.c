@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice steer show: groups, workers, flows and the balance of datagrams, once or repeatedly. */
+/*
+ * sluice steer show: prints groups, workers, flows and the balance of datagrams, once or
+ * repeatedly.
+ */
 #include "cmd/command.h"
 #include "cmd/screen.h"
 #include "host/cleanup.h"
@@ -14,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Interval between two samples of a full queue: long enough for a live worker to read something. */
+/* Interval between two samples of a full queue; a live worker reads within this time. */
 #define PROGRESS_MS 250
 
 static struct options {
@@ -48,8 +51,8 @@ static void print(const struct steer_view *view, bool rates, const char *bpffs,
 }
 
 /*
- * Reads a view. Undoes drains that were killed, so that their workers get new flows again; without
- * the permission for that, returns the view as it is.
+ * Reads a view. Undoes killed drains, so that their workers get new flows again. Without the
+ * permission to do so, returns the view unchanged.
  */
 static int view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		     struct err *err)

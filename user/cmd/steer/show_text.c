@@ -167,7 +167,7 @@ static void group_text(const struct steer_group_view *group, bool rates,
 
 /* --- namespaces */
 
-/* Adds a row: how often steering, and a counter of the namespace, report @reason. */
+/* Adds a row with two counts for @reason: by steering, and by a counter of the namespace. */
 static void reason_row(struct table *table, const char *reason, const char *steered,
 		       const struct steer_netns_view *netns, int counter)
 {
@@ -281,7 +281,7 @@ void steer_view_text(const struct steer_view *view, bool rates, const struct out
 	cgroup_names_free(&cgroups);
 }
 
-/* --- on a screen: the rates first, one line for each group, worker and namespace */
+/* --- terminal screen: the rates first, one line per group, worker and namespace */
 
 static const char *rate_text(double per_s, bool rates, char text[24])
 {

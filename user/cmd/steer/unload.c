@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice steer unload: returns the groups to the kernel's own choice. */
+/* sluice steer unload: returns the groups to the kernel's socket selection. */
 #include "cmd/command.h"
 #include "host/cleanup.h"
 #include "kernel/links.h"

@@ -14,7 +14,7 @@ const char *const top_column_words[] = { TOP_COLUMNS(COLUMN_WORD) "name", NULL }
 
 /* --- values */
 
-/* Finds the same thing in the previous sample; most often it is where the search goes on. */
+/* Finds the entry in the previous sample. Usually it is the one at *cursor. */
 static const struct top_entry *entry_before(const struct top_sample *before,
 					    const struct top_entry *entry, size_t *cursor)
 {
@@ -47,8 +47,8 @@ static double sum(double a, double b)
 }
 
 /*
- * Adds what the rows below have to what is the parent's own. The events and the flows of a parent
- * already include theirs.
+ * Adds the values of the child rows to the parent's own. The events and flows of a parent already
+ * include those of its children.
  */
 static void add_up(struct top_rows *rows)
 {
@@ -182,7 +182,7 @@ static int compare_rows(const struct top_row *a, const struct top_row *b, const 
 	if (a->parent != b->parent)
 		return compare_rows(a->parent, b->parent, order);
 	result = compare_values(a, b, order);
-	/* equal rows keep their order, so that they do not jump */
+	/* equal rows keep their order, so that the display is stable */
 	return result ? result : a < b ? -1 : 1;
 }
 

@@ -34,10 +34,10 @@
 /* One read of all objects. */
 struct reader {
 	struct top_source *source;
-	const char *bpffs; /* the same as in the source */
+	const char *bpffs; /* same as in @source */
 	struct top_sample *sample;
 	struct err *err; /* the first error */
-	int result;	 /* the same */
+	int result;	 /* -errno of the first error */
 };
 
 static void add(struct reader *reader, const struct top_entry *entry)
@@ -48,8 +48,8 @@ static void add(struct reader *reader, const struct top_entry *entry)
 }
 
 /*
- * Adds an object that is not loaded, or cannot be read. Returns false if it is neither: then the
- * caller adds it.
+ * Adds an object that is not loaded or not readable. Returns false if the object is readable: the
+ * caller then adds it.
  */
 static bool add_absent(struct reader *reader, struct top_entry *entry, int result, struct err *err)
 {
@@ -151,7 +151,7 @@ static void read_reply(struct reader *reader)
 
 /* --- wire */
 
-/* All interfaces of a role share a program: adds each only once. */
+/* The interfaces of a role share a program: add each program only once. */
 static void add_wire_programs(struct reader *reader, const struct wire_iface *ifaces, int count)
 {
 	struct bpf_prog_info info;
@@ -244,7 +244,7 @@ static void add_group(struct reader *reader, const struct steer_view *view,
 	struct bpf_prog_info info;
 	int i;
 
-	/* the view has the namespaces of all its groups */
+	/* the view contains the namespace of each of its groups */
 	while (netns->netns != group->info.netns)
 		netns++;
 	snprintf(label, sizeof(label), "%s%s%s", steer_group_text(&group->info, name),
@@ -270,7 +270,7 @@ static void add_group(struct reader *reader, const struct steer_view *view,
 		add_worker(reader, group, &group->slots[i]);
 }
 
-/* The programs of all interfaces have their counters together. */
+/* The programs of all interfaces share their counters. */
 static void add_spread(struct reader *reader)
 {
 	struct top_entry entry = top_entry(TOP_PROGRAM, STEER_OBJECT, "XDP spread");
@@ -388,7 +388,7 @@ static __u64 count_of(const json_t *counters, const char *const *keys)
 	return count;
 }
 
-/* Adds a server from the head of its answer, which comes from another process. */
+/* Adds a server from the head of its answer. The answer comes from another process. */
 static void add_server(struct reader *reader, struct top_entry *entry, const json_t *document)
 {
 	static const char *const answered[] = {
@@ -420,7 +420,7 @@ static void add_server(struct reader *reader, struct top_entry *entry, const jso
 	add(reader, entry);
 }
 
-/* Asks the server of a status socket. Returns false if no server runs. */
+/* Queries the server of a status socket. Returns false if no server is running. */
 static bool read_server(struct reader *reader, const char *file)
 {
 	int length = (int)(strlen(file) - strlen(".sock"));
@@ -448,7 +448,7 @@ static bool read_server(struct reader *reader, const char *file)
 	return true;
 }
 
-/* Status sockets, except those of daemons. */
+/* Returns true for status sockets, except those of daemons. */
 static int is_server(const struct dirent *entry)
 {
 	const char *end = strrchr(entry->d_name, '.');

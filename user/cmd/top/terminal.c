@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* functions, not macros, since only functions have addresses */
+/* functions, because macros have no addresses */
 #define NCURSES_NOMACROS
 #include <ncurses.h>
 
@@ -70,7 +70,7 @@ static int curses_load(struct err *err)
 	if (!curses.library)
 		return err_hint(err, err_set(err, EXIT_ERROR, ENOENT, "%s", dlerror()),
 				"install ncurses (Debian: libncursesw6), or use --once or -j");
-		/* POSIX guarantees that a pointer to data can hold the address of a function */
+		/* POSIX guarantees that a data pointer can hold a function address */
 #define LOAD(name)               \
 	at = symbol(#name, err); \
 	memcpy(&curses.name, &at, sizeof(at));
@@ -154,7 +154,7 @@ int terminal_open(struct terminal **opened, struct err *err)
 		result = signals_block(terminal, err);
 	if (result)
 		goto failed;
-	/* initscr() would end the process if it failed */
+	/* initscr() would exit the process on failure */
 	terminal->screen = curses.newterm(NULL, stdout, stdin);
 	if (!terminal->screen) {
 		signals_restore(terminal);
@@ -223,7 +223,7 @@ void terminal_show(struct terminal *terminal)
 
 /* --- events */
 
-/* ncurses learns the size only from a signal, which is blocked. */
+/* ncurses learns the size only from SIGWINCH, which is blocked. */
 static void resize(void)
 {
 	struct winsize size = { 0 };
@@ -285,7 +285,9 @@ enum terminal_event terminal_wait(struct terminal *terminal, __u64 until_us, int
 		struct pollfd wait[] = { { .fd = terminal->signals_fd, .events = POLLIN },
 					 { .fd = STDIN_FILENO, .events = POLLIN } };
 		enum terminal_event event;
-		/* a key may be in ncurses' buffer already; without one, input has ended */
+		/*
+		 * ncurses may have buffered a key; readable input without a key means end of input
+		 */
 		int code = curses.wgetch(terminal->window);
 
 		if (code == CTRL_L) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice top: the rates of all objects, on a terminal or as lines of JSON. */
+/* sluice top: shows the rates of all objects, on a terminal or as JSON lines. */
 #include "base/clock.h"
 #include "cmd/command.h"
 #include "cmd/screen.h"
@@ -25,7 +25,7 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "interval", 'i', "SECONDS", opt_u32, offsetof(struct options, interval_s),
-	  "time between two reads, over which the rates are", .min = 1, .max = 3600,
+	  "interval between two reads; rates are averages over it", .min = 1, .max = 3600,
 	  .preset = "2" },
 	{ "sort", 's', "COLUMN", opt_word, offsetof(struct options, sort),
 	  "sort the rows below each parent by this column", .words = top_column_words,
@@ -35,14 +35,14 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* The current sample, and the one before. */
+/* The current and the previous sample. */
 struct history {
 	struct top_source source;
 	struct top_sample sample[2];
 	int now;
 };
 
-/* Reads the next sample in the place of the older one. */
+/* Reads the next sample into the slot of the older sample. */
 static int advance(struct history *history, struct err *err)
 {
 	history->now = !history->now;
@@ -50,7 +50,7 @@ static int advance(struct history *history, struct err *err)
 	return top_sample_read(&history->source, &history->sample[history->now], err);
 }
 
-/* Makes the rows of the current sample. */
+/* Builds the rows of the current sample. */
 static int make(const struct history *history, struct top_rows *rows, struct err *err)
 {
 	const struct top_sample *before = &history->sample[!history->now];
@@ -112,7 +112,7 @@ static int print_intervals(const struct context *context, struct history *histor
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "top: %s", strerror(-result));
 	while (!result && screen_wait(&screen, given->interval_s)) {
-		/* the rows have the reason */
+		/* the rows contain the reason */
 		advance(history, &ignored);
 		result = print(context, history, given, err);
 	}
@@ -131,7 +131,7 @@ static void draw(struct terminal *terminal, struct top_view *view, struct top_ro
 	terminal_show(terminal);
 }
 
-/* Handles keys until the next sample is due. Returns false to end. */
+/* Handles keys until the next sample is due. Returns false to quit. */
 static bool interact(struct terminal *terminal, struct top_view *view, struct top_rows *rows,
 		     const char *bpffs, __u64 until_us)
 {
@@ -190,10 +190,10 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (result)
 		return result;
 	links_libbpf_log();
-	/* the kernel measures programs until this is closed; needs CAP_SYS_ADMIN */
+	/* the kernel collects run times until this descriptor is closed; needs CAP_SYS_ADMIN */
 	measured_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	history.source.has_run_times = measured_fd >= 0 || objects_are_measured();
-	/* an error that is there from the start, such as a missing permission, ends the command */
+	/* fail at once on an initial error, such as a missing permission */
 	result = advance(&history, err);
 	if (!result)
 		result = (on_terminal	? show
@@ -224,12 +224,12 @@ const struct command top_command = {
 		"\n"
 		"columns:\n"
 		"  /s      replies fixed or audited (reply), packets rewritten (wire), datagrams\n"
-		"          (steer), keepalives (hold), requests answered (rendezvous), a second\n"
-		"  new/s   new flows, or registrations (rendezvous), a second\n"
-		"  lost/s  drops, evictions and refusals a second\n"
-		"  flows   live flows, or registered peers; use% is the usage of their table, and of\n"
-		"          a worker that of its receive queue\n"
-		"  cpu%    time of the programs in percent of a CPU; runs/s and ns/run of these\n"
+		"          (steer), keepalives (hold), requests answered (rendezvous), per second\n"
+		"  new/s   new flows, or registrations (rendezvous), per second\n"
+		"  lost/s  drops, evictions and refusals per second\n"
+		"  flows   live flows, or registered peers; use% is the usage of their table; for a\n"
+		"          worker, of its receive queue\n"
+		"  cpu%    run time of the programs in percent of a CPU; runs/s and ns/run: their runs\n"
 		"Unknown values are '-'.  See sluice-top(8).\n"
 		"\n"
 		"examples:\n"

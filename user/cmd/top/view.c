@@ -10,7 +10,7 @@
 
 #define HEAD_LINES  2
 #define STATE_WIDTH 11
-/* The name takes what the other columns leave. */
+/* The name gets the remaining width. */
 #define NAME_WIDTH_MIN 22
 #define NAME_WIDTH_MAX 60
 
@@ -74,7 +74,7 @@ bool top_view_key(struct top_view *view, int key, size_t rows, int height)
 
 /* --- lines */
 
-/* The columns with numbers that fit beside a name of the least width. */
+/* Returns the number of numeric columns that fit beside a name of minimum width. */
 static int columns_shown(int width)
 {
 	int room = width - NAME_WIDTH_MIN - 1 - STATE_WIDTH, i;
@@ -135,7 +135,7 @@ static void row_line(char text[TOP_WIDTH_MAX + 1], const struct top_row *row, in
 	}
 }
 
-/* Returns the first reason why an object cannot be read, or NULL. */
+/* Returns the reason of the first object that cannot be read, or NULL. */
 static const struct top_entry *first_failure(const struct top_sample *sample)
 {
 	size_t i;
@@ -173,7 +173,7 @@ static void head_lines(const struct top_view *view, const struct top_rows *rows,
 		append(text, sizeof(text), &used,
 		       "cpu%%, runs and ns/run need CAP_SYS_ADMIN, or kernel.bpf_stats_enabled=1");
 	text[width] = '\0';
-	/* each byte takes a column */
+	/* each byte takes one column */
 	line(screen, 1, TOP_WARNING, text_plain(text, sizeof(text)));
 }
 

@@ -10,7 +10,7 @@ struct gateway {
 	struct in_addr own; /* the address from which this host sends to it */
 };
 
-/* Returns 0 or -errno: -ENOENT if the server is on the own network, or cannot be reached. */
+/* Returns 0 or -errno: -ENOENT if the server is on-link or unreachable. */
 int gateway_toward(struct in_addr server, struct gateway *gateway);
 
 #endif

@@ -28,7 +28,7 @@ struct helper {
 	struct natpmp natpmp;
 	struct upnp upnp;
 	char url[UPNP_URL_MAX]; /* of the gateway's description */
-	in_port_t external_be;	/* the external port to ask for: the one that was granted before */
+	in_port_t external_be;	/* the external port to request: the one granted before */
 	int announcements;	/* of NAT-PMP; -1: there is no gateway */
 	struct helper_report reported;
 };
@@ -51,7 +51,7 @@ static int begin(struct helper *helper)
 	struct upnp_job job = { .gateway = helper->gateway,
 				.port_be = helper->order.port_be,
 				.external_be = helper->external_be };
-	/* the last protocol may be asked for as long as its RFC says */
+	/* try the last protocol for as long as its RFC says */
 	unsigned int tries = helper->lease.allowed >> LEASE_UPNP ? NATPMP_TRIES_FIRST
 								 : NATPMP_TRIES;
 
@@ -109,7 +109,7 @@ static bool is_public(struct in_addr addr)
 	return scope_of(&mapped) == SCOPE_PUBLIC;
 }
 
-/* Returns false if the peer has ended. */
+/* Returns false if the peer process has exited. */
 static bool read_order(struct helper *helper)
 {
 	struct gateway gateway = { .addr = { 0 } };
@@ -152,7 +152,7 @@ static void report(struct helper *helper)
 		fresh.by = (uint8_t)lease->by;
 		fresh.grant = lease->grant;
 	} else if (lease->state == LEASE_DUE || lease->state == LEASE_ASKING) {
-		/* not known yet; but a mapping that has ended counts no more */
+		/* not known yet, but an expired mapping must not count */
 		if (!helper->reported.granted)
 			return;
 	} else {
@@ -220,7 +220,7 @@ static void run(struct helper *helper)
 	}
 }
 
-/* Releases what is mapped, or may be, since the answer has not come yet. */
+/* Releases the mapping, also one whose answer is still pending. */
 static void release(struct helper *helper)
 {
 	const struct lease *lease = &helper->lease;
@@ -234,14 +234,14 @@ static void release(struct helper *helper)
 	if ((lease->granted && lease->by == LEASE_NAT_PMP) ||
 	    (asking && lease->method == LEASE_NAT_PMP))
 		natpmp_release(&helper->natpmp, &helper->gateway, job.port_be);
-	/* without the description, the gateway has not been found */
+	/* without a description URL, no gateway was found */
 	memcpy(job.url, helper->url, sizeof(job.url));
 	if (job.url[0] && ((lease->granted && lease->by == LEASE_UPNP) ||
 			   (asking && lease->method == LEASE_UPNP)))
 		upnp_run(&job);
 }
 
-/* Keeps neither descriptors nor privileges of the peer. Returns false if it cannot. */
+/* Drops the peer's descriptors and privileges. Returns false on failure. */
 static bool enter(int control)
 {
 	cap_t none = cap_init();
@@ -249,7 +249,7 @@ static bool enter(int control)
 	int null;
 
 	prctl(PR_SET_NAME, "sluice-mapping");
-	/* a terminal and a service manager signal all processes of the peer; it ends first */
+	/* terminals and service managers signal the whole group; the peer must exit first */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
@@ -260,7 +260,7 @@ static bool enter(int control)
 	    (control != CONTROL && dup2(control, CONTROL) < 0) ||
 	    close_range(CONTROL + 1, ~0U, 0) || chdir("/"))
 		return false;
-	/* in a user namespace there may be no such user; the capabilities go in any case */
+	/* a user namespace may lack this user; the capabilities are dropped anyway */
 	if (!geteuid() && !setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY))
 		(void)!setresuid(NOBODY, NOBODY, NOBODY);
 	dropped = none && !cap_set_proc(none) && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

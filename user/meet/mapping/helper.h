@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The process that talks to the gateway. It is one of its own for three reasons: miniupnpc blocks;
- * what the network sends is parsed where there are no keys; and it outlives a peer that crashes, so
- * that it can release the mapping.
+ * The process that talks to the gateway. It is separate for three reasons: miniupnpc blocks;
+ * network input is parsed in a process without keys; and it outlives a crashed peer, so that it can
+ * release the mapping.
  */
 #ifndef SLUICE_MEET_MAPPING_HELPER_H
 #define SLUICE_MEET_MAPPING_HELPER_H
@@ -10,12 +10,12 @@
 #include "meet/mapping/lease.h"
 
 /*
- * Each is one message on a socket of type SOCK_SEQPACKET. An order that repeats the one before asks
- * the gateway whether the mapping is still there.
+ * Each is one message on a SOCK_SEQPACKET socket. A repeated order asks the gateway whether the
+ * mapping still exists.
  */
 struct helper_order {
-	struct in_addr server; /* the gateway is the next router toward it */
-	in_port_t port_be;     /* to map; 0: none any more */
+	struct in_addr server; /* selects the gateway: the next hop toward it */
+	in_port_t port_be;     /* to map; 0: release */
 };
 
 struct helper_report {

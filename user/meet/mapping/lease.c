@@ -8,9 +8,9 @@
 #define SECOND_NS 1000000000ULL
 #define NEVER	  UINT64_MAX
 #define PORT_MIN  1024 /* other peers refuse lower ones, sluice-protocol(7) */
-/* So often at most is a gateway that has granted a mapping asked whether it is still there. */
+/* Minimum interval between requests whether a granted mapping still exists. */
 #define DOUBT_GAP_NS (10 * SECOND_NS)
-/* And one that has granted none: it may have no external address yet. */
+/* Pauses after a refusal: the gateway may have no external address yet. */
 #define REST_MIN_NS (60 * SECOND_NS)
 #define REST_MAX_NS (3600 * SECOND_NS)
 
@@ -89,7 +89,7 @@ bool lease_grant(struct lease *lease, const struct lease_grant *grant, uint64_t 
 	enum lease_reason reason = check(grant);
 
 	if (reason) {
-		/* whatever it has granted before */
+		/* this overrides any earlier grant */
 		lease->granted = false;
 		lease_failed(lease, reason, now_ns);
 		return false;
@@ -109,7 +109,7 @@ bool lease_grant(struct lease *lease, const struct lease_grant *grant, uint64_t 
 
 void lease_failed(struct lease *lease, enum lease_reason reason, uint64_t now_ns)
 {
-	/* a gateway that has answered explains more than one that is silent */
+	/* an error response says more than silence */
 	if (reason != LEASE_REASON_SILENT || !lease->reason)
 		lease->reason = reason;
 	ask_by(lease, lease->method + 1U, now_ns);
@@ -117,7 +117,7 @@ void lease_failed(struct lease *lease, enum lease_reason reason, uint64_t now_ns
 		return;
 	lease->granted = lease->granted && lease->expires_ns > now_ns;
 	if (lease->granted) {
-		/* the gateway may come back before the mapping ends */
+		/* the gateway may return before the mapping expires */
 		lease->due_ns = now_ns + (lease->expires_ns - now_ns) / 2;
 		if (lease->due_ns < now_ns + LEASE_MIN_S * SECOND_NS)
 			lease->due_ns = now_ns + LEASE_MIN_S * SECOND_NS;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lease of a mapped port: which protocol to ask by, and when. It is pure: answers and times go
- * in, requests and deadlines come out.
+ * The lease of a mapped port: decides which protocol to use, and when to ask. It is pure: answers
+ * and times go in, requests and deadlines come out.
  *
- * Answers come from the network of this host, where any host may send them. What they say is
- * checked here, whichever protocol has carried it.
+ * Any host on the local network can forge an answer, so answers of all protocols are checked here.
  */
 #ifndef SLUICE_MEET_MAPPING_LEASE_H
 #define SLUICE_MEET_MAPPING_LEASE_H
@@ -14,9 +13,8 @@
 #include <stdint.h>
 
 /*
- * Short, so that the mapping of a host that has lost its power does not stay for long; RFC 6886
- * recommends two hours. A gateway that grants less than LEASE_MIN_S would have to be asked all the
- * time.
+ * Short, so that the mapping of a crashed host expires soon; RFC 6886 recommends two hours. Below
+ * LEASE_MIN_S, renewals would be too frequent.
  */
 #define LEASE_S	    600
 #define LEASE_MIN_S 30
@@ -30,15 +28,16 @@ enum lease_method {
 /* Why there is no mapping. */
 enum lease_reason {
 	LEASE_REASON_NONE,
-	LEASE_REASON_NO_GATEWAY, /* no router on the way to the server, or a public own address */
+	LEASE_REASON_NO_GATEWAY, /* no router toward the server, or this host has a public address
+				  */
 	LEASE_REASON_SILENT,	 /* no answer */
-	LEASE_REASON_REFUSED,	 /* this host may not map a port */
+	LEASE_REASON_REFUSED,	 /* the gateway refuses mappings for this host */
 	LEASE_REASON_NO_ADDRESS, /* the gateway has no external address */
 	LEASE_REASON_FULL,	 /* no free port */
-	LEASE_REASON_MALFORMED,	 /* an answer that makes no sense */
-	LEASE_REASON_SCOPE,	 /* an external address or port that no peer can have */
+	LEASE_REASON_MALFORMED,	 /* malformed answer */
+	LEASE_REASON_SCOPE,	 /* external address or port that no peer may have */
 	LEASE_REASON_LIFETIME,	 /* the mapping would be permanent, or too short */
-	LEASE_REASON_FAILED,	 /* an error of this host */
+	LEASE_REASON_FAILED,	 /* local error */
 	LEASE_REASONS,
 };
 
@@ -64,7 +63,7 @@ struct lease {
 	bool granted;
 	enum lease_method by; /* who has granted it */
 	struct lease_grant grant;
-	enum lease_reason reason; /* of the last method that has failed */
+	enum lease_reason reason; /* of the last failed method */
 	uint64_t due_ns;	  /* UINT64_MAX: never */
 	uint64_t expires_ns;	  /* if granted */
 	uint64_t asked_ns;
@@ -72,16 +71,16 @@ struct lease {
 	uint64_t again_ns; /* the end of this pause */
 };
 
-/* Wants a mapping: a first one, or one on another gateway or for another port. */
+/* Requests a mapping: the first one, or one for a new gateway or port. */
 void lease_start(struct lease *lease, uint64_t now_ns);
-/* Wants none, for a reason that is not a gateway's. */
+/* Requests no mapping any more, for a local reason. */
 void lease_stop(struct lease *lease, enum lease_reason reason);
-/*
- * The mapping may be lost: asks again soon. Where no gateway has granted one so far, it asks again
- * after a pause.
- */
+/* Asks again soon, since the mapping may be lost; or after a pause, if none was granted so far. */
 void lease_doubt(struct lease *lease, uint64_t now_ns);
-/* Returns whether to ask by lease->method now. An answer, or lease_failed(), has to follow. */
+/*
+ * Returns true if it is time to ask by lease->method. The caller then calls lease_grant() or
+ * lease_failed().
+ */
 bool lease_timeout(struct lease *lease, uint64_t now_ns);
 /* When to call lease_timeout(). */
 uint64_t lease_due_ns(const struct lease *lease);

@@ -39,8 +39,8 @@ static const char *const reasons[LEASE_REASONS] = {
 	[LEASE_REASON_REFUSED] = "the gateway has refused",
 	[LEASE_REASON_NO_ADDRESS] = "the gateway has no external address",
 	[LEASE_REASON_FULL] = "the gateway has no free port",
-	[LEASE_REASON_MALFORMED] = "the gateway has sent an answer that makes no sense",
-	[LEASE_REASON_SCOPE] = "no peer can have the external address",
+	[LEASE_REASON_MALFORMED] = "the gateway has sent a malformed answer",
+	[LEASE_REASON_SCOPE] = "the external address is not valid for a peer",
 	[LEASE_REASON_LIFETIME] = "the mapping would be permanent, or too short",
 	[LEASE_REASON_FAILED] = "an error of this host",
 };
@@ -60,7 +60,7 @@ static void log_report(const struct mapping *mapping)
 {
 	const struct helper_report *report = &mapping->report;
 	struct stun_endpoint external = external_of(mapping);
-	/* most gateways speak neither, and need not */
+	/* most gateways support neither protocol */
 	bool usual = mapping->wanted == PEER_PORT_MAPPING_AUTO &&
 		     (report->reason == LEASE_REASON_SILENT ||
 		      report->reason == LEASE_REASON_NO_GATEWAY);
@@ -84,7 +84,7 @@ static void log_report(const struct mapping *mapping)
 	log_end(&line);
 }
 
-/* The gateway's address is not the one that the servers see. */
+/* Warns if no server sees the gateway's address. */
 static void log_use(struct mapping *mapping)
 {
 	struct stun_endpoint external = external_of(mapping);
@@ -174,7 +174,7 @@ static void on_report(void *arg)
 		return;
 	if (length != sizeof(report) || report.by >= LEASE_METHODS ||
 	    report.reason >= LEASE_REASONS) {
-		/* what it has mapped ends by itself */
+		/* its mappings expire */
 		kill(mapping->pid, SIGKILL);
 		end_process(mapping, 0);
 		report = (struct helper_report){ .reason = LEASE_REASON_FAILED };
@@ -193,7 +193,7 @@ void mapping_toward(struct mapping *mapping, const struct stun_endpoint *server)
 
 void mapping_doubt(struct mapping *mapping)
 {
-	/* with so many orders unread, one more tells the process nothing */
+	/* a full socket holds the same order already */
 	if (mapping && mapping->fd >= 0 && mapping->order.server.s_addr)
 		send(mapping->fd, &mapping->order, sizeof(mapping->order),
 		     MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -24,7 +24,7 @@
 #define ANNOUNCE_PORT  5350
 #define PCP_VERSION    2
 #define PCP_ANNOUNCE   24
-#define ANNOUNCE_BURST 16 /* datagrams that are read at once */
+#define ANNOUNCE_BURST 16 /* datagrams per wake-up */
 
 void natpmp_end(struct natpmp *natpmp)
 {
@@ -41,7 +41,7 @@ static enum natpmp_outcome fail(struct natpmp *natpmp, enum lease_reason reason)
 	return NATPMP_FAILED;
 }
 
-/* Sends the request that is due, for the n-th time. An error is like a lost datagram. */
+/* Sends or repeats the pending request. Treats an error like a lost datagram. */
 static void send_request(struct natpmp *natpmp, uint64_t now_ns)
 {
 	if (natpmp->address_known)
@@ -97,7 +97,7 @@ uint64_t natpmp_due_ns(const struct natpmp *natpmp)
 
 bool natpmp_epoch_is_new(struct natpmp_epoch *known, uint32_t epoch_s, uint64_t now_ns)
 {
-	/* clocks of gateways may be slow by an eighth */
+	/* a gateway's clock may be slow by an eighth (RFC 6886, section 3.6) */
 	uint64_t at_least_s = known->epoch_s + (now_ns - known->at_ns) / SECOND_NS * 7 / 8;
 	bool is_new = known->known && epoch_s + 2ULL < at_least_s;
 
@@ -108,8 +108,8 @@ bool natpmp_epoch_is_new(struct natpmp_epoch *known, uint32_t epoch_s, uint64_t 
 /* --- answers */
 
 /*
- * Drops a datagram that is too short for what it says, of which the library would read more than
- * has arrived. Returns the length of the next one, or -errno.
+ * Drops datagrams that are too short for their opcode: the library would read beyond their end.
+ * Returns the length of the next one, or -errno.
  */
 static ssize_t next_length(int fd)
 {
@@ -143,7 +143,7 @@ static enum lease_reason reason_of(int error)
 	}
 }
 
-/* Takes an answer; one to another request is dropped. */
+/* Handles an answer. Drops answers to other requests. */
 static enum natpmp_outcome take(struct natpmp *natpmp, const natpmpresp_t *answer, uint64_t now_ns)
 {
 	natpmp_epoch_is_new(&natpmp->epoch, answer->epoch, now_ns);
@@ -159,7 +159,7 @@ static enum natpmp_outcome take(struct natpmp *natpmp, const natpmpresp_t *answe
 		natpmp_end(natpmp);
 		return NATPMP_GRANTED;
 	} else {
-		/* the library takes an answer only while it waits for one */
+		/* the library accepts an answer only while it waits for one */
 		natpmp->library.has_pending_request = 1;
 	}
 	return NATPMP_PENDING;
@@ -176,10 +176,10 @@ enum natpmp_outcome natpmp_readable(struct natpmp *natpmp, uint64_t now_ns)
 		length = next_length(natpmp->library.s);
 		if (length == -EAGAIN)
 			break;
-		/* as ECONNREFUSED: the gateway does not speak it */
+		/* such as ECONNREFUSED: the gateway does not support NAT-PMP */
 		if (length < 0)
 			return fail(natpmp, LEASE_REASON_SILENT);
-		/* it does not get to its own clock, since there is a datagram */
+		/* a datagram is present, so the library does not use its own clock */
 		result = readnatpmpresponseorretry(&natpmp->library, &answer);
 		if (!result)
 			outcome = take(natpmp, &answer, now_ns);
@@ -227,7 +227,7 @@ int natpmp_announcements(void)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int on = 1;
 
-	/* 224.0.0.1 has no members that join; others of this host may listen as well */
+	/* 224.0.0.1 needs no membership; other programs may share the port */
 	if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 			bind(fd, (const struct sockaddr *)&any, sizeof(any)))) {
 		close(fd);
@@ -236,7 +236,7 @@ int natpmp_announcements(void)
 	return fd;
 }
 
-/* Reads the epoch of an announcement; one of PCP (RFC 6887, section 14.1) says the same. */
+/* Reads the epoch of an announcement, by NAT-PMP or PCP (RFC 6887, section 14.1). */
 static bool read_announcement(const uint8_t *data, ssize_t length, uint32_t *epoch_s)
 {
 	uint32_t epoch_be;

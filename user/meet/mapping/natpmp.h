@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * NAT-PMP (RFC 6886), by libnatpmp. The library writes requests and parses answers. Times are those
- * of a monotonic clock, which those of the library are not. An exchange has a socket of its own,
- * connected to the gateway, so that the kernel drops what others send.
+ * NAT-PMP (RFC 6886), by libnatpmp. The library writes requests and parses answers. Times are
+ * monotonic, unlike those of the library. Each exchange has its own socket, connected to the
+ * gateway, so that the kernel drops datagrams from other hosts.
  */
 #ifndef SLUICE_MEET_MAPPING_NATPMP_H
 #define SLUICE_MEET_MAPPING_NATPMP_H
@@ -13,8 +13,8 @@
 #include <natpmp.h>
 
 /*
- * RFC 6886, section 3.1: after 250 ms, and twice as long each time; the ninth is the last. Three
- * tell in less than two seconds that another protocol has to be tried.
+ * RFC 6886, section 3.1: after 250 ms, and twice as long each time; the ninth is the last. With
+ * three, the fallback to another protocol takes less than two seconds.
  */
 #define NATPMP_TRIES	   9
 #define NATPMP_TRIES_FIRST 3
@@ -25,7 +25,7 @@ enum natpmp_outcome {
 	NATPMP_FAILED,
 };
 
-/* The epoch of a gateway: how long it has known its mappings. */
+/* The epoch of a gateway: seconds since it lost its mappings. */
 struct natpmp_epoch {
 	bool known;
 	uint32_t epoch_s;
@@ -35,7 +35,7 @@ struct natpmp_epoch {
 struct natpmp {
 	natpmp_t library;
 	bool running;
-	bool address_known; /* the second request has been sent, for the port */
+	bool address_known; /* the mapping request has been sent */
 	struct gateway gateway;
 	in_port_t port_be, external_be;
 	unsigned int tries, tries_max;
@@ -46,34 +46,34 @@ struct natpmp {
 };
 
 /*
- * Begins to ask for the mapping of a port, to the external port @external_be if that is free.
- * Returns 0 or -errno.
+ * Starts to request the mapping of a port, to the external port @external_be if possible. Returns 0
+ * or -errno.
  */
 int natpmp_begin(struct natpmp *natpmp, const struct gateway *gateway, in_port_t port_be,
 		 in_port_t external_be, unsigned int tries_max, uint64_t now_ns);
-/* The socket to wait for; -1: none. And when to call natpmp_timeout(). */
+/* Return the socket to poll, or -1; and when to call natpmp_timeout(). */
 int natpmp_fd(const struct natpmp *natpmp);
 uint64_t natpmp_due_ns(const struct natpmp *natpmp);
 /*
- * The socket is readable, or it is time. After NATPMP_GRANTED there is ->grant, after NATPMP_FAILED
- * ->reason; the exchange has ended.
+ * Continue when the socket is readable, or on timeout. NATPMP_GRANTED sets ->grant, NATPMP_FAILED
+ * sets ->reason, and either ends the exchange.
  */
 enum natpmp_outcome natpmp_readable(struct natpmp *natpmp, uint64_t now_ns);
 enum natpmp_outcome natpmp_timeout(struct natpmp *natpmp, uint64_t now_ns);
 void natpmp_end(struct natpmp *natpmp);
-/* Deletes the mapping of a port. Waits for the answer, at most 1.75 seconds. */
+/* Deletes the mapping of a port. Waits at most 1.75 seconds for the answer. */
 void natpmp_release(struct natpmp *natpmp, const struct gateway *gateway, in_port_t port_be);
 
 /*
- * RFC 6886, section 3.6: is the epoch lower than it can be by now, so that the gateway has lost its
- * mappings? Notes it.
+ * Returns true if the epoch is lower than expected, so that the gateway has lost its mappings (RFC
+ * 6886, section 3.6). Notes it.
  */
 bool natpmp_epoch_is_new(struct natpmp_epoch *known, uint32_t epoch_s, uint64_t now_ns);
 
 /*
- * A gateway tells the network that it has restarted, or has another address (section 3.2.1). Opens
- * a socket for that; returns -1 if it cannot. Then reads from it: has this gateway lost its
- * mappings, or got an address that is not @external (0: it has granted none)?
+ * Opens a socket for the announcements of a gateway that restarts or gets another address (section
+ * 3.2.1). Returns -1 on failure. Reads that socket. Returns true if the gateway has lost its
+ * mappings, or announces an address other than @external (0: no mapping).
  */
 int natpmp_announcements(void);
 bool natpmp_announced(struct natpmp *natpmp, int fd, const struct gateway *gateway,

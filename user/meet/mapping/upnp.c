@@ -21,9 +21,9 @@
 #define SECOND_NS    1000000000ULL
 #define DEADLINE_NS  (20 * SECOND_NS)
 #define RELEASE_MS   3000
-#define SEARCH_MS    1000 /* after the last answer; for each of about five kinds of devices */
+#define SEARCH_MS    1000 /* after the last answer, for each of about five device types */
 #define TTL	     2	  /* UPnP Device Architecture 1.1, section 1.3.2 */
-#define PORTS	     4	  /* external ports that are tried */
+#define PORTS	     4	  /* external ports to try */
 #define MEMORY_BYTES (64U << 20)
 #define CPU_S	     5
 #define DESCRIPTION  "sluice"
@@ -52,7 +52,7 @@ bool upnp_url_is_of(const char *url, struct in_addr gateway)
 
 /* --- in the process of a job */
 
-/* Reads the description of a device. Its control URL too must lead to the gateway. */
+/* Reads the description of a device. Its control URL must also lead to the gateway. */
 static bool open_device(struct device *device, const char *url, const struct upnp_job *job)
 {
 	char unused[64];
@@ -64,7 +64,7 @@ static bool open_device(struct device *device, const char *url, const struct upn
 	       upnp_url_is_of(device->urls.controlURL, job->gateway.addr);
 }
 
-/* Finds the gateway among what answers. Others of this network may answer as well. */
+/* Finds the gateway among the devices that answer. */
 static bool find_device(struct device *device, const struct upnp_job *job,
 			struct upnp_result *result)
 {
@@ -93,7 +93,9 @@ enum entry {
 	ENTRY_UNKNOWN, /* the gateway does not report it */
 };
 
-/* Whose is an external port? Sets *lifetime_s of an own one; 0: for ever. */
+/*
+ * Finds the owner of an external port. Sets *lifetime_s for a mapping of this host; 0: permanent.
+ */
 static enum entry read_entry(const struct device *device, const char *external,
 			     const struct upnp_job *job, uint32_t *lifetime_s)
 {
@@ -144,7 +146,7 @@ static enum lease_reason map_port(const struct device *device, in_port_t externa
 	entry = read_entry(device, external, job, lifetime_s);
 	if (entry == ENTRY_NONE || entry == ENTRY_OTHER)
 		return LEASE_REASON_MALFORMED;
-	/* it would outlive a crash */
+	/* a permanent mapping would outlive a crash */
 	if (entry == ENTRY_OWN && !*lifetime_s) {
 		delete_entry(device, external);
 		return LEASE_REASON_LIFETIME;
@@ -213,7 +215,7 @@ static void limit(int resource, rlim_t value)
 	setrlimit(resource, &limit);
 }
 
-/* Limits what the process allocates from now on: a sanitizer has reserved terabytes before. */
+/* Limits further allocations. Sanitizers have already reserved terabytes. */
 static void limit_memory(void)
 {
 	unsigned long long pages = 0;
@@ -278,7 +280,7 @@ void upnp_finish(struct upnp *upnp, struct upnp_result *result)
 {
 	struct pollfd ready = { .fd = upnp->fd, .events = POLLIN };
 
-	/* a result is smaller than what a pipe writes at once */
+	/* a result fits in an atomic pipe write (PIPE_BUF) */
 	if (poll(&ready, 1, 0) <= 0 || read(upnp->fd, result, sizeof(*result)) != sizeof(*result) ||
 	    (unsigned int)result->reason >= LEASE_REASONS)
 		*result = (struct upnp_result){ .reason = LEASE_REASON_MALFORMED };

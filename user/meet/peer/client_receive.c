@@ -29,6 +29,9 @@ static void on_connected(struct peer_client *client, struct client_connect *conn
 					     .mapped = client->server[connect->server].mapped };
 	struct peer_client_event *event;
 
+	/* without the response to the registration, the own address is unknown: wait for both */
+	if (!client->server[connect->server].registered)
+		return;
 	if (!client_read_introduction(client, message, &introduction, now_ns) ||
 	    strcmp(introduction.name, connect->name)) {
 		client_refuse_connect(client, connect, PEER_CLIENT_CODE_MALFORMED, now_ns);
@@ -160,12 +163,14 @@ static void on_error(struct peer_client *client, struct client_server *server,
 		     unsigned int code, uint64_t now_ns)
 {
 	if (connect) {
-		if (code == 437)
+		if (code == 437 || !server->registered) {
+			/* goes on with the registration */
 			connect->request.running = false;
-		if (code == 437)
-			on_stale(client, server, now_ns);
-		else
+			if (code == 437)
+				on_stale(client, server, now_ns);
+		} else {
 			client_refuse_connect(client, connect, code, now_ns);
+		}
 		return;
 	}
 	switch (request->method) {
@@ -205,6 +210,8 @@ static bool on_challenge(struct peer_client *client, struct client_server *serve
 	memcpy(server->nonce, nonce, NONCE_SIZE);
 	server->has_nonce = true;
 	client_start(client, request, request->method, request->sends_max, now_ns);
+	if (request == &server->request)
+		advance_connects(client, now_ns);
 	return true;
 }
 

@@ -115,6 +115,16 @@ void client_fail_connect(struct peer_client *client, struct client_connect *conn
 	end_connect(connect);
 }
 
+/*
+ * Returns true if the server is asked to connect now. A request to register that proves the address
+ * is enough: the server receives it before the one to connect, and answers 437 if it does not.
+ */
+static bool takes_connects(const struct client_server *server)
+{
+	return server->registered || (server->has_nonce && server->request.running &&
+				      server->request.method == SLUICE_RENDEZVOUS_REGISTER);
+}
+
 void client_advance(struct peer_client *client, struct client_connect *connect, uint64_t now_ns)
 {
 	const struct client_server *best = NULL;
@@ -133,7 +143,7 @@ void client_advance(struct peer_client *client, struct client_connect *connect, 
 	for (i = 0; i < client->servers; i++) {
 		const struct client_server *server = &client->server[i];
 
-		if (server->registered && !(connect->tried & 1U << i) &&
+		if (takes_connects(server) && !(connect->tried & 1U << i) &&
 		    (!best || server->rtt_ns < best->rtt_ns))
 			best = server;
 	}

@@ -74,12 +74,15 @@ static void failed(struct connector *connector, const char *reason)
 
 /* --- hooks */
 
+/* The first server has answered at last: a connect that failed meanwhile need not wait. */
 static void on_registered(void *arg)
 {
 	struct connector *connector = arg;
 
-	if (!connector->link && !loop_timer_runs(connector->retry))
-		connect_now(connector);
+	if (!loop_timer_runs(connector->retry))
+		return;
+	loop_timer_stop(connector->retry);
+	connect_now(connector);
 }
 
 static void on_refused(void *arg, unsigned int code)
@@ -210,6 +213,8 @@ static int start(struct connector *connector)
 		result = -ENOMEM;
 	if (!result && connector->target->listen.kind == SERVICE_TCP)
 		result = listener_tcp_init(&connector->tcp);
+	if (!result)
+		connect_now(connector);
 	return result;
 }
 

@@ -19,8 +19,8 @@ bool request_authenticate(struct request *request);
 /* Sends an error response with a fresh nonce. */
 void request_challenge(const struct request *request, unsigned int code);
 /*
- * Returns the registration that the authenticated request comes from, by its source; NULL after an
- * error response.
+ * Returns the peer's registration if the request comes from its address. Otherwise sends an error
+ * response and returns NULL.
  */
 struct registration *request_registration(const struct request *request);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What peers send to the relay: requests that bind a channel, and the data in it. */
+/* Handles what peers send to the relay: requests to bind a channel, and ChannelData. */
 #include "base/rate.h"
 #include "meet/channel.h"
 #include "meet/rendezvous/auth.h"
@@ -15,9 +15,7 @@ static const uint16_t known[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_SESSION_ID,
 				  SLUICE_RENDEZVOUS_CHANNEL_NUMBER };
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
-/*
- * Makes the relay of a session that the peer takes part in. Returns NULL after an error response.
- */
+/* Creates the relay of one of the peer's sessions. Returns NULL after an error response. */
 static struct relay *new_relay(const struct request *request, const uint8_t *id)
 {
 	struct server *server = request->server;
@@ -27,7 +25,7 @@ static struct relay *new_relay(const struct request *request, const uint8_t *id)
 	if (!session || memcmp(session->id, id, sizeof(session->id)) ||
 	    (session->peer[SESSION_FROM]->peer != request->peer &&
 	     session->peer[SESSION_TO]->peer != request->peer) ||
-	    /* a reload may have taken the permission away */
+	    /* a reload may have removed the permission */
 	    !peers_allow(session->peer[SESSION_TO]->peer, session->peer[SESSION_FROM]->peer)) {
 		reply_error(request, 404, COUNT_refused_stale);
 		return NULL;
@@ -69,12 +67,12 @@ static unsigned int bind_leg(const struct request *request, struct relay_leg *le
 	bool fresh = !leg->bound;
 
 	if (holder && holder != leg)
-		return 400; /* as RFC 8656, section 12.2 */
+		return 400; /* RFC 8656, section 12.2 */
 	if (fresh && request->peer->relays >= RELAYS_PEER)
 		return 486;
 	/*
-	 * An attacker may have recorded a request from an earlier address of the peer, and repeat
-	 * it while its nonce is valid.
+	 * An attacker can replay a request that the peer sent from an earlier address, as long as
+	 * its nonce is valid.
 	 */
 	if (!fresh && !holder && proved_ms <= leg->proved_ms &&
 	    !path_is_same(&leg->path, request->path))
@@ -136,13 +134,13 @@ void bind_request(const struct request *request)
 
 /* --- data */
 
-/* Returns the time in which a rate of so many bytes a second permits these; 0: no limit. */
+/* Returns the time that @bytes take at @rate bytes a second, or 0 without a limit. */
 static uint64_t cost_of(size_t bytes, uint64_t rate)
 {
 	return rate ? bytes * SECOND_NS / rate : 0;
 }
 
-/* Takes the bytes from the budgets of the sender and of all, or from none. */
+/* Charges the bytes to the sender's budget and to the common one, or to neither. */
 static bool take(struct server *server, struct peer *sender, size_t bytes, uint64_t now_ns)
 {
 	const struct server_relay *limits = &server->config.relay;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Binding requests (RFC 8489), with what RFC 5780 adds, and those of clients of RFC 3489. A bare
- * request gets XOR-MAPPED-ADDRESS alone: each further attribute would help an attacker who forges
- * its source. With a second address, the server has to name its addresses (RFC 5780, section 6.1).
+ * Handles Binding requests (RFC 8489), with the attributes of RFC 5780, and requests of RFC 3489
+ * clients. A bare request gets XOR-MAPPED-ADDRESS alone: each further attribute would help an
+ * attacker who forges its source. With a second address, the server has to name its addresses (RFC
+ * 5780, section 6.1).
  */
 #include "meet/rendezvous/request.h"
 

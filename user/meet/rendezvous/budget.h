@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Limits the answers to unauthenticated sources, whose addresses may be forged: each prefix
- * (prefix.h) may get so many a second. The table has a fixed size, since a flood of forged
- * sources must not make a state; prefixes that share an entry share their budget.
+ * (prefix.h) has a budget of answers per second. The table has a fixed size, so that a flood of
+ * forged sources allocates nothing. Prefixes that hash to the same entry share its budget.
  */
 #ifndef SLUICE_MEET_RENDEZVOUS_BUDGET_H
 #define SLUICE_MEET_RENDEZVOUS_BUDGET_H
@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifndef BUDGET_ENTRIES	     /* the fuzzer makes a small one, in each of its runs */
+#ifndef BUDGET_ENTRIES	     /* the fuzzer creates a small table in each run */
 #define BUDGET_ENTRIES 65536 /* half a megabyte */
 #endif
-#define BUDGET_BURST 2 /* seconds of the rate that may be used at once */
+#define BUDGET_BURST 2 /* burst, in seconds of the rate */
 
 struct budget {
 	struct sluice_siphash_key key;

@@ -17,7 +17,7 @@
 
 /* Seconds: a peer refreshes every 15 to 18, and three lost refreshes end its registration. */
 #define REGISTRATION_LIFE_S 54
-/* Since the peer has proved that it receives at its address; a refresh does not. */
+/* Lifetime of an address proof, which a refresh does not renew. */
 #define REGISTRATION_PROOF_S 3600
 
 struct listener {
@@ -26,7 +26,7 @@ struct listener {
 	struct stun_endpoint alternate;
 };
 
-/* Returns the address of a listener that has this role. */
+/* Returns the listener's address for this role. */
 static inline struct stun_endpoint listener_address(const struct listener *listener,
 						    unsigned int role)
 {
@@ -46,14 +46,17 @@ static inline struct stun_endpoint listener_address(const struct listener *liste
 struct server_fast_path {
 	void (*put)(void *arg, const struct registration *registration);
 	void (*remove)(void *arg, const struct registration *registration);
-	/* Returns for how long it has answered none of a registration; UINT64_MAX: never any. */
+	/*
+	 * Returns the time since it last answered for a registration, or UINT64_MAX if it never
+	 * has.
+	 */
 	uint64_t (*idle_ns)(void *arg, const struct registration *registration);
 	void *arg;
 };
 
 /* The limits of the relay. Rates are in bytes a second; 0: no limit. */
 struct server_relay {
-	uint32_t pairs; /* that are relayed at a time; 0: none */
+	uint32_t pairs; /* relayed at the same time; 0: none */
 	uint64_t peer_rate, rate;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * connect, introduce and report. The server introduces A to B, and once B has confirmed, B to A.
- * It repeats nothing on its own: A repeats its request until it has the response.
+ * connect, introduce and report. The server introduces A to B, and once B has confirmed, B to A. It
+ * never retransmits: A repeats its request until it receives the response.
  */
 #include "base/rate.h"
 #include "meet/rendezvous/auth.h"
@@ -11,11 +11,11 @@
 #include <string.h>
 
 #define SECOND_NS 1000000000ULL
-/* Connects of a peer: one a second, and so many at once. */
+/* Connects of a peer: one a second, in bursts of this size. */
 #define CONNECTS_BURST 10
-/* Each makes the server send a longer message, to the other peer: RFC 8489, section 6.2.1. */
+/* Each makes the server send a longer message to the other peer; RFC 8489, section 6.2.1. */
 #define REPEATS_MAX 6
-/* Bounds what a peer can make another one wait. */
+/* Bounds the delay that a peer can impose on the other. */
 #define DELAY_MAX_MS 2000U
 
 static const uint16_t known_connect[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_PEER_NAME,
@@ -25,8 +25,8 @@ static const uint16_t known_report[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_SESS
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
 /*
- * Appends what one side of a session learns of the other. @delay_ms: both sides start to send at
- * the same time if each waits so long.
+ * Appends the attributes that describe one side of a session to the other. @delay_ms: the time to
+ * wait, so that both sides start to send simultaneously.
  */
 static void put_other_side(struct stun_builder *builder, const struct session *session,
 			   enum session_side other, uint32_t delay_ms)
@@ -48,7 +48,7 @@ static void put_other_side(struct stun_builder *builder, const struct session *s
 		candidate_put(builder, &peer->candidate[i], NULL);
 }
 
-/* Begins a message to a side of a session that repeats no attribute of a request. */
+/* Begins a message to one side of a session. It copies no attribute from a request. */
 static void begin(struct reply *reply, unsigned int method, enum sluice_stun_class class,
 		  const uint8_t *transaction)
 {
@@ -57,8 +57,8 @@ static void begin(struct reply *reply, unsigned int method, enum sluice_stun_cla
 }
 
 /*
- * A learns half a round trip after B's answer that it may start. B has waited for that, and for the
- * way of its own answer.
+ * A receives its start half a round trip after B's answer reaches the server. So B waits for its
+ * own half round trip plus A's.
  */
 static void introduce(struct server *server, const struct session *session)
 {
@@ -187,7 +187,7 @@ void introduce_response(const struct request *response)
 		reply_connected(server, session);
 		return;
 	}
-	/* the peer does not want to, or does not understand */
+	/* the peer has refused, or does not support this */
 	begin(&reply, SLUICE_RENDEZVOUS_CONNECT, SLUICE_STUN_ERROR, session->transaction);
 	stun_put_error(&reply.builder, 480);
 	reply_to_peer(&reply, server, session->peer[SESSION_FROM]);

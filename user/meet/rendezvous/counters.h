@@ -10,30 +10,30 @@
 	X(registered, "registrations made or replaced")                                            \
 	X(refreshed, "refreshes answered")                                                         \
 	X(unregistered, "registrations ended by their peer")                                       \
-	X(expired, "registrations ended since three refreshes were missed")                        \
-	X(disconnected, "registrations ended with their TCP connection, or with a reload")         \
+	X(expired, "registrations expired after three missed refreshes")                           \
+	X(disconnected, "registrations removed with their TCP connection, or by a reload")         \
 	X(connects, "connect requests that led to an introduction")                                \
 	X(introduced, "introductions that the other peer has confirmed")                           \
 	X(reported_direct, "reports of a direct path")                                             \
 	X(reported_relayed, "reports of a relayed path")                                           \
 	X(reported_failed, "reports of no path")                                                   \
-	X(relay_bound, "bindings of the relay made")                                               \
-	X(relay_refreshed, "bindings of the relay refreshed, or moved to another address")         \
-	X(relay_expired, "bindings of the relay ended since they were not refreshed")              \
-	X(relay_datagrams, "datagrams that the relay has passed on")                               \
-	X(relay_bytes, "bytes of these, with the headers of ChannelData")                          \
-	X(relay_unbound, "datagrams for the relay of no binding, or before the other peer's")      \
-	X(relay_dropped, "datagrams for the relay beyond the budget of their peer, or of all")     \
-	X(challenged, "requests without a valid nonce, which got one")                             \
+	X(relay_bound, "relay bindings created")                                                   \
+	X(relay_refreshed, "relay bindings refreshed, or moved to another address")                \
+	X(relay_expired, "relay bindings expired without a refresh")                               \
+	X(relay_datagrams, "datagrams that the relay has forwarded")                               \
+	X(relay_bytes, "bytes of these, with ChannelData headers")                                 \
+	X(relay_unbound, "relay datagrams without a binding, or before the other peer's binding")  \
+	X(relay_dropped, "relay datagrams over the rate limit of the peer, or of the server")      \
+	X(challenged, "requests without a valid nonce, answered with a new one")                   \
 	X(refused, "requests with an unknown name, or a wrong key")                                \
 	X(refused_candidate, "registrations with a candidate that is not allowed")                 \
 	X(refused_connect, "connect requests that are not allowed, or to a peer that is absent")   \
 	X(refused_stale, "refreshes and requests of no registration, or from another address")     \
 	X(refused_limit, "requests beyond a limit of registrations, sessions, connects or relays") \
 	X(bad_request, "requests that are malformed, incomplete or not understood")                \
-	X(foreign, "messages that are not for this server, without an answer")                     \
-	X(unanswered_short, "requests without an answer: it would be longer than the request")     \
-	X(unanswered_budget, "requests without an answer: the budget of their prefix is spent")    \
+	X(foreign, "messages not meant for this server, not answered")                             \
+	X(unanswered_short, "requests not answered: the answer would be longer than the request")  \
+	X(unanswered_budget, "requests not answered: the prefix has used up its budget")           \
 	X(stranger_in_bytes, "bytes of answered UDP requests of unauthenticated sources")          \
 	X(stranger_out_bytes, "bytes of the answers to them")
 

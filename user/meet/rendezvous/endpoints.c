@@ -10,13 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECEIVE_BUFFER (4 << 20) /* for a burst of 10^4 requests */
-/* Of a connection: so that a client that does not read, or leaves gaps, holds little memory. */
+#define RECEIVE_BUFFER (4 << 20) /* holds a burst of 10^4 requests */
+/* Of a connection: a client that does not read, or sends out of order, pins little memory. */
 #define CONNECTION_RECEIVE (16 << 10)
-#define CONNECTION_SEND	   (64 << 10) /* one of 32 bytes takes 1 kB of it */
+#define CONNECTION_SEND	   (64 << 10) /* a 32-byte datagram is charged 1 kB */
 #define BACKLOG		   1024
 
-/* Formats the process that has the UDP port, as " by NAME (PID)"; "" if it is not found. */
+/* Formats the process that owns the UDP port as " by NAME (PID)", or "" if it is not found. */
 static const char *holder_of(const struct stun_endpoint *at, char text[64])
 {
 	struct inet inet = { .locals = 0 };
@@ -78,7 +78,7 @@ static void set_buffers(int fd, int type)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &in, sizeof(in));
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &out, sizeof(out));
 	} else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &burst, sizeof(burst))) {
-		/* without CAP_NET_ADMIN, up to net.core.rmem_max */
+		/* limited to net.core.rmem_max without CAP_NET_ADMIN */
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &burst, sizeof(burst));
 	}
 }

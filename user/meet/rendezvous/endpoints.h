@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The sockets of the server: creates them, before it drops its privileges. */
+/* Opens the sockets of the server, before it drops its privileges. */
 #ifndef SLUICE_MEET_RENDEZVOUS_ENDPOINTS_H
 #define SLUICE_MEET_RENDEZVOUS_ENDPOINTS_H
 
@@ -11,7 +11,7 @@ struct endpoint {
 	int udp_fd, tcp_fd; /* -1: none */
 	uint8_t listener;
 	uint8_t role;
-	bool wildcard; /* the local address is that of each datagram */
+	bool wildcard; /* each datagram has its own local address */
 	struct stun_endpoint at;
 };
 
@@ -21,13 +21,13 @@ struct endpoints {
 };
 
 /*
- * Opens UDP and TCP sockets for all addresses of @config. Returns 0, or -errno with *err set, which
- * names the address, and nothing is open.
+ * Opens UDP and TCP sockets for all addresses of @config. Returns 0; or -errno with the address in
+ * *err, and no socket open.
  */
 int endpoints_open(struct endpoints *endpoints, const struct server_config *config,
 		   struct err *err);
 void endpoints_close(struct endpoints *endpoints);
-/* Finds the endpoint of a listener that has this role. */
+/* Returns the listener's endpoint for this role, or NULL. */
 const struct endpoint *endpoints_find(const struct endpoints *endpoints, uint8_t listener,
 				      uint8_t role);
 

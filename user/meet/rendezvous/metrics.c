@@ -24,23 +24,24 @@ static void add_limits(struct metrics *metrics, const struct status *status)
 	metrics_gauge(metrics, "sluice_rendezvous_registrations_size_bytes", "bytes",
 		      "memory of the registrations", store_bytes(store));
 	metrics_gauge(metrics, "sluice_rendezvous_sessions", NULL,
-		      "introductions whose peers have not both reported yet",
+		      "introductions without reports from both peers",
 		      server_sessions(status->server));
 	metrics_gauge(metrics, "sluice_rendezvous_sessions_limit", NULL, "the limit of these",
 		      SESSIONS_MAX);
-	metrics_gauge(metrics, "sluice_rendezvous_relays", NULL,
-		      "sessions that have a binding of the relay", server_relays(status->server));
+	metrics_gauge(metrics, "sluice_rendezvous_relays", NULL, "sessions with a relay binding",
+		      server_relays(status->server));
 	metrics_gauge(metrics, "sluice_rendezvous_relays_limit", NULL, "the limit of these",
 		      status->options->max_relays);
 	metrics_gauge(metrics, "sluice_rendezvous_connections", NULL, "TCP connections",
 		      tcp_connections(status->tcp));
 	metrics_gauge(metrics, "sluice_rendezvous_connections_limit", NULL,
 		      "the limit of TCP connections", tcp_limit(status->tcp));
-	metrics_counter(metrics, "sluice_rendezvous_connections_refused", NULL,
-			"TCP connections refused, or ended for others, because of the limits",
-			tcp_refused(status->tcp));
+	metrics_counter(
+		metrics, "sluice_rendezvous_connections_refused", NULL,
+		"TCP connections refused, or closed in favor of others, because of the limits",
+		tcp_refused(status->tcp));
 	metrics_gauge(metrics, "sluice_rendezvous_prefixes_spent", NULL,
-		      "prefixes that get no answer now, as their budget is spent",
+		      "prefixes that have used up their budget",
 		      server_budgets_spent(status->server, clock_now_us() * 1000));
 }
 
@@ -58,7 +59,7 @@ static void collect(struct metrics *metrics, void *arg)
 		      "0 if the last reload was refused", !*status->refused);
 	metrics_gauge_real(
 		metrics, "sluice_rendezvous_self_check_seconds", "seconds",
-		"round trip time of the last Binding request to itself; 0: no answer for 15 s",
+		"round trip time of the server's last Binding request to itself; 0: no answer for 15 s",
 		own->check ? self_check_rtt_s(own->check) : 0);
 	add_limits(metrics, status);
 	for (i = 0; i < RENDEZVOUS_COUNTERS_MAX; i++)
@@ -105,7 +106,7 @@ int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *lo
 	if (!metrics->server && !metrics->status->options->until_eof)
 		return 0;
 	result = self_check_start(&metrics->check, loop, endpoints, checked, arg, err);
-	/* a daemon gets no reports then */
+	/* without metrics, the daemon gets no reports */
 	return metrics->server ? result : 0;
 }
 

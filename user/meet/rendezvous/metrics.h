@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The metrics and probes of the server. It is ready if it is not draining, and answers a Binding
- * request of its own (self_check.h).
+ * The metrics and probes of the server. The server is ready unless it is draining or does not
+ * answer its own Binding requests (self_check.h).
  */
 #ifndef SLUICE_MEET_RENDEZVOUS_METRICS_H
 #define SLUICE_MEET_RENDEZVOUS_METRICS_H
@@ -20,14 +20,14 @@ struct rendezvous_metrics {
 };
 
 /*
- * Listens, which may need privileges; does nothing without an address. Returns 0, or -errno with
- * *err set.
+ * Opens the HTTP listener, which may need privileges. Does nothing without an address. Returns 0,
+ * or -errno with *err set.
  */
 int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loop,
 			    const struct status *status, struct err *err);
 /*
- * Starts the check, once the server receives; does nothing without a metrics server or a daemon.
- * @checked is that of self_check_start().
+ * Starts the self check, unless there is neither a metrics server nor a daemon. The server must
+ * receive already. @checked is that of self_check_start().
  */
 int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
 			     const struct endpoints *endpoints, loop_fn checked, void *arg,

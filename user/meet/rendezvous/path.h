@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The way between the server and a client: two addresses, and the socket or connection. */
+/* The path between the server and a client: two addresses, and the socket or connection. */
 #ifndef SLUICE_MEET_RENDEZVOUS_PATH_H
 #define SLUICE_MEET_RENDEZVOUS_PATH_H
 
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Of the server's addresses, by --listen and --alternate; a bit each changes (RFC 5780). */
+/* Bits that select one of the server's addresses (--listen, --alternate), as in RFC 5780. */
 #define SOCKET_OTHER_PORT 1U
 #define SOCKET_OTHER_ADDR 2U
 #define SOCKET_ROLES	  4
@@ -17,14 +17,14 @@ struct relay_leg;
 
 /* A TCP connection. */
 struct stream {
-	struct registration *registration; /* that has been made on it; NULL: none */
-	struct relay_leg *relay_legs;	   /* that are bound to it */
+	struct registration *registration; /* made on this connection, or NULL */
+	struct relay_leg *relay_legs;	   /* bound to this connection */
 };
 
 struct path {
 	struct stun_endpoint client;
 	struct stun_endpoint local;
-	/* the link of a link-local address; 0: none */
+	/* of a link-local address; otherwise 0 */
 	uint32_t ifindex;
 	uint8_t listener;      /* index of the --listen address */
 	uint8_t role;	       /* SOCKET_… */
@@ -36,7 +36,7 @@ static inline enum candidate_transport path_transport(const struct path *path)
 	return path->stream ? CANDIDATE_TCP : CANDIDATE_UDP;
 }
 
-/* Does a message come from the same source, on the same connection? */
+/* Returns true if both have the same client address and connection. */
 static inline bool path_is_same(const struct path *a, const struct path *b)
 {
 	return a->stream == b->stream && stun_endpoint_is_same(&a->client, &b->client);

@@ -41,7 +41,7 @@ int privileges_drop(const char *user, struct err *err)
 	none = cap_init();
 	if (!none || cap_reset_ambient() || cap_set_proc(none) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    /* no other process of this user can read the key */
+	    /* keeps other processes of this user from reading the key */
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		result = err_set(err, EXIT_ERROR, errno, "cannot drop the capabilities: %s",
 				 strerror(errno));

@@ -6,8 +6,8 @@
 #include "base/err.h"
 
 /*
- * Becomes @user, if this is root, and drops all capabilities, for good: neither this process nor
- * one that it executes can get any again. Returns 0, or -errno with *err set.
+ * Switches to @user if the process is root, and drops all capabilities. Neither this process nor
+ * any program that it executes can regain them. Returns 0, or -errno with *err set.
  */
 int privileges_drop(const char *user, struct err *err);
 

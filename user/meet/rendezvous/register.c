@@ -28,9 +28,9 @@ static struct sluice_rendezvous_id id_of(const struct registration *registration
 /* --- candidates */
 
 /*
- * May this candidate be given to other peers, which will send to it? A public address has to be
- * that of the request, or one at which the peer has received a nonce: no peer can make others send
- * to a victim. The port of another mapping of the own address cannot be proved here.
+ * Returns true if this candidate may be passed to other peers. A public address must be the
+ * source of the request, or one at which the peer has received a nonce. So no peer can make others
+ * send to a victim. The port of another mapping on the same public address cannot be proved here.
  */
 static bool is_allowed(const struct request *request, const struct candidate *candidate,
 		       const char *proof)
@@ -51,7 +51,7 @@ static bool is_allowed(const struct request *request, const struct candidate *ca
 	}
 }
 
-/* Reads the candidates. Returns their number, or -1 after an error response. */
+/* Reads the candidates. Returns the number of candidates, or -1 after an error response. */
 static int read_candidates(const struct request *request,
 			   struct candidate candidates[CANDIDATES_MAX])
 {
@@ -155,14 +155,14 @@ void register_request(const struct request *request)
 				       .behind_nat = is_behind_nat(request->path, candidates, read),
 				       .candidates = (uint8_t)read };
 	memcpy(content.transaction, stun_id(request->message), SLUICE_STUN_ID_SIZE);
-	/* a nonce may be used long after its arrival, but never before */
+	/* an upper bound: the client may use a nonce long after it arrives */
 	if (before && before->rtt_ms < content.rtt_ms)
 		content.rtt_ms = before->rtt_ms;
 	if (getrandom(&content.epoch, sizeof(content.epoch), 0) != sizeof(content.epoch)) {
 		reply_error(request, 500, COUNT_refused_limit);
 		return;
 	}
-	if (!content.epoch) /* which stands for no registration */
+	if (!content.epoch) /* 0 means: no registration */
 		content.epoch = 1;
 	fresh = store_put(server->store, &content, candidates,
 			  request->now_ns + REGISTRATION_LIFE_S * SECOND_NS);
@@ -242,7 +242,7 @@ void unregister_request(const struct request *request)
 	memcpy(&id, value, sizeof(id));
 	if (registration) {
 		own = id_of(registration);
-		/* an earlier process of the peer must not end what a later one has registered */
+		/* an earlier process of the peer must not remove the registration of a later one */
 		if (memcmp(&own, &id, sizeof(id))) {
 			reply_error(request, 437, COUNT_refused_stale);
 			return;

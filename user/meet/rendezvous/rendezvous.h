@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The rendezvous server as a process: its options, and its life. */
+/* The rendezvous server as a process: its options, and its main loop. */
 #ifndef SLUICE_MEET_RENDEZVOUS_RENDEZVOUS_H
 #define SLUICE_MEET_RENDEZVOUS_RENDEZVOUS_H
 
@@ -27,9 +27,9 @@ struct rendezvous_options {
 	const char *name;
 	__u32 max_peers, max_prefix, max_connections;
 	__u32 rate, port_min;
-	__u32 max_relays, relay_peer_rate, relay_rate; /* rates in kB a second */
+	__u32 max_relays, relay_peer_rate, relay_rate; /* rates are in kB a second */
 	struct metrics_address metrics;		       /* port_be 0: none */
-	bool until_eof;				       /* the standard input replaces signals */
+	bool until_eof; /* commands on standard input replace signals */
 };
 
 extern const struct opt rendezvous_opts[];

@@ -10,15 +10,15 @@ void reply_begin(struct reply *reply, const struct request *request, enum sluice
 }
 
 /*
- * May this answer be sent to a source that has proved nothing? Apart from Binding, whose clients
- * are not ours, no answer is longer than its request: a forged source would get more bytes than the
- * forger has sent.
+ * Returns true if the answer may be sent to an unproven source. Except for Binding, which has
+ * foreign clients, no answer is longer than its request. Otherwise a forged source would receive
+ * more bytes than the attacker sent.
  */
 static bool stranger_may_get(const struct request *request, size_t length)
 {
 	struct server *server = request->server;
 
-	/* the handshake of TCP has proved the address */
+	/* the TCP handshake has proved the address */
 	if (request->path->stream)
 		return true;
 	if (request->message->method != SLUICE_STUN_BINDING && length > request->message->length) {

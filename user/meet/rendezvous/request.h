@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state of the server, and of the request at hand: for the files of the server alone. */
+/* The state of the server and of the current request. Private to the server's files. */
 #ifndef SLUICE_MEET_RENDEZVOUS_REQUEST_H
 #define SLUICE_MEET_RENDEZVOUS_REQUEST_H
 
@@ -34,7 +34,7 @@ struct request {
 	uint32_t nonce_age_ms;
 };
 
-/* A message in the making. */
+/* A message under construction. */
 struct reply {
 	struct stun_builder builder;
 	uint8_t message[MESSAGE_MAX];
@@ -45,7 +45,10 @@ static inline void count(struct server *server, enum rendezvous_counter counter)
 	server->counter[counter]++;
 }
 
-/* Is the next refresh refused, for the peer to prove its address again? A connection proves it. */
+/*
+ * Returns true if the next refresh must be refused, so that the peer proves its address again. A
+ * connection proves it.
+ */
 static inline bool registration_is_old(const struct registration *registration, uint64_t now_ns)
 {
 	return !registration->path.stream &&
@@ -55,18 +58,21 @@ static inline bool registration_is_old(const struct registration *registration, 
 void reply_begin(struct reply *reply, const struct request *request, enum sluice_stun_class class);
 /*
  * Protects and sends a response along @path. The answer to an unauthenticated datagram draws from
- * the budget of its prefix. Returns false if it was not sent for that.
+ * the budget of its prefix. Returns false if the budget does not allow it.
  */
 bool reply_send(struct reply *reply, const struct request *request, const struct path *path);
 /* Sends an error response without further attributes, and counts it. */
 void reply_error(const struct request *request, unsigned int code, enum rendezvous_counter counter);
-/* Sends 420 if the request has such attributes besides @known. Returns true if it did. */
+/*
+ * Sends error 420 and returns true if the request has comprehension-required attributes other than
+ * @known.
+ */
 bool reply_unknown(const struct request *request, const uint16_t *known, size_t known_count);
-/* Protects and sends a message that is no response, to a peer. */
+/* Protects and sends a request or indication to a peer. */
 void reply_to_peer(struct reply *reply, struct server *server,
 		   const struct registration *registration);
 
-/* The methods; except for Binding and the refresh, the request is authenticated. */
+/* The methods. All except Binding and refresh expect an authenticated request. */
 void binding_request(const struct request *request);
 void refresh_request(const struct request *request);
 void register_request(const struct request *request);
@@ -75,9 +81,9 @@ void connect_request(const struct request *request);
 void report_request(const struct request *request);
 /* Binds a channel of the relay, or refreshes its binding. */
 void bind_request(const struct request *request);
-/* A response to the introduction that the server has sent. */
+/* Handles the response to an introduction. */
 void introduce_response(const struct request *response);
-/* Passes a ChannelData message on. An unbound source gets no answer. */
+/* Forwards a ChannelData message. An unbound source gets no answer. */
 void relay_receive(struct server *server, const struct path *path, const void *message,
 		   size_t length, uint64_t now_ns);
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define INTERVAL_US 5000000
-/* Two requests in a row may be lost, since the socket is full for a moment. */
+/* Tolerates two lost requests in a row: the socket may be full for a moment. */
 #define SILENCE_US (3ULL * INTERVAL_US)
 
 struct self_check {
@@ -65,12 +65,12 @@ static void on_readable(void *arg)
 		return;
 	check->answered_us = clock_now_us();
 	check->rtt_us = check->answered_us - check->sent_us;
-	/* a second answer is not one to the next request */
+	/* the answer must not count for the next request as well */
 	memset(check->id, 0, sizeof(check->id));
 	check->checked(check->arg);
 }
 
-/* Replaces the wildcard, at which nothing can be sent, by loopback. */
+/* Replaces the wildcard address, which is no destination, by loopback. */
 static void set_server(struct self_check *check, const struct endpoint *endpoint)
 {
 	check->server = endpoint->at;

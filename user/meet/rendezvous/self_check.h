@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sends a Binding request to the server itself every few seconds, as a client would: a process that
- * runs, and whose port is bound, may still send no answer.
+ * Sends a Binding request to the server itself every few seconds, as a client would: a running
+ * process with a bound port may still fail to answer.
  */
 #ifndef SLUICE_MEET_RENDEZVOUS_SELF_CHECK_H
 #define SLUICE_MEET_RENDEZVOUS_SELF_CHECK_H
@@ -13,17 +13,17 @@
 struct self_check;
 
 /*
- * Starts, with the first address of the server. @checked is called after each request and each
- * answer, but not before this function returns. Returns 0, or -errno with *err set.
+ * Starts the check of the server's first address. Calls @checked after each request and each
+ * answer, but not before it returns. Returns 0, or -errno with *err set.
  */
 int self_check_start(struct self_check **check, struct loop *loop,
 		     const struct endpoints *endpoints, loop_fn checked, void *arg,
 		     struct err *err);
 /* Call it before the loop is freed. @check may be NULL. */
 void self_check_free(struct self_check *check);
-/* Is the answer to the first request still to come? */
+/* Returns true until the first request is answered. */
 bool self_check_is_early(const struct self_check *check);
-/* Was the last request answered, or is it still early for that? @why gets the reason if not. */
+/* Returns false if the last request is overdue, with the reason in @why. */
 bool self_check_passes(const struct self_check *check, char *why, size_t size);
 /* Returns the round trip time of the last answer, in seconds; 0 if the check does not pass. */
 double self_check_rtt_s(const struct self_check *check);

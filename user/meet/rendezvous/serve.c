@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The process of the server. It opens its sockets and reads its key as the user that started it,
- * then drops its privileges, and reads the peers as the user that it will read them as again.
+ * The server process. It opens its sockets and reads its key as the user who started it, and then
+ * drops its privileges. It reads the peers file afterwards, as the user of all later reloads.
  */
 #include "base/addr.h"
 #include "base/clock.h"
@@ -34,7 +34,7 @@ struct serve {
 	struct rendezvous_metrics metrics;
 	struct loop *loop;
 	struct loop_timer *timer;
-	uint64_t armed_ns; /* when the timer expires; UINT64_MAX: it does not run */
+	uint64_t armed_ns; /* expiry of the timer; UINT64_MAX: not armed */
 	struct server *server;
 	struct udp *udp;
 	struct tcp *tcp;
@@ -64,7 +64,7 @@ static void on_send(const struct path *path, const void *message, size_t length,
 
 /* --- time */
 
-/* Lets the timer expire at the next deadline; called after each wake-up. */
+/* Arms the timer for the next deadline, after each wake-up. */
 static void arm(void *arg)
 {
 	struct serve *serve = arg;
@@ -74,7 +74,7 @@ static void arm(void *arg)
 		at_ns = other_ns;
 	if (tcp_next(serve->tcp, &other_ns) && other_ns < at_ns)
 		at_ns = other_ns;
-	/* one that runs and expires too early arms itself again */
+	/* a timer that expires too early arms itself again */
 	if (at_ns >= serve->armed_ns)
 		return;
 	now = now_ns(NULL);
@@ -137,7 +137,7 @@ static void on_stop(void *arg)
 	loop_stop(serve->loop);
 }
 
-/* A line stands for SIGHUP, and the end for SIGTERM. */
+/* A line acts as SIGHUP, end of file as SIGTERM. */
 static void on_input(void *arg)
 {
 	struct serve *serve = arg;
@@ -206,7 +206,7 @@ static int setup_loop(struct serve *serve, struct err *err)
 
 	/* the process that reads stderr may exit first */
 	signal(SIGPIPE, SIG_IGN);
-	/* and the children that write the status are not waited for */
+	/* the kernel reaps the children that write the status */
 	signal(SIGCHLD, SIG_IGN);
 	if (!result)
 		result = loop_signal(serve->loop, SIGTERM, on_stop, serve);
@@ -229,7 +229,7 @@ static int setup_loop(struct serve *serve, struct err *err)
 	return result ? loop_failed(result, err) : 0;
 }
 
-/* Returns how many connections the limits of this process allow. */
+/* Returns the number of connections that the process limits allow. */
 static uint32_t connections_max(const struct rendezvous_options *options)
 {
 	struct rlimit files = { .rlim_cur = 1024 };
@@ -245,7 +245,7 @@ static uint32_t connections_max(const struct rendezvous_options *options)
 	return (uint32_t)allowed;
 }
 
-/* What needs the privileges of the caller. */
+/* Does what needs the privileges of the caller. */
 static int start_privileged(struct serve *serve, struct err *err)
 {
 	const struct rendezvous_options *options = serve->options;
@@ -356,7 +356,7 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 	};
 	int result;
 
-	/* the daemon executes /proc/self/exe, which the process would be named after */
+	/* the daemon runs /proc/self/exe, so the process would be named "exe" */
 	prctl(PR_SET_NAME, "sluice");
 	log_logfmt(verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	result = start(&serve, err);

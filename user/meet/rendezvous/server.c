@@ -64,7 +64,7 @@ void server_free(struct server *server)
 	free(server);
 }
 
-/* Handles the request of a peer. */
+/* Handles an authenticated request. */
 static void peer_request(struct request *request)
 {
 	if (request->message->classic) {
@@ -189,7 +189,7 @@ uint64_t server_idle_ns(const struct server *server, const struct registration *
 	return other_ns < idle_ns ? other_ns : idle_ns;
 }
 
-/* Reads what the fast path has answered, which it does not report by itself. */
+/* Reads the fast path's last answer, since the fast path does not report by itself. */
 static bool defer(struct registration *registration, uint64_t now_ns, void *arg)
 {
 	struct server *server = arg;
@@ -198,7 +198,7 @@ static bool defer(struct registration *registration, uint64_t now_ns, void *arg)
 
 	if (seen_ns <= registration->seen_ns)
 		return false;
-	/* the next refresh has to come here */
+	/* the next refresh must reach the server */
 	if (registration_is_old(registration, now_ns) && fast_path->remove)
 		fast_path->remove(fast_path->arg, registration);
 	store_refresh(server->store, registration, seen_ns,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rendezvous server as a state machine without I/O and without a clock: messages and times go
- * in, messages come out. It answers all STUN Binding requests, and keeps registrations of the
- * peers of its file; sluice-protocol(7) describes the messages.
+ * The rendezvous server: a state machine without I/O and without a clock. Messages and times go in,
+ * messages come out. It answers all STUN Binding requests, and keeps the registrations of the peers
+ * in its file. sluice-protocol(7) describes the messages.
  *
  * A source gets state only after it has proved both its address, by a nonce, and its key.
  */
@@ -29,11 +29,11 @@ void server_free(struct server *server);
 /* Handles a datagram or a framed message: STUN, or ChannelData for the relay. */
 void server_receive(struct server *server, const struct path *path, const void *message,
 		    size_t length, uint64_t now_ns);
-/* Ends what is bound to a connection, before that is freed. */
+/* Removes the registration and the bindings of a connection, before it is freed. */
 void server_stream_closed(struct server *server, struct stream *stream);
 /*
- * Replaces the peers, and takes over *peers. Registrations stay, except those of peers that are not
- * among them or have another key. Returns the number of those.
+ * Replaces the peers, and takes over *peers. Removes the registrations of peers that are gone or
+ * have another key, and returns their number.
  */
 size_t server_set_peers(struct server *server, struct peers *peers);
 
@@ -46,14 +46,14 @@ bool server_next(const struct server *server, uint64_t *at_ns);
 
 const struct store *server_store(const struct server *server);
 const struct peers *server_peers(const struct server *server);
-/* Returns how long ago a registration was made or refreshed, by the fast path or here. */
+/* Returns the time since a registration was made, or refreshed by the server or the fast path. */
 uint64_t server_idle_ns(const struct server *server, const struct registration *registration,
 			uint64_t now_ns);
 const uint64_t *server_counters(const struct server *server);
 size_t server_sessions(const struct server *server);
-/* Returns the number of sessions that have a binding of the relay. */
+/* Returns the number of sessions with a relay binding. */
 size_t server_relays(const struct server *server);
-/* Returns the number of table entries whose prefixes get no answer now. */
+/* Returns the number of table entries without budget. */
 unsigned int server_budgets_spent(const struct server *server, uint64_t now_ns);
 
 #endif

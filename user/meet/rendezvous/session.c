@@ -14,7 +14,7 @@ void sessions_init(struct sessions *sessions, uint64_t now_ns)
 	timer_wheel_init(&sessions->wheel, now_ns, TICK_NS);
 }
 
-/* Adds the session to the list of the peer on this side. */
+/* Adds the session to the list of the peer on side @side. */
 static void link_to(struct session *session, int side)
 {
 	struct session **first = &session->peer[side]->sessions[side];

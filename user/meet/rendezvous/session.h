@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sessions: one peer wants to connect to another. A session begins with a connect request, becomes
- * introduced with the answer of the other peer, and ends a minute later, or with either
- * registration.
+ * Sessions: one peer connects to another. A connect request creates a session, and the other peer's
+ * answer makes it introduced. It expires a minute later, or ends with either registration.
  */
 #ifndef SLUICE_MEET_RENDEZVOUS_SESSION_H
 #define SLUICE_MEET_RENDEZVOUS_SESSION_H
@@ -10,17 +9,18 @@
 #include "meet/rendezvous/store.h"
 
 #define SESSION_LIFE_S 60
-#define SESSIONS_PEER  16    /* that a peer may begin: those of others with it do not count */
+#define SESSIONS_PEER  16    /* begun by a peer; sessions that others begin do not count */
 #define SESSIONS_MAX   65536 /* in all: 12 megabytes */
 
 struct session {
-	UT_hash_handle hh; /* by the first 12 bytes of the id */
+	UT_hash_handle hh; /* keyed by the first 12 bytes of the id */
 	struct timer timer;
-	uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE]; /* its start is the transaction id of the
-							  introduction */
+	/* the introduction's transaction id, and 4 bytes */
+	uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
 	struct registration *peer[SESSION_SIDES];
-	struct session *next[SESSION_SIDES], **link[SESSION_SIDES]; /* in the list of that peer */
-	uint8_t transaction[SLUICE_STUN_ID_SIZE];		    /* of the connect request */
+	struct session *next[SESSION_SIDES],
+		**link[SESSION_SIDES];		  /* links in the list of each peer */
+	uint8_t transaction[SLUICE_STUN_ID_SIZE]; /* of the connect request */
 	uint8_t ephemeral[SESSION_SIDES][KEY_SIZE];
 	uint8_t repeats; /* of that request */
 	bool introduced;
@@ -34,22 +34,22 @@ struct sessions {
 
 void sessions_init(struct sessions *sessions, uint64_t now_ns);
 /*
- * Adds a session between two registrations, in place of an earlier one from the same to the same,
- * so that a single peer cannot fill the table. Returns it, or NULL with errno set: EDQUOT if @from
- * has begun as many as it may, or the table has no room, ENOMEM or EIO.
+ * Adds a session between two registrations. It replaces an earlier session from @from to @to, so
+ * that a single peer cannot fill the table. Returns the session, or NULL with errno set: EDQUOT at
+ * a limit of @from or of the table, ENOMEM, or EIO.
  */
 struct session *session_add(struct sessions *sessions, struct registration *from,
 			    struct registration *to, uint64_t now_ns);
 void session_remove(struct sessions *sessions, struct session *session);
 /* Finds a session by the first 12 bytes of its id. */
 struct session *session_find(const struct sessions *sessions, const uint8_t *id);
-/* Finds the session that this request of a peer has begun. */
+/* Finds the session that a connect request with this transaction id has created. */
 struct session *session_of_request(struct registration *from,
 				   const uint8_t transaction[SLUICE_STUN_ID_SIZE]);
-/* The side of a registration that takes part. */
+/* Returns the side of a registration that takes part. */
 enum session_side session_side(const struct session *session,
 			       const struct registration *registration);
-/* Removes the sessions of a registration that ends. */
+/* Removes the sessions of a registration, before it is freed. */
 void sessions_of_end(struct sessions *sessions, struct registration *registration);
 void sessions_expire(struct sessions *sessions, uint64_t now_ns);
 void sessions_free(struct sessions *sessions);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define SECOND_NS 1000000000ULL
-#define WRITE_S	  10 /* for a client to read the whole */
+#define WRITE_S	  10 /* for a client to read everything */
 
 static const struct counter counters[] = { RENDEZVOUS_COUNTERS(COUNTER) };
 static const struct counter xdp_counters[] = { SLUICE_MEET_COUNTERS(COUNTER) };
@@ -48,7 +48,7 @@ static json_t *listeners_json(const struct server_config *config)
 	return list;
 }
 
-/* Of this process and XDP together. */
+/* Sums of this process and XDP. */
 static json_t *amplification_json(const uint64_t *counter, const __u64 *xdp)
 {
 	uint64_t in = counter[COUNT_stranger_in_bytes] + xdp[SLUICE_MEET_in_bytes];
@@ -167,9 +167,9 @@ static void write_answer(const struct status *status, int fd)
 {
 	FILE *file;
 
-	/* ends this process if the client does not read */
+	/* kills this child if the client does not read */
 	alarm(WRITE_S);
-	/* or a server that starts meanwhile would find the addresses in use */
+	/* otherwise a new server would find the addresses in use */
 	if (dup2(fd, STDERR_FILENO + 1) < 0 || close_range(STDERR_FILENO + 2, ~0U, 0))
 		_exit(1);
 	fcntl(STDERR_FILENO + 1, F_SETFL, 0);
@@ -186,7 +186,7 @@ static void on_client(void *arg)
 
 	if (fd < 0)
 		return;
-	/* the child needs no wait: SIGCHLD is ignored */
+	/* the child needs no wait; SIGCHLD is ignored */
 	if (!fork())
 		write_answer(status, fd);
 	close(fd);

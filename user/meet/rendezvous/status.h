@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The status of the server: one JSON document to each client of its socket. A child process writes
- * it, so that a long list, or a client that does not read, does not delay the server.
+ * Sends the status of the server as one JSON document to each client of its socket. A child process
+ * writes it, so that neither a long list nor a slow client delays the server.
  */
 #ifndef SLUICE_MEET_RENDEZVOUS_STATUS_H
 #define SLUICE_MEET_RENDEZVOUS_STATUS_H
@@ -19,7 +19,7 @@ struct status {
 	const struct server *server;
 	const struct tcp *tcp;
 	const struct meet_xdp *xdp; /* NULL: none */
-	const char *refused;	    /* why the last reload was refused; "": it was not */
+	const char *refused;	    /* why the last reload was refused, or "" */
 	bool draining;
 	char public_key[KEY_TEXT];
 	uint64_t started_ns;
@@ -27,10 +27,10 @@ struct status {
 	struct loop *loop;
 	struct sockaddr_un address;
 	int fd;	     /* -1: none */
-	uid_t owner; /* who may ask, besides root */
+	uid_t owner; /* the user who may connect, besides root */
 };
 
-/* The address of the server of this name. */
+/* Sets the socket address of the server @name. */
 void status_address(const char *name, struct sockaddr_un *address);
 /*
  * Listens, before the privileges are dropped. Returns 0, or -errno with *err set: EXIT_CONFLICT if

@@ -16,7 +16,7 @@ struct store {
 	struct registration *by_name;
 	struct prefixes prefixes;
 	struct registration **slot; /* NULL: free */
-	uint32_t *free_slot;	    /* a stack of the free ones below `slots` */
+	uint32_t *free_slot;	    /* stack of free slots below `slots` */
 	size_t slots, slot_room, free_slots, free_room;
 	size_t bytes;
 	store_fn removed;
@@ -44,7 +44,7 @@ static int slot_take(struct store *store, struct registration *registration)
 	if (store->free_slots) {
 		registration->slot = store->free_slot[--store->free_slots];
 	} else {
-		/* so that slot_put() needs no memory */
+		/* so that slot_put() cannot fail */
 		if (array_grow((void **)&store->slot, &store->slot_room, store->slots,
 			       sizeof(*store->slot)) ||
 		    array_grow((void **)&store->free_slot, &store->free_room, store->slots,
@@ -69,7 +69,7 @@ static size_t registration_size(unsigned int candidates)
 	return sizeof(struct registration) + candidates * sizeof(struct candidate);
 }
 
-/* Checks the limits, as if @before, the peer's earlier registration, were gone. */
+/* Checks the limits without counting @before, the peer's earlier registration. */
 static int check_room(const struct store *store, const struct registration *content,
 		      const struct registration *before)
 {

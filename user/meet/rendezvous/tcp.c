@@ -17,27 +17,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* At a wake-up, so that a flood of TCP delays the datagrams by a few milliseconds at most. */
+/* Per wake-up, so that a flood of TCP delays datagrams by a few milliseconds at most. */
 #define EVENTS	   8
 #define READ_MAX   2048
 #define ROOM_STEPS 64
 #define SECOND_NS  1000000000ULL
 #define RETRY_US   1000000ULL
 /*
- * What the relay may leave unsent in a connection. The send buffer has room for twice as many
- * full-size datagrams, so that an answer fits behind them.
+ * Limit on the unsent relay data of a connection. The send buffer holds twice as many full-size
+ * datagrams, so that an answer still fits.
  */
 #define RELAY_UNSENT (24 << 10)
 
 struct connection {
-	struct stream stream; /* which the server knows it by */
+	struct stream stream; /* the server's handle for the connection */
 	struct connection *next, **link;
 	struct timer timer;
 	struct path path;
 	int fd;
-	bool broken; /* closed as soon as the loop sees it */
+	bool broken; /* closed by the event loop */
 	size_t have;
-	uint8_t *partial; /* the start of a message, `have` bytes; NULL: none */
+	uint8_t *partial; /* `have` bytes of an incomplete message, or NULL */
 };
 
 struct listening {
@@ -53,11 +53,11 @@ struct tcp {
 	struct tcp_limits limits;
 	struct transport_hooks hooks;
 	struct listening listening[LISTENERS_MAX * SOCKET_ROLES];
-	struct loop_timer *retry; /* of those that are paused */
+	struct loop_timer *retry; /* of paused listeners */
 	struct log_condition lacking;
 	int epoll_fd;
 	struct connection *connections;
-	struct connection *hand; /* that make_room() looks at next; NULL: the first */
+	struct connection *hand; /* the next one for make_room(); NULL: the first */
 	unsigned int count;
 	uint64_t refused;
 	struct prefixes prefixes;
@@ -107,7 +107,7 @@ static int connection_open(struct tcp *tcp, const struct endpoint *endpoint, int
 		free(connection);
 		return -errno;
 	}
-	/* an answer is small, and no second one follows that it could wait for */
+	/* answers are small, and there is nothing to coalesce */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	connection->next = tcp->connections;
 	connection->link = &tcp->connections;
@@ -121,8 +121,8 @@ static int connection_open(struct tcp *tcp, const struct endpoint *endpoint, int
 }
 
 /*
- * Ends a connection without a registration, the next one around the list, for idle ones of
- * strangers not to keep others out. Returns false if there is none nearby.
+ * Closes the next connection in the list that has no registration, so that idle strangers cannot
+ * lock others out. Returns false if the next ROOM_STEPS connections have one.
  */
 static bool make_room(struct tcp *tcp)
 {
@@ -142,8 +142,8 @@ static bool make_room(struct tcp *tcp)
 }
 
 /*
- * Stops to accept while the process or the host has no descriptors or memory left: a connection
- * that waits would wake this process again at once, for as long.
+ * Stops accepting while the process or the host is out of descriptors or memory. Otherwise a
+ * pending connection would wake this process in a busy loop.
  */
 static void pause_accept(struct listening *listening, int error)
 {
@@ -215,7 +215,7 @@ static void on_accept(void *arg)
 
 /* --- messages */
 
-/* Keeps the start of a message. Returns false if there is no memory. */
+/* Stores an incomplete message. Returns false on ENOMEM. */
 static bool keep_partial(struct connection *connection, const uint8_t *data, size_t length)
 {
 	connection->have = length;
@@ -262,7 +262,7 @@ static bool connection_read(struct tcp *tcp, struct connection *connection, uint
 	if (size < 0 || connection->broken ||
 	    !keep_partial(connection, tcp->buffer + at, have - at))
 		return false;
-	/* bytes that do not complete a message do not defer the end of one that has begun */
+	/* a partial read does not extend the deadline of an incomplete message */
 	if (at || !waited)
 		timer_wheel_set(&tcp->wheel, &connection->timer,
 				now_ns + (connection->have ? TCP_MESSAGE_S : TCP_IDLE_S) *
@@ -287,8 +287,8 @@ static void on_readable(void *arg)
 }
 
 /*
- * Is the client slower than what the relay has for it? A datagram may be lost, as on any path; half
- * of one in the stream, or the end of the connection, would be worse.
+ * Returns true if the client reads too slowly for the relay. Dropping a datagram is better than a
+ * partial write, or closing the connection.
  */
 static bool is_congested(int fd)
 {
@@ -306,7 +306,10 @@ void tcp_send(struct tcp *tcp, const struct path *path, const void *message, siz
 		return;
 	if (send(connection->fd, message, length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)length)
 		return;
-	/* its buffer is full: the client does not read. The shutdown makes it readable. */
+	/*
+	 * the send buffer is full: the client does not read. The shutdown makes the socket
+	 * readable.
+	 */
 	connection->broken = true;
 	shutdown(connection->fd, SHUT_RDWR);
 }

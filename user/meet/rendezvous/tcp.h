@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The TCP connections of the server. An idle one costs a few hundred bytes here and no wake-up: all
- * of them are behind one descriptor of the loop, and one has a buffer only while it holds a part of
- * a message.
+ * The TCP connections of the server. An idle connection costs a few hundred bytes and no wake-up:
+ * one epoll descriptor covers all connections, and a connection has a buffer only while a message
+ * is incomplete.
  *
- * A client that does not read, that stops inside of a message, or that sends anything but messages
- * of STUN and ChannelData loses its connection. For one that reads slowly, datagrams of the relay
- * are dropped.
+ * The server closes the connection of a client that does not read, stalls within a message, or
+ * sends anything but STUN messages and ChannelData. For a slow client, it drops relayed datagrams.
  */
 #ifndef SLUICE_MEET_RENDEZVOUS_TCP_H
 #define SLUICE_MEET_RENDEZVOUS_TCP_H
 
 #include "meet/rendezvous/udp.h"
 
-/* Seconds: for a message to be complete, and from one to the next. */
+/* Seconds to complete a message, and between messages. */
 #define TCP_MESSAGE_S 10
 #define TCP_IDLE_S    60
 
@@ -31,9 +30,12 @@ void tcp_send(struct tcp *tcp, const struct path *path, const void *message, siz
 void tcp_expire(struct tcp *tcp, uint64_t now_ns);
 bool tcp_next(const struct tcp *tcp, uint64_t *at_ns);
 unsigned int tcp_connections(const struct tcp *tcp);
-/* Returns how many there may be. */
+/* Returns the limit on connections. */
 uint32_t tcp_limit(const struct tcp *tcp);
-/* Returns how many were refused, or ended for another one, for the limits. */
+/*
+ * Returns the number of connections that were refused, or closed in favor of another, because of
+ * the limits.
+ */
 uint64_t tcp_refused(const struct tcp *tcp);
 /* Closes all connections. Call it before the server is freed. */
 void tcp_free(struct tcp *tcp);

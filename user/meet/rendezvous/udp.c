@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #define BATCH	     64
-#define DATAGRAM_MAX 2048 /* a longer one is cut, and is no STUN message then */
+#define DATAGRAM_MAX 2048 /* a longer datagram is truncated, and fails to parse */
 
 union control {
 	char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
@@ -43,7 +43,7 @@ struct udp {
 
 /* --- out */
 
-/* Sends the queue, by one call for each run of datagrams of the same socket. */
+/* Sends the queue, with one system call for each run of datagrams from the same socket. */
 static void flush_queue(struct udp *udp)
 {
 	unsigned int first = 0, last;
@@ -55,7 +55,7 @@ static void flush_queue(struct udp *udp)
 		while (first < last) {
 			sent = sendmmsg(udp->out_fd[first], &udp->out_header[first], last - first,
 					MSG_DONTWAIT);
-			/* a datagram that the kernel refuses is lost, as any may be */
+			/* a datagram that the kernel refuses is dropped */
 			first += sent > 0 ? (unsigned int)sent : 1;
 		}
 	}
@@ -116,7 +116,7 @@ void udp_send(struct udp *udp, const struct path *path, const void *message, siz
 
 /* --- in */
 
-/* Sets the local address of a datagram to a wildcard socket. */
+/* Sets the local address of a datagram that a wildcard socket received. */
 static void read_destination(struct msghdr *header, struct path *path)
 {
 	struct cmsghdr *cmsg;

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define SECOND_NS      1000000000ULL
-#define BUDGET_BURST_S 2 /* seconds of the rate that may be used at once */
+#define BUDGET_BURST_S 2 /* burst, in seconds of the rate */
 
 struct meet_xdp {
 	struct meet_bpf *skel;
@@ -37,15 +37,15 @@ struct meet_xdp {
 
 /* --- interfaces */
 
-/* Returns why native XDP would not do on this interface, or NULL. */
+/* Returns the reason why native XDP cannot be used on this interface, or NULL. */
 static const char *needs_generic(const struct netdev *list, size_t count, const struct netdev *dev)
 {
 	size_t i;
 
-	/* a veth drops what native XDP sends, unless its other end has XDP or GRO */
+	/* a veth drops XDP_TX packets unless its peer has XDP or GRO */
 	if (dev->veth)
 		return "the other end of a veth may not take answers of native XDP";
-	/* an answer would leave without the tag; generic XDP leaves it with the skb */
+	/* an answer would lose its VLAN tag; with generic XDP, the tag stays in the skb */
 	for (i = 0; i < count; i++)
 		if (list[i].vlan && list[i].lower == dev->ifindex && netdev_strips_vlan(dev->name))
 			return "the driver removes VLAN tags before (ethtool: rxvlan)";
@@ -210,7 +210,7 @@ void meet_xdp_put_peer(struct meet_xdp *xdp, __u32 slot, const struct sluice_mee
 	if (slot >= xdp->slots)
 		return;
 	to = &xdp->peers[slot];
-	/* the program takes no registration whose epoch is not there yet */
+	/* the program ignores registrations until their epoch is set */
 	__atomic_store_n(&to->epoch, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	to->key = peer->key;

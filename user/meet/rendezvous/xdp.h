@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fast path of the rendezvous server: an XDP program on its interfaces that answers what is
- * ordinary, so that the server is not woken (bpf/meet/meet.bpf.c).
+ * The fast path of the rendezvous server: an XDP program that answers ordinary requests without
+ * waking the server (bpf/meet/meet.bpf.c).
  *
- * Nothing is pinned. The kernel detaches the program when this process ends, however that happens;
- * if it hangs, the program stops within MEET_XDP_LEASE_S. After meet_xdp_open() and
+ * Nothing is pinned. The kernel detaches the program when this process exits for any reason. If the
+ * process hangs, the program stops answering within MEET_XDP_LEASE_S. After meet_xdp_open() and
  * meet_xdp_listen(), no capabilities are needed any more.
  */
 #ifndef SLUICE_MEET_RENDEZVOUS_XDP_H
@@ -18,7 +18,7 @@
 #include <sluice/meet.h>
 #include <stdbool.h>
 
-/* For so long the program answers after meet_xdp_renew(), which is due in shorter intervals. */
+/* Seconds that the program answers after meet_xdp_renew(), which must be called more often. */
 #define MEET_XDP_LEASE_S 10
 #define MEET_XDP_RENEW_S 3
 
@@ -34,8 +34,8 @@ struct meet_xdp_options {
 struct meet_xdp_iface {
 	char name[IFNAMSIZ];
 	__u32 ifindex;
-	bool native;   /* in the driver, before there is an skb */
-	char why[128]; /* why it is not, or empty */
+	bool native;   /* in the driver, without an skb */
+	char why[128]; /* why it is not native, or "" */
 };
 
 /*
@@ -54,15 +54,15 @@ int meet_xdp_listen(struct meet_xdp *xdp, const struct stun_endpoint *at, __u32 
 
 /* Extends the lease. */
 void meet_xdp_renew(struct meet_xdp *xdp);
-/* Lets the program answer refreshes of a registration by UDP; ignores slots beyond the table. */
+/* Lets the program answer the UDP refreshes of a registration. Ignores slots beyond the table. */
 void meet_xdp_put_peer(struct meet_xdp *xdp, __u32 slot, const struct sluice_meet_peer *peer);
 void meet_xdp_remove_peer(struct meet_xdp *xdp, __u32 slot);
 /*
- * Returns for how long the program has answered no refresh of a registration; UINT64_MAX if it
+ * Returns the time since the program last answered a refresh of a registration, or UINT64_MAX if it
  * never has.
  */
 uint64_t meet_xdp_idle_ns(const struct meet_xdp *xdp, __u32 slot);
-/* Adds up the counters of all CPUs. */
+/* Sums the counters over all CPUs. */
 void meet_xdp_counters(const struct meet_xdp *xdp, __u64 sum[SLUICE_MEET_COUNTERS_MAX]);
 const struct meet_xdp_iface *meet_xdp_ifaces(const struct meet_xdp *xdp, unsigned int *count);
 
@@ -71,9 +71,9 @@ struct loop;
 struct rendezvous_options;
 struct server_config;
 /*
- * Does all of this for the server, if it has interfaces for XDP: it answers Binding requests at
- * addresses without an alternate, and the refreshes of @config's registrations. Returns 0, or
- * -errno with *err set; the caller calls meet_xdp_close() in either case.
+ * Sets all of this up for a server with XDP interfaces. The program answers refreshes, and Binding
+ * requests at addresses without an alternate. Returns 0, or -errno with *err set. The caller must
+ * call meet_xdp_close() in either case.
  */
 int meet_xdp_start(struct meet_xdp **xdp, const struct rendezvous_options *options,
 		   struct server_config *config, const struct endpoints *endpoints,

@@ -36,7 +36,10 @@ static __u32 own_pid_ns(void)
 	return stat("/proc/self/ns/pid", &st) ? 0 : (__u32)st.st_ino;
 }
 
-/* Is the link attached? The removal of its cgroup detaches it; then its cgroup id is 0. */
+/*
+ * Returns true if the link is attached. Removal of its cgroup detaches the link, and its cgroup id
+ * is then 0.
+ */
 static bool is_attached(const char *bpffs, const char *pin)
 {
 	struct hook_state state;
@@ -65,7 +68,7 @@ int consumers_open(const char *bpffs)
 	return fd;
 }
 
-/* Detaches staged links of a loader that died. */
+/* Detaches the staged links of a loader that died. */
 static void staged_drop(const char *bpffs)
 {
 	char path[PATH_MAX];
@@ -96,7 +99,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 	skel = consumers_bpf__open_opts(object_open_opts(&object));
 	if (skel) {
 		skel->rodata->pid_ns = own_pid_ns();
-		/* keep a map of the same size; no other is worth migrating */
+		/* keep a map of the same size; a map of another size is not worth migrating */
 		if (keep &&
 		    map_entries(before_fd) == bpf_map__max_entries(skel->maps.sluice_consumers))
 			loaded.magic = SLUICE_MAGIC;
@@ -150,7 +153,7 @@ bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer)
 	}
 	if (!consumer->thread)
 		return false;
-	/* an update between the two calls is lost, but the next datagram causes another */
+	/* an update between the two calls is lost, but the next datagram updates the entry again */
 	bpf_map_update_elem(map_fd, &cookie, &none, BPF_EXIST);
 	/* the thread ids are valid only in the PID namespace of the loader */
 	if (consumer->pid_ns != own_pid_ns())
@@ -198,7 +201,7 @@ int consumers_process_cpu(__u32 pid, __u32 *tid)
 		__u32 thread = (__u32)strtoul(entry->d_name, NULL, 10);
 		int own = thread ? consumers_thread_cpu(thread) : -ENOENT;
 
-		/* "." and ".." */
+		/* skip "." and ".." */
 		if (!thread)
 			continue;
 		cpu = threads && own != cpu ? -ENOENT : own;
@@ -208,17 +211,17 @@ int consumers_process_cpu(__u32 pid, __u32 *tid)
 	return cpu;
 }
 
-/* Logs a failure, or its end if @failure is NULL. */
+/* Logs a failure, or recovery if @failure is NULL. */
 static void failure_log(struct steer_loader *loader, const char *failure, bool attached)
 {
 	if (!log_condition_set(&loader->consumers_failure, failure))
 		return;
 	if (!failure)
-		log_info("steer: programs on recvmsg attached: consumers are seen");
+		log_info("steer: programs on recvmsg attached: consumers are detected");
 	else if (attached)
 		log_warning("steer: the programs on recvmsg are not replaced: %s", failure);
 	else
-		log_warning("steer: cannot see which thread receives on which CPU: %s", failure);
+		log_warning("steer: cannot detect which thread receives on which CPU: %s", failure);
 }
 
 int consumers_ensure(struct steer_loader *loader, const char *bpffs, bool renew)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Finds the consumer of each socket for policy cpu: the thread that receives, and its CPU. Programs
- * on the recvmsg hooks of a cgroup record both for the sockets in their map. Links and map are
- * pinned in DIR/steer. For every other socket below the cgroup, each recvmsg call costs a map
- * lookup and the socket lock.
+ * on the recvmsg hooks of a cgroup record thread and CPU for the sockets in their map. Links and
+ * map are pinned in DIR/steer. For all other sockets below the cgroup, each recvmsg call costs a
+ * map lookup and the socket lock.
  */
 #ifndef SLUICE_STEER_CPU_CONSUMERS_H
 #define SLUICE_STEER_CPU_CONSUMERS_H
@@ -20,15 +20,15 @@
 struct steer_loader;
 
 /*
- * Attaches the programs to the cgroup unless they are attached; with @renew, replaces them with
- * those of this build. Returns a descriptor of the map, or -errno with *err set; programs that were
- * attached before keep working.
+ * Attaches the programs to the cgroup unless they are already attached; with @renew, replaces them
+ * with the programs of this build. Returns a descriptor of the map, or -errno with *err set. On an
+ * error, programs that were already attached keep working.
  */
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err);
 /*
- * Attaches the programs for the sweeps of a loader. Logs a failure once, until its text changes,
- * and tries again only with @renew or STEER_CONSUMERS_RETRY. Returns a descriptor of the map, or
- * -1; then only the affinity of consumers is known.
+ * Attaches the programs for the sweeps of a loader. Logs a failure once until its text changes, and
+ * retries only with @renew or STEER_CONSUMERS_RETRY. Returns a descriptor of the map, or -1 if only
+ * the affinity of consumers is known.
  */
 int consumers_ensure(struct steer_loader *loader, const char *bpffs, bool renew);
 bool consumers_are_attached(const char *bpffs);
@@ -48,13 +48,13 @@ bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer);
 void consumers_remove(int map_fd, __u64 cookie);
 
 /*
- * Returns the only CPU that a thread may run on, -ENOENT if it may run on several, or -ESRCH if it
- * has exited.
+ * Returns the only CPU on which a thread may run, -ENOENT if it may run on several CPUs, or -ESRCH
+ * if it has exited.
  */
 int consumers_thread_cpu(__u32 tid);
 /*
- * Returns the only CPU that all threads of a process may run on, or an error as above. Sets *tid to
- * the thread of a single-threaded process, else to 0.
+ * Returns the only CPU on which all threads of a process may run, or an error like
+ * consumers_thread_cpu(). Sets *tid to the thread of a single-threaded process, else to 0.
  */
 int consumers_process_cpu(__u32 pid, __u32 *tid);
 

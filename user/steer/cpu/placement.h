@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Policy cpu: finds the CPU on which each socket of a group is read.
+ * Policy cpu: finds the CPU on which the consumer of each socket runs.
  *
- * A consumer is "pinned" if the thread that received last, or all threads of the process, may run
- * on only one CPU. It is "seen" if it has received on a CPU but may migrate. Otherwise it is
- * "unknown", and gets only flows that are placed by hash.
+ * A consumer is "pinned" if the thread that last received, or all threads of the process, may run
+ * on only one CPU. A consumer is "seen" if it has received on a CPU but may migrate. Otherwise it
+ * is "unknown", and gets only flows that are placed by hash.
  */
 #ifndef SLUICE_STEER_CPU_PLACEMENT_H
 #define SLUICE_STEER_CPU_PLACEMENT_H
@@ -16,12 +16,12 @@
 
 /*
  * Updates the consumers of a group's slots, from consumers_read() or else from the affinity, and
- * assigns their CPUs to the slots. @consumers_fd may be -1. Returns 0 or -errno.
+ * assigns the consumers' CPUs to the slots. @consumers_fd may be -1. Returns 0 or -errno.
  */
 int steer_placement(const struct steer_group *group, int consumers_fd);
 /*
- * Calls steer_placement() for all groups until each consumer is known, but at most for @limit_ms.
- * Meant for a command that has just loaded. Returns at once under another policy.
+ * Calls steer_placement() for all groups until each consumer is known, for at most @limit_ms. Used
+ * by commands after a load. Returns immediately under other policies.
  */
 int steer_placement_wait(const char *bpffs, unsigned int limit_ms, struct err *err);
 

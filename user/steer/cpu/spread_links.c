@@ -87,7 +87,7 @@ static int link_resolve(struct spread_load *load, const struct netdev *list, siz
 	return 0;
 }
 
-/* Skips an interface if the options allow that. Returns false if the load has to fail instead. */
+/* Skips an interface if the options allow it. Returns false if the load must fail instead. */
 static bool is_left_out(const struct spread_load *load, const char *name, bool asked,
 			const struct err *err)
 {
@@ -168,7 +168,7 @@ int spread_links_attach(struct spread_load *load, struct err *err)
 			i++;
 			continue;
 		}
-		/* a failed update fails the whole load, which then restores the old program */
+		/* if an update fails, the whole load fails and restores the old program */
 		if (at->was_there || !is_left_out(load, at->to.name, true, err))
 			return result;
 		load->count--;

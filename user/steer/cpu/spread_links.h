@@ -28,15 +28,15 @@ struct spread_load {
 	struct spread_link links[SLUICE_SPREAD_LINKS];
 	__u32 count;
 	bool keep_programs;		  /* false if the maps of the programs are not pinned */
-	bool replaces;			  /* the object of another ABI version */
-	struct sluice_spread_meta before; /* all zero if not loaded, or if it replaces */
+	bool replaces;			  /* replaces the object of another ABI version */
+	struct sluice_spread_meta before; /* all zero if not loaded, or if `replaces` */
 	struct sluice_spread_meta after;
 };
 
 /* Returns the recorded link of an interface, or NULL. */
 const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread_meta *meta,
 						      __u32 ifindex, __u32 netns);
-/* Opens the pinned link. Returns -ENOENT if it is not pinned, or detached. */
+/* Opens the pinned link. Returns -ENOENT if the link is not pinned or is detached. */
 int spread_link_open(const char *bpffs, const struct sluice_spread_link *to,
 		     struct hook_link *link);
 
@@ -48,11 +48,13 @@ int spread_links_resolve(struct spread_load *load, struct err *err);
 /* Attaches the programs. On failure, the caller calls spread_links_undo(). */
 int spread_links_attach(struct spread_load *load, struct err *err);
 int spread_links_pin(const struct spread_load *load, struct err *err);
-/* Restores the programs of older links and unpins new links; the undo() of struct object_steps. */
+/*
+ * Restores the programs of older links and unpins new links. Used as undo() of struct object_steps.
+ */
 void spread_links_undo(void *load);
 /* Unpins the links that are not part of this load. */
 void spread_links_trim(const struct spread_load *load);
-/* Closes the links; the kernel detaches one that is not pinned. */
+/* Closes the links. The kernel detaches links that are not pinned. */
 void spread_links_close(struct spread_load *load);
 
 #endif

@@ -62,7 +62,10 @@ static int attach(void *arg, struct err *err)
 	return 0;
 }
 
-/* Counts lost datagrams if the kernel has the tracepoint, which is not a stable interface. */
+/*
+ * Attaches the counter of lost datagrams if the kernel has the tracepoint, which is not a stable
+ * interface.
+ */
 static void lost_attach(const struct spread_load *load)
 {
 	char path[PATH_MAX];
@@ -92,7 +95,7 @@ static int finish(void *arg, struct err *err)
 				    &(struct err){ 0 });
 	lost_attach(load);
 	spread_links_trim(load);
-	/* by now, the old programs, which may use other queues, have been replaced */
+	/* the old programs, which may use other queues, have now been replaced */
 	for (cpu = 0; (int)cpu < possible; cpu++) {
 		if (next < load->options->cpu_count && load->options->cpus[next] == cpu)
 			next++;
@@ -211,7 +214,7 @@ static bool links_are_due(const struct spread_options *options, __u32 resting,
 		else
 			close(fd);
 	}
-	/* an interface that was removed or renamed has to leave the record */
+	/* due: an interface that was removed or renamed must be removed from the record */
 	return due || *detached || recorded != meta->link_count;
 }
 
@@ -233,6 +236,6 @@ bool spread_is_due(const struct spread_options *options, __u32 resting, __u32 *d
 		due = links_are_due(options, resting, &meta, list, count, detached);
 		free(list);
 	}
-	/* check the owner last, because a take-over clears it first */
+	/* check the owner last: a command that takes over clears the owner first */
 	return due && state_dir_is_daemons(&spread_state_dir, options->bpffs);
 }

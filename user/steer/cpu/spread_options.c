@@ -56,7 +56,7 @@ static int online_read(char *text, size_t size, struct cpu_list *online, struct 
 	return err_set(err, EXIT_ERROR, EIO, "%s: cannot be read", ONLINE);
 }
 
-/* Parses an option; refuses CPUs that do not exist or are offline. */
+/* Parses an option. Rejects CPUs that do not exist or are offline. */
 static int parse_cpus(const struct opt_value *v, struct err *err)
 {
 	const char *what = v->what;
@@ -111,7 +111,7 @@ int value_spread_check(const char *dashes, const struct spread_options *xdp,
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
 					"%sxdp and %scpus must be given together", dashes, dashes),
-				"name both: interfaces, as in eth0, and CPUs, as in 0-3");
+				"give both: interfaces such as eth0, and CPUs such as 0-3");
 	if (xdp->ifcount && policy != SLUICE_STEER_CPU)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "%sxdp needs policy cpu", dashes),

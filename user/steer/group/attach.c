@@ -17,7 +17,7 @@ int steer_attach(const struct steer_member *member, int prog_fd)
 		return result;
 	if (now.group != before->group)
 		return -ESTALE;
-	/* a classic program has no id, so compare the filters too */
+	/* a classic BPF program has no id, so compare group_filters too */
 	if (now.group_prog != before->group_prog || now.group_filters != before->group_filters)
 		return -EEXIST;
 	return process_socket_attach(before, member->fd, prog_fd);

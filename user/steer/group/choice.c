@@ -81,7 +81,7 @@ int steer_group_place_cpus(const struct steer_group *group)
 
 	if (result || possible < 0)
 		return result ? result : possible;
-	/* pinned consumers come first; others get only CPUs without a pinned consumer */
+	/* pinned consumers first: other consumers get only CPUs without a pinned consumer */
 	for (known = SLUICE_STEER_CPU_PINNED; known > SLUICE_STEER_CPU_UNKNOWN; known--)
 		for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 			__u32 at = consumers[slot].cpu % SLUICE_STEER_CPUS;

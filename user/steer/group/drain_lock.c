@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Uses open file description locks, because closing any descriptor of the directory would release a
- * traditional POSIX lock. They are read locks, because a directory cannot be opened for writing;
- * F_OFD_GETLK for a write lock finds them.
+ * traditional POSIX lock. The locks are read locks, because a directory cannot be opened for
+ * writing; F_OFD_GETLK for a write lock detects them.
  */
 #include "steer/group/drain_lock.h"
 
@@ -47,7 +47,7 @@ bool drain_lock_other(struct steer_group *group, int slot)
 
 bool drain_lock_any(struct steer_group *group)
 {
-	/* no length: all slots */
+	/* length 0: all slots */
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	int result = folder_open(group);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/generation.h"
 
-/* Can the slot take new flows if its generation is the current one? */
+/* Returns true if the slot can take new flows when its generation is current. */
 static bool is_eligible(const struct sluice_steer_slot *slot)
 {
 	return slot->state == SLUICE_STEER_ACTIVE || slot->state == SLUICE_STEER_RETIRED;
 }
 
-/* Returns the newest generation of all slots, or of the eligible ones; 0 if there is none. */
+/*
+ * Returns the newest generation of all slots, or with @eligible of eligible slots; 0 if there is
+ * none.
+ */
 static __u32 newest(const struct sluice_steer_slot *slots, size_t count, bool eligible)
 {
 	__u32 generation = 0;
@@ -22,7 +25,7 @@ static __u32 newest(const struct sluice_steer_slot *slots, size_t count, bool el
 
 /*
  * Assigns new sockets to the newest generation of their instance, else to the current generation,
- * else to the first.
+ * else to generation 1.
  */
 static void assign_new(struct sluice_steer_slot *slots, size_t count)
 {
@@ -105,13 +108,15 @@ static struct newcomer newcomer_find(const struct sluice_steer_slot *slots, size
 	return last;
 }
 
-/* Did the instance start well after the others? */
+/* Returns true if the instance started GENERATION_SETTLE_NS after the others. */
 static bool came_alone(const struct newcomer *newcomer)
 {
 	return newcomer->others && newcomer->before_ns + GENERATION_SETTLE_NS <= newcomer->first_ns;
 }
 
-/* Is this the second of two instances, which takes over once it has enough sockets? */
+/*
+ * Returns true if this is the second of two instances, which takes over once it has enough sockets.
+ */
 static bool may_succeed(const struct newcomer *newcomer)
 {
 	return came_alone(newcomer) && newcomer->one_other;
@@ -142,7 +147,7 @@ static __u32 instances_count(const struct sluice_steer_slot *slots, size_t count
 	return instances;
 }
 
-/* Forgets missing instances. Call it before new sockets are assigned. */
+/* Forgets missing instances. Must be called before new sockets are assigned. */
 static void past_forget(const struct sluice_steer_slot *slots, size_t count, __u64 now_ns,
 			struct sluice_steer_past *past)
 {

@@ -94,7 +94,7 @@ int steer_group_reload(struct steer_group *group)
 {
 	__u32 keys[SLUICE_STEER_SLOTS], cursor, count = SLUICE_STEER_SLOTS;
 
-	/* one system call for all slots, because every sweep reads them */
+	/* reads all slots with one system call, because every sweep reads them */
 	if (bpf_map_lookup_batch(group->slots_fd, NULL, &cursor, keys, group->slots, &count,
 				 NULL) &&
 	    errno != ENOENT)
@@ -133,7 +133,9 @@ int steer_group_open(const char *dir, const char *name, struct steer_group **gro
 	result = meta_read(&plane, dir, &fresh->info, err);
 	if (result)
 		goto close;
-	/* an interrupted change leaves a working group; an interrupted creation, no program */
+	/*
+	 * an interrupted change leaves a working group; an interrupted creation leaves no program
+	 */
 	if (fresh->info.state != SLUICE_LOADED && !fresh->info.prog_id) {
 		result = -EUCLEAN;
 		goto close;

@@ -32,15 +32,15 @@ struct steer_group {
 /* Returns the state directory of group @name. @name must outlive the result. */
 struct state_dir steer_group_state_dir(const char *name);
 /*
- * Opens a pinned group. Returns 0, -EUCLEAN if its loader died midway, -ENOENT if a map is not
- * pinned, or another -errno with *err set, for example for another ABI version.
+ * Opens a pinned group. Returns 0, -EUCLEAN if its loader died during the load, -ENOENT if a map is
+ * not pinned, or another -errno with *err set, for example for another ABI version.
  */
 int steer_group_open(const char *dir, const char *name, struct steer_group **group,
 		     struct err *err);
 /* Allocates a group without maps. */
 struct steer_group *steer_group_new(const char *dir, const char *name);
 /*
- * Opens the pinned maps, and closes those that are already open. Returns 0, or -errno with *err
+ * Opens the pinned maps, after closing maps that are already open. Returns 0, or -errno with *err
  * set.
  */
 int steer_group_open_maps(struct steer_group *group, struct err *err);

@@ -51,7 +51,7 @@ static void remains_remove(struct steer_groups_open *pinned, const char *dir, co
 	remains[pinned->remains_count++] = of;
 }
 
-/* Returns 0 or -ENOMEM. */
+/* Adds a group of another ABI version to the list. Returns 0 or -ENOMEM. */
 static int other_add(struct steer_groups_open *pinned, const char *dir, const char *name)
 {
 	size_t count = (size_t)pinned->other_count;
@@ -145,8 +145,8 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 		if (!cleanup)
 			continue;
 		log_warning(
-			"steer: %s: a group has lost a pin, or its loader has died: removing the"
-			" rest",
+			"steer: %s: a group has lost a pin, or its loader has died: removing its"
+			" remains",
 			entry->d_name);
 		remains_remove(pinned, dir, entry->d_name);
 	}

@@ -15,7 +15,7 @@
 struct process {
 	__u32 parent;
 	__u64 start;
-	__u64 stack; /* start address of the text: fork(2) keeps it, execve(2) randomises it */
+	__u64 stack; /* start address of the stack: fork(2) keeps it, execve(2) randomises it */
 	struct exe exe;
 };
 
@@ -63,7 +63,10 @@ bool instance_is_below(__u32 pid, __u32 ancestor)
 	return pid != ancestor;
 }
 
-/* The cgroup2 line starts with "0::". */
+/*
+ * Returns the inode number of the process's cgroup2. Its line in /proc/PID/cgroup starts with
+ * "0::".
+ */
 static __u64 instance_of_cgroup(__u32 pid)
 {
 	char path[64], line[PATH_MAX], root[PATH_MAX], full[2 * PATH_MAX];

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Holds the sockets of socket-activated services. */
+/* init holds the sockets of socket-activated services. */
 #define INIT_PID 1
 
 bool owner_holds(const struct sockets *sockets, __u64 cookie, __u32 pid)
@@ -18,7 +18,7 @@ bool owner_holds(const struct sockets *sockets, __u64 cookie, __u32 pid)
 	return false;
 }
 
-/* Does process @pid belong to a server that @giver has started and given the socket to? */
+/* Returns true if @giver has started the server of process @pid and passed the socket to it. */
 static bool is_given(__u32 giver, __u32 pid)
 {
 	return instance_is_below(pid, giver) && instance_of(pid, SLUICE_STEER_BY_PROCESS) !=
@@ -56,7 +56,7 @@ int owners_count(const struct sluice_socket_record *first)
 	return count;
 }
 
-/* Does any slot of the instance still belong to the process that it names? */
+/* Returns true if any slot of the instance is still owned by the process recorded in the slot. */
 static bool has_kept(const struct steer_group *group,
 		     const struct sluice_socket_record *const *owner, __u64 instance)
 {
@@ -70,8 +70,8 @@ static bool has_kept(const struct steer_group *group,
 }
 
 /*
- * Returns the successor of an instance whose processes have all exited or given their sockets away.
- * All its sockets get the same successor, even if several processes hold them now.
+ * Returns the successor of an instance whose processes have all exited or passed on their sockets.
+ * All sockets of the instance get the same successor, even if several processes now hold them.
  */
 static __u64 successor(const struct steer_group *group,
 		       const struct sluice_socket_record *const *owner, __u64 instance)

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* 4 MiB; a larger table is not kept in reserve. */
+/* The largest flow table that is kept in reserve: 4 MiB. */
 #define SPARE_FLOWS_MAX 262144
 
 struct load {
@@ -30,7 +30,7 @@ struct load {
 	struct object object;
 	struct steer_bpf *skel;
 	struct sluice_steer_group before;
-	struct steer_group *group; /* its info is written as the record */
+	struct steer_group *group; /* its info becomes the pinned record */
 	struct steer_member member;
 	bool attached;
 	steer_join_fn join;
@@ -88,7 +88,7 @@ static void load_end(struct load *load)
 
 /*
  * Verifies the program. @table_sets is 1 if the size of the table does not matter. If the kernel
- * has the kfuncs but refuses the program that calls them, tries the program without kfuncs.
+ * has the kfuncs but rejects the program that calls them, tries the program without kfuncs.
  */
 static int verify(struct load *load, const struct steer_setting *setting, __u32 table_sets,
 		  struct err *err)
@@ -130,12 +130,12 @@ retry:
 	if (result)
 		return result;
 	if (refused)
-		log_info("steering: the kernel has refused the faster program");
+		log_info("steering: the kernel has rejected the kfuncs: using helpers");
 	memcpy(loader->tag, program_info(load).tag, sizeof(loader->tag));
 	return 0;
 }
 
-/* Compares everything except settled_ns. */
+/* Returns true if the settings are equal, except settled_ns. */
 static bool same_setting(const struct steer_setting *one, const struct steer_setting *other)
 {
 	return one->policy == other->policy && one->flows == other->flows &&
@@ -219,8 +219,8 @@ int steer_group_verify(struct steer_loader *loader, const struct steer_setting *
 /* --- groups */
 
 /*
- * Creates the directory of a group, named after the port, the namespace, and a number that tells
- * the addresses apart.
+ * Creates the directory of a group, named after the port, the namespace, and a number that
+ * distinguishes the addresses.
  */
 static int folder_make(const char *dir, const struct sluice_socket_record *of, char name[NAME_MAX],
 		       struct err *err)
@@ -254,7 +254,7 @@ static int attach(void *arg, struct err *err)
 		if (!result)
 			result = load->join(group, load->arg, &load->member, err);
 		/*
-		 * Publish before attaching: published-but-detached is reaped as stale;
+		 * Publish before attaching: published-but-detached is removed as stale;
 		 * attached-but-unpublished would look foreign.
 		 */
 		group->info.prog_id = program_info(load).id;
@@ -272,7 +272,7 @@ static int attach(void *arg, struct err *err)
 						"port %u: the server has locked its filters"
 						" (SO_LOCK_FILTER)",
 						group->info.port),
-					"the server itself has to stop setting this option");
+					"the server must not set this option");
 		if (result == -EEXIST)
 			return err_set(err, EXIT_CONFLICT, EEXIST,
 				       "port %u: the server has just attached its own program",

@@ -4,9 +4,9 @@
  * all, any user can create groups in a namespace of their own.
  *
  * A namespace gets another group only while more groups are free than it has. So a greedy namespace
- * ends at half of the groups, and the next one at half of the rest, for any number of namespaces.
- * Rejected: a fixed quota, which would be too small for few namespaces and too large for many. A
- * quarter of the groups is reserved for the host's namespace, so that many others cannot starve it.
+ * gets at most half of the groups, the next greedy namespace half of the rest, and so on. Rejected:
+ * a fixed quota, which would be too small for few namespaces and too large for many. A quarter of
+ * the groups is reserved for the host's namespace, so that many other namespaces cannot starve it.
  */
 #ifndef SLUICE_STEER_GROUP_QUOTA_H
 #define SLUICE_STEER_GROUP_QUOTA_H
@@ -36,11 +36,11 @@ struct quotas {
 };
 
 /*
- * Returns the network namespace of process 1: that of the host, or of a container with its own PID
- * namespace.
+ * Returns the network namespace of process 1, which belongs to the host, or to a container with its
+ * own PID namespace.
  */
 __u32 quota_host(void);
-/* May the namespace have another group? If not, increments left_out. */
+/* Returns true if the namespace may have another group; otherwise increments left_out. */
 bool quota_allow(struct quotas *quotas, __u32 netns);
 /* Adds a group to the count of the namespace. */
 void quota_add(struct quotas *quotas, __u32 netns);

@@ -16,10 +16,10 @@ struct slot_status {
 	__u32 pid;
 	char comm[SLUICE_COMM_SIZE];
 	bool held;	  /* a process holds the socket; pid, comm and the fields below are valid */
-	int holders;	  /* number of processes, without sluice and init */
+	int holders;	  /* number of processes, except sluice and init */
 	__u32 queue_used; /* memory of the queue, in bytes */
 	__u32 queue_room; /* limit of queue_used */
-	__u32 queue_read; /* bytes of queue_used that have been read; changes with every read */
+	__u32 queue_read; /* bytes already read, but still in queue_used; changes with every read */
 	__u32 drops;	  /* drops since the socket joined */
 };
 

@@ -11,8 +11,8 @@
 /* Returns the slot of a socket, or -1 if it has none. */
 int steer_group_slot(const struct steer_group *group, __u64 cookie);
 /*
- * Assigns a slot to a socket. Returns the slot, or -ENOSPC, or -EBUSY if another map has the
- * socket.
+ * Assigns a slot to a socket. Returns the slot, -ENOSPC if no slot is free, or -EBUSY if the socket
+ * is in another map.
  */
 int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 		     const struct sluice_socket_record *record, __u64 instance);
@@ -20,10 +20,10 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 int steer_group_leave(struct steer_group *group, int slot);
 /*
  * Removes all sockets of a detached group from its map: a socket can be in only one such map, and
- * the kernel frees the map late.
+ * the kernel frees the map later.
  */
 void steer_group_forget(const struct steer_group *group);
-/* Is the slot's socket still in the group? */
+/* Returns true if the slot's socket is still in the group. */
 bool steer_group_holds(const struct steer_group *group, int slot);
 /* Writes group->slots[slot] to the map. */
 int steer_group_write(const struct steer_group *group, int slot);

@@ -65,7 +65,7 @@ static void usage_read(const struct steer_group *group, const struct sluice_stee
 		usage_add(&walk, &table[i]);
 }
 
-/* Maps the table, since a system call for each set would take longer. */
+/* Maps the table, since one system call per set would take longer. */
 int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage)
 {
 	const struct sluice_steer_set *table;

@@ -26,13 +26,13 @@ struct steer_usage {
 	__u32 expired;
 	__u32 size;
 	__u32 of_slot[SLUICE_STEER_SLOTS]; /* live and half-open flows */
-	__u32 busy[SLUICE_STEER_SLOTS];	   /* flows of these that were active within busy_ms */
+	__u32 busy[SLUICE_STEER_SLOTS];	   /* flows of of_slot that were active within busy_ms */
 };
 
 int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage);
 /*
- * Reads only the first @sets sets of the table, which the caller has mapped. @now is the time of
- * ticks_clock(), which costs more than the sets of one group.
+ * Reads only the first @sets sets of the table, which the caller has mapped. The caller passes
+ * ticks_clock() in @now, since the call costs more than reading the sets of one group.
  */
 void steer_group_usage_part(const struct steer_group *group, const struct sluice_steer_set *table,
 			    __u32 sets, __u32 now, struct steer_usage *usage);

@@ -27,7 +27,7 @@ static int index_of(const char *name)
 	return -1;
 }
 
-/* The first line has the names, the second line the values in the same order. */
+/* The first "Udp: " line has the names, the second line has the values in the same order. */
 void udp_stats_add(FILE *snmp, __u64 counters[SLUICE_STEER_UDP_COUNTERS])
 {
 	char header[STATS_LINE], values[STATS_LINE], *rest_header, *rest_values;
@@ -76,7 +76,7 @@ static bool lives_in(const char *pid, __u32 netns)
 	return !stat(path, &st) && st.st_ino == netns;
 }
 
-/* A namespace without IPv6 has no snmp6. */
+/* Reads the counters in /proc of process @pid. A namespace without IPv6 has no snmp6. */
 static int read_of(const char *pid, __u64 counters[SLUICE_STEER_UDP_COUNTERS])
 {
 	char path[64];

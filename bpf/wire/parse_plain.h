@@ -5,8 +5,8 @@
  * the cost of a program. The full parser gets all other packets, including malformed ones, since it
  * counts the reason.
  */
-#ifndef SLUICE_BPF_WIRE_FAST_PATH_H
-#define SLUICE_BPF_WIRE_FAST_PATH_H
+#ifndef SLUICE_BPF_WIRE_PARSE_PLAIN_H
+#define SLUICE_BPF_WIRE_PARSE_PLAIN_H
 
 #include "common/addr.h"
 #include "wire/packet.h"
@@ -69,7 +69,6 @@ static __always_inline enum plain_verdict parse_plain4(struct __sk_buff *skb, __
 	addr_map_ip4(&pkt->outer.target, packet->ip.daddr);
 	pkt->ip_check = packet->ip.check;
 	pkt->version = 4;
-	pkt->fragment_protocol = IPPROTO_UDP;
 	return plain_datagram(&packet->udp, length - sizeof(packet->ip), off,
 			      off + sizeof(packet->ip), &pkt->outer);
 }
