@@ -179,8 +179,7 @@ const struct opt peer_identity_opts[] = {
 	{ "relay-only", 0, NULL, opt_switch, IDENTITY(relay_only),
 	  "send through the relay of the server alone, and offer no addresses of this host" },
 	{ "transport", 0, "auto|udp|tcp", opt_word, IDENTITY(transport),
-	  "to the servers: TCP if UDP gets no answer, or one of them; with TCP, other peers are reached"
-	  " through the relay",
+	  "of paths to servers and other peers: both, with TCP where UDP gets no answer, or one of them",
 	  .words = transports, .noun = "transport", .preset = "auto" },
 	{ "keepalive", 0, "SECONDS", opt_u32, IDENTITY(keepalive_s),
 	  "the longest time without a datagram to another peer: shorter than the NAT of this host keeps"
@@ -244,9 +243,6 @@ int peer_identity_check(const struct peer_identity *identity, struct err *err)
 	if (identity->direct_only && identity->relay_only)
 		return err_set(err, EXIT_USAGE, EINVAL,
 			       "--direct-only and --relay-only exclude each other");
-	if (identity->direct_only && identity->transport == PEER_TRANSPORT_TCP)
-		return err_set(err, EXIT_USAGE, EINVAL,
-			       "--direct-only and --transport tcp exclude each other");
 	if (!identity->peer_keys && !identity->known_peers && !identity->trust_server)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,

@@ -28,11 +28,11 @@ enum peer_port_mapping {
 	PEER_PORT_MAPPING_OFF,
 };
 
-/* To the servers. */
+/* To servers and other peers. */
 enum peer_transport {
 	PEER_TRANSPORT_AUTO, /* TCP if UDP gets no answer */
 	PEER_TRANSPORT_UDP,
-	PEER_TRANSPORT_TCP, /* and so the relay alone */
+	PEER_TRANSPORT_TCP,
 };
 
 /* Whom the peer is, and whom it trusts. */

@@ -154,8 +154,7 @@ bool peer_session_receive(struct peer_session *session, const struct stun_endpoi
 	bool taken;
 	int found;
 
-	if (session->state == PEER_SESSION_FAILED ||
-	    (session->options.relay == PEER_SESSION_RELAY_ONLY && !relay_is_endpoint(from)))
+	if (session->state == PEER_SESSION_FAILED || session_is_disabled(session, from))
 		return false;
 	found = session_keys_of(session, message);
 	if (found != SESSION_NONE) {

@@ -193,6 +193,7 @@ static void introduced(struct node *node, const struct introduction *introductio
 	struct link *link = find_link(node, introduction->name);
 	unsigned int slot;
 
+	node_tcp_introduced(node, introduction);
 	if (link && link->initiator == introduction->initiator) {
 		link_introduce(link, introduction, runtime_now_ns());
 		return;
@@ -239,8 +240,8 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 		log_field(&line, "nat", "%s", event->behind_nat ? "yes" : "no");
 		log_end(&line);
 		mapping_seen(node->runtime.mapping, event->server, &event->mapped);
-		node_network_offer(node);
 		node_server_registered(node, event->server);
+		node_network_offer(node);
 		if (!node->registered && node->hooks.registered)
 			node->hooks.registered(node->runtime.arg);
 		node->registered = true;
@@ -377,14 +378,15 @@ int node_open(struct node *node, struct err *err)
 	node->runtime.update = node_update;
 	node->runtime.interval_ns = node->identity->keepalive_s * 1000000000ULL;
 	node->runtime.tcp_only = node->identity->transport == PEER_TRANSPORT_TCP;
-	node->runtime.relay = node->identity->relay_only || node->runtime.tcp_only
-				      ? PEER_SESSION_RELAY_ONLY
+	node->runtime.udp_only = node->identity->transport == PEER_TRANSPORT_UDP;
+	node->runtime.relay = node->identity->relay_only    ? PEER_SESSION_RELAY_ONLY
 			      : node->identity->direct_only ? PEER_SESSION_RELAY_NEVER
 							    : PEER_SESSION_RELAY_LAST;
 	node->runtime.update_arg = node;
 	/* before the keys are here, which its process has no use for */
 	result = mapping_start(&node->runtime.mapping,
-			       node->runtime.relay == PEER_SESSION_RELAY_ONLY
+			       node->runtime.relay == PEER_SESSION_RELAY_ONLY ||
+					       node->runtime.tcp_only
 				       ? PEER_PORT_MAPPING_OFF
 				       : node->identity->port_mapping);
 	if (result)
@@ -438,6 +440,7 @@ void node_close(struct node *node)
 			runtime_send(&node->runtime, &to, buffer, size, size);
 	}
 	node_servers_close(node);
+	node_tcp_close(node);
 	peer_client_free(node->runtime.client);
 	mapping_stop(node->runtime.mapping);
 	loop_free(node->runtime.loop);

@@ -35,21 +35,26 @@ static json_t *since_json(uint64_t at_ns)
 
 /* --- what a path uses */
 
-static const struct server_stream *stream_of(const struct link *link,
-					     const struct peer_session_remote *remote)
+static const struct tcp_stream *stream_of(const struct link *link,
+					  const struct peer_session_remote *remote)
 {
-	const struct server_stream *stream = NULL;
+	const struct tcp_stream *stream = NULL;
 
 	if (relay_is_endpoint(&remote->at))
 		stream = link->runtime->stream[relay_server(&remote->at)];
 	return stream && stream->connected ? stream : NULL;
 }
 
+static const char *transport_of(const struct link *link, const struct peer_session_remote *remote)
+{
+	return remote->at.tcp || stream_of(link, remote) ? "tcp" : "udp";
+}
+
 const char *view_transport(const struct link *link)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
-	return !path ? NULL : stream_of(link, path) ? "tcp" : "udp";
+	return path ? transport_of(link, path) : NULL;
 }
 
 const struct stun_endpoint *view_remote(const struct link *link,
@@ -64,7 +69,7 @@ struct stun_endpoint view_local(const struct link *link)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 	struct stun_endpoint local = { .port_be = 0 };
-	const struct server_stream *stream = path ? stream_of(link, path) : NULL;
+	const struct tcp_stream *stream = path ? stream_of(link, path) : NULL;
 	union any_sockaddr addr;
 	socklen_t size = sizeof(addr);
 
@@ -72,7 +77,8 @@ struct stun_endpoint view_local(const struct link *link)
 		endpoint_from_sockaddr(&local, &addr);
 	} else if (path && !stream) {
 		local.addr = node_source_toward(view_remote(link, path));
-		local.port_be = peer_socket_port(&link->runtime->socket);
+		local.port_be = path->at.tcp ? tcp_paths_port(link->runtime->tcp)
+					     : peer_socket_port(&link->runtime->socket);
 	}
 	return local;
 }
@@ -85,7 +91,7 @@ bool view_is_known(const struct node *node, const struct link *link)
 			       KEY_SIZE);
 }
 
-/* --- the NATs: RFC 4787, section 4.1, as far as the addresses show it */
+/* --- the NATs: RFC 4787, section 4.1, as far as the addresses of UDP show it */
 
 #define NAT_NONE	"none"
 #define NAT_INDEPENDENT "endpoint-independent"
@@ -111,7 +117,8 @@ static const char *own_nat(const struct node *node, const struct link *link)
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
 		/* another address is that of no NAT, or of another one */
-		if (!remote[i].mapped.port_be || relay_is_endpoint(&remote[i].at) ||
+		if (!remote[i].mapped.port_be || remote[i].at.tcp ||
+		    relay_is_endpoint(&remote[i].at) ||
 		    !is_same_addr(&remote[i].mapped, &introduction->mapped))
 			continue;
 		if (remote[i].mapped.port_be != introduction->mapped.port_be)
@@ -139,7 +146,8 @@ static const char *peer_nat(const struct link *link)
 	const char *nat = NULL;
 
 	for (i = 0; i < introduction->candidates && !reflexive; i++)
-		if (introduction->candidate[i].kind == CANDIDATE_REFLEXIVE)
+		if (introduction->candidate[i].kind == CANDIDATE_REFLEXIVE &&
+		    introduction->candidate[i].transport == CANDIDATE_UDP)
 			reflexive = &introduction->candidate[i].at;
 	if (!reflexive)
 		return NULL;
@@ -149,7 +157,8 @@ static const char *peer_nat(const struct link *link)
 			return NAT_NONE;
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
-		if (!remote[i].heard || !is_same_addr(&remote[i].at, reflexive) ||
+		if (!remote[i].heard || remote[i].at.tcp ||
+		    !is_same_addr(&remote[i].at, reflexive) ||
 		    remote[i].kind == PEER_SESSION_REMOTE_MAPPED)
 			continue;
 		if (remote[i].at.port_be != reflexive->port_be)
@@ -201,10 +210,6 @@ static const char *why_relayed(const struct node *node, const struct link *link)
 		return NULL;
 	if (node->identity->relay_only)
 		return "by --relay-only";
-	if (node->runtime.tcp_only)
-		return "by --transport tcp";
-	if (stream_of(link, path))
-		return "the server gives no answer by UDP";
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
 		if (relay_is_endpoint(&remote[i].at))
@@ -276,7 +281,7 @@ static json_t *servers_json(const struct node *node)
 
 	for (i = 0; i < node->identity->servers; i++) {
 		const struct peer_client_registration of = peer_client_registration(client, i);
-		const struct server_stream *stream = node->runtime.stream[i];
+		const struct tcp_stream *stream = node->runtime.stream[i];
 
 		json_array_append_new(
 			list, json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o}", "server",
