@@ -189,8 +189,9 @@ static json_t *candidates_json(const struct link *link)
 	for (i = 0; i < count; i++)
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:o, s:s, s:s?, s:o, s:I, s:I}", "kind",
-				  peer_session_remote_kinds[remote[i].kind], "address",
+			json_pack("{s:s, s:s, s:o, s:s, s:s?, s:o, s:I, s:I}", "kind",
+				  peer_session_remote_kinds[remote[i].kind], "transport",
+				  transport_of(link, &remote[i]), "address",
 				  address_json(view_remote(link, &remote[i])), "state",
 				  state_of(&remote[i]), "reason",
 				  remote[i].reason ? peer_session_reasons[remote[i].reason] : NULL,
