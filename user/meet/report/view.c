@@ -45,11 +45,16 @@ static const struct tcp_stream *stream_of(const struct link *link,
 	return stream && stream->connected ? stream : NULL;
 }
 
+static const char *transport_of(const struct link *link, const struct peer_session_remote *remote)
+{
+	return remote->at.tcp || stream_of(link, remote) ? "tcp" : "udp";
+}
+
 const char *view_transport(const struct link *link)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
-	return !path ? NULL : path->at.tcp || stream_of(link, path) ? "tcp" : "udp";
+	return path ? transport_of(link, path) : NULL;
 }
 
 const struct stun_endpoint *view_remote(const struct link *link,
@@ -86,7 +91,7 @@ bool view_is_known(const struct node *node, const struct link *link)
 			       KEY_SIZE);
 }
 
-/* --- the NATs: RFC 4787, section 4.1, as far as the addresses show it */
+/* --- the NATs: RFC 4787, section 4.1, as far as the addresses of UDP show it */
 
 #define NAT_NONE	"none"
 #define NAT_INDEPENDENT "endpoint-independent"
@@ -112,7 +117,8 @@ static const char *own_nat(const struct node *node, const struct link *link)
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
 		/* another address is that of no NAT, or of another one */
-		if (!remote[i].mapped.port_be || relay_is_endpoint(&remote[i].at) ||
+		if (!remote[i].mapped.port_be || remote[i].at.tcp ||
+		    relay_is_endpoint(&remote[i].at) ||
 		    !is_same_addr(&remote[i].mapped, &introduction->mapped))
 			continue;
 		if (remote[i].mapped.port_be != introduction->mapped.port_be)
@@ -140,7 +146,8 @@ static const char *peer_nat(const struct link *link)
 	const char *nat = NULL;
 
 	for (i = 0; i < introduction->candidates && !reflexive; i++)
-		if (introduction->candidate[i].kind == CANDIDATE_REFLEXIVE)
+		if (introduction->candidate[i].kind == CANDIDATE_REFLEXIVE &&
+		    introduction->candidate[i].transport == CANDIDATE_UDP)
 			reflexive = &introduction->candidate[i].at;
 	if (!reflexive)
 		return NULL;
@@ -150,7 +157,8 @@ static const char *peer_nat(const struct link *link)
 			return NAT_NONE;
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
-		if (!remote[i].heard || !is_same_addr(&remote[i].at, reflexive) ||
+		if (!remote[i].heard || remote[i].at.tcp ||
+		    !is_same_addr(&remote[i].at, reflexive) ||
 		    remote[i].kind == PEER_SESSION_REMOTE_MAPPED)
 			continue;
 		if (remote[i].at.port_be != reflexive->port_be)
@@ -181,8 +189,9 @@ static json_t *candidates_json(const struct link *link)
 	for (i = 0; i < count; i++)
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:o, s:s, s:s?, s:o, s:I, s:I}", "kind",
-				  peer_session_remote_kinds[remote[i].kind], "address",
+			json_pack("{s:s, s:s, s:o, s:s, s:s?, s:o, s:I, s:I}", "kind",
+				  peer_session_remote_kinds[remote[i].kind], "transport",
+				  transport_of(link, &remote[i]), "address",
 				  address_json(view_remote(link, &remote[i])), "state",
 				  state_of(&remote[i]), "reason",
 				  remote[i].reason ? peer_session_reasons[remote[i].reason] : NULL,
@@ -202,10 +211,6 @@ static const char *why_relayed(const struct node *node, const struct link *link)
 		return NULL;
 	if (node->identity->relay_only)
 		return "by --relay-only";
-	if (node->runtime.tcp_only)
-		return "by --transport tcp";
-	if (stream_of(link, path))
-		return "the server gives no answer by UDP";
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
 		if (relay_is_endpoint(&remote[i].at))
