@@ -80,11 +80,24 @@ setting eth0.rp_filter=2
 ask_unanswered 172.17.0.9:4003
 want_counted skipped_loopback 3 "a loose filter proves nothing"
 
+say "the setting of all interfaces counts too: the larger of the two applies"
+setting all.rp_filter=2
+setting eth0.rp_filter=1
+ask_unanswered 172.17.0.9:4007
+want_counted skipped_loopback 4 "the loose filter applies"
+setting all.rp_filter=1
+setting eth0.rp_filter=0
+want_right "$LAN" 10.1.1.1 53 --from 172.16.13.1:4007
+ask_unanswered 172.17.0.9:4008
+want_counted skipped_loopback 4 "the strict filter has dropped the request from elsewhere"
+setting all.rp_filter=0
+setting eth0.rp_filter=2
+
 say "all interfaces have route_localnet"
 setting all.route_localnet=1
 want_right "$LAN" 10.1.1.1 53 --from 172.16.13.1:4004
 ask_unanswered 172.17.0.9:4004
-want_counted skipped_loopback 3
+want_counted skipped_loopback 4
 no_errors "$LOG"
 
 say "the flow ends when the setting changes"
