@@ -62,8 +62,8 @@ static __always_inline int handle(struct xdp_md *ctx, bool open_ok)
 		count(SLUICE_MEET_refreshes);
 	} else {
 		count(SLUICE_MEET_bindings);
-		count_add(SLUICE_MEET_bytes_in, datagram.payload_len);
-		count_add(SLUICE_MEET_bytes_out, length);
+		count_add(SLUICE_MEET_in_bytes, datagram.payload_len);
+		count_add(SLUICE_MEET_out_bytes, length);
 	}
 	return XDP_TX;
 }

@@ -77,8 +77,8 @@ SLUICE_FLOW_INLINE __u32 sluice_meet_budget_index(__u64 seed, const struct sluic
 	X(passed_headroom, "messages passed: the frame cannot grow")                             \
 	X(dropped_budget, "requests dropped: the budget of their prefix is spent")               \
 	X(aborted, "frames lost: the program failed after it had changed them")                  \
-	X(bytes_in, "bytes of answered Binding requests, UDP payload")                           \
-	X(bytes_out, "bytes of the answers to Binding requests, UDP payload")
+	X(in_bytes, "bytes of answered Binding requests, UDP payload")                           \
+	X(out_bytes, "bytes of the answers to Binding requests, UDP payload")
 
 enum sluice_meet_counter {
 #define X(name, help) SLUICE_MEET_##name,

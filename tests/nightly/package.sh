@@ -88,7 +88,7 @@ want_status 0 bare sluice run --check-config --config /etc/sluice/sluice.conf
 want_equal "$(find "$BARE"/etc/systemd -name 'sluice*')" "" "the enabled units"
 for file in usr/share/bash-completion/completions/sluice usr/share/zsh/vendor-completions/_sluice \
 	usr/share/fish/vendor_completions.d/sluice.fish lib/systemd/system/sluice.service \
-	usr/share/man/man8/sluice.8.gz; do
+	usr/share/man/man8/sluice.8.gz usr/share/sluice/prometheus/sluice.rules.yml; do
 	[ -s "$BARE/$file" ] || fail "$file is missing"
 done
 want_equal "$(bare dpkg --verify sluice)" ""

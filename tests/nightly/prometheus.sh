@@ -1,18 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A Prometheus server scrapes a loaded daemon and a rendezvous server, and evaluates the alert
-# rules. Each rule finds its metrics. No rule fires on healthy values, and the rules for provoked
-# faults fire.
+# A Prometheus scrapes a loaded daemon and a rendezvous server, and evaluates the alert rules: each
+# rule finds its metrics, none fires on healthy ones, and each fires on its fault, which is real.
+#
+#   container 192.0.2.10 ── eth0 ═ eth0 ── host 192.0.2.1: servers, sluice, Prometheus
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/daemon.sh"
 . "$(dirname "$0")/../net/lib/steer.sh"
+. "$(dirname "$0")/../net/lib/meet.sh"
 . "$(dirname "$0")/../net/lib/metrics.sh"
 
-HOST=host
 DEPLOY=$ROOT/tools/deploy/prometheus
 PROMETHEUS=$BUILD/servers/usr/bin/prometheus
 LISTEN=127.0.0.1:9090
+STEERED=5353
 
 # api CHECK [WORD…]: runs lib/prometheus.py in HOST
 api()
@@ -20,40 +22,162 @@ api()
 	in_ns "$HOST" python3 "$ROOT/tests/net/lib/prometheus.py" "$LISTEN" "$@"
 }
 
-netns_add "$HOST"
-workers "$HOST" --port "$PORT" --workers 2
-configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" \
-	'[hold]' 'port = 7000' '[steer]' "port = $PORT"
+# fires RULE FAULT…: runs the command FAULT, on which RULE fires, and not before
+fires()
+{
+	local rule=$1
+	shift
+	say "$rule: $*"
+	api quiet "$rule" || fail "before the fault: $(api list)"
+	"$@"
+	wait_until 60 api firing "$rule" || fail "$(api list)" "$(metrics get /metrics)"
+}
+
+file()
+{
+	configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" 'table = 1000' \
+		'[steer]' "port = $STEERED" "$@"
+}
+
+# from_new_flows COUNT: sends so many datagrams to the steered port, each of a flow of its own
+from_new_flows()
+{
+	in_ns "$HOST" python3 -IS - "$STEERED" "$1" <<-'PYTHON'
+		import socket
+		import sys
+
+		for _ in range(int(sys.argv[2])):
+		    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+		        sock.sendto(bytes(1000), ("127.0.0.1", int(sys.argv[1])))
+	PYTHON
+}
+
+queues_overflow()
+{
+	halt "$SERVER_PID"
+	from_new_flows 2000
+	kill -CONT "$SERVER_PID"
+}
+
+# drains a server, and ends the one that has taken its flows
+last_worker_is_drained()
+{
+	local drained=$SERVER_PID
+	workers "$HOST" --port "$STEERED"
+	sluice --netns "$HOST" steer drain "$drained" --wait 60 --idle 1 --limit 1
+	stop "$SERVER_PID"
+	from_new_flows 10
+}
+
+table_overflows()
+{
+	want_line "sent 3000 right 3000 wrong 0 refused 0 lost 0 corrupt 0" \
+		"$(ask "$CONTAINER" --from 192.0.2.10:20000 --to "192.0.2.2:$PORT" --flows 3000)"
+}
+
+peer_registers()
+{
+	peers_run <<-'PYTHON'
+		assert peer("alice", local=("192.0.2.10", 5000)).register().kind == SUCCESS
+	PYTHON
+}
+
+server_is_deaf()
+{
+	in_ns "$HOST" nft -f - <<-'NFT'
+		table inet deaf {
+			chain input {
+				type filter hook input priority filter
+				udp dport 3478 drop
+			}
+		}
+	NFT
+}
+
+file_has_a_mistake()
+{
+	configure 'mistake = 1'
+	daemon_reload 'msg="reload refused'
+	file '[hold]' 'port = 7000'
+}
+
+command_loads_hold()
+{
+	file
+	daemon_reload 'msg="reloaded"'
+	sluice hold load --port 7000 --cgroup "$TEST_CGROUP"
+}
+
+# raises the version in the record, as a load by a later sluice would
+other_version_loads_reply()
+{
+	local value
+	value=$(bpftool -j map dump pinned "$PINS/reply/sluice_meta" | python3 -IS -c '
+import sys
+value = [int(byte, 16) for byte in eval(sys.stdin.read())[0]["value"]]
+value[4] ^= 0x40
+print(*map(hex, value))')
+	# shellcheck disable=SC2086 # a list of bytes
+	bpftool map update pinned "$PINS/reply/sluice_meta" key 0 0 0 0 value $value
+}
+
+both_end()
+{
+	rendezvous_stop
+	daemon_stop
+}
+
+meet_up
+peer_add alice
+workers "$HOST" --port "$STEERED"
+serve "$HOST" sendto4 "$PORT"
+file '[hold]' 'port = 7000'
 daemon_start
-: >"$TEST_TMP/rendezvous.log"
-spawn_in "$HOST" "$TEST_TMP/rendezvous.log" "$SLUICE" rendezvous serve --name prometheus \
-	--listen 127.0.0.1:3478 --metrics 9478
-RENDEZVOUS=$SPAWNED
+rendezvous_start --name prometheus --listen 192.0.2.1:3478 --max-peers 1 --metrics 9478
 
 cp "$DEPLOY/sluice.rules.yml" "$TEST_TMP"
-# as shipped, but faster: intervals of a second, and no longer waits in rules
-sed 's/15s/1s/' "$DEPLOY/prometheus.yml" >"$TEST_TMP/prometheus.yml"
+# as delivered, but faster: intervals of a second, and no rule waits longer. The server has the job
+# that the operator of Prometheus gives to a PodMonitor without jobLabel.
+sed 's/15s/1s/; s/, "127.0.0.1:9478"//' "$DEPLOY/prometheus.yml" - <<-'YAML' >"$TEST_TMP/prometheus.yml"
+	  - job_name: monitoring/sluice
+	    static_configs:
+	      - targets: ["127.0.0.1:9478"]
+YAML
 sed -i 's/for: [0-9]*m/for: 5s/' "$TEST_TMP/sluice.rules.yml"
 spawn_in "$HOST" "$TEST_TMP/prometheus.log" "$PROMETHEUS" --config.file "$TEST_TMP/prometheus.yml" \
 	--storage.tsdb.path "$TEST_TMP/data" --web.listen-address "$LISTEN" --log.level warn
 PROMETHEUS_PID=$SPAWNED
 
+say "a PodMonitor gives the job that the rules and prometheus.yml have"
+python3 - "$ROOT/tools/deploy/kubernetes/rendered/podmonitor.yaml" "$DEPLOY/prometheus.yml" <<'PYTHON'
+import sys
+
+import yaml
+
+kinds = {document["kind"]: document["spec"] for document in yaml.safe_load_all(open(sys.argv[1]))
+         if "spec" in document}
+pod, monitor = kinds["DaemonSet"]["template"]["metadata"], kinds["PodMonitor"]
+assert monitor["selector"]["matchLabels"].items() <= pod["labels"].items(), pod
+jobs = [scrape["job_name"] for scrape in yaml.safe_load(open(sys.argv[2]))["scrape_configs"]]
+assert [pod["labels"][monitor["jobLabel"]]] == jobs == ["sluice"], (pod, monitor, jobs)
+PYTHON
+
 say "each rule finds its metrics, and none fires"
 wait_until 120 api healthy 2>"$TEST_TMP/why" || fail "$(cat "$TEST_TMP/why" "$TEST_TMP/prometheus.log")"
 
-say "a section that waits, and a refused reload"
-configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" \
-	'[hold]' 'port = 7000' '[steer]' "port = $PORT" '[wire]' 'follow = lo' 'port = 53'
-daemon_reload 'msg="reloaded"'
-configure 'mistake = 1'
-daemon_reload 'msg="reload refused'
-wait_until 60 api firing SluiceReloadRefused SluiceSectionWaiting || fail "$(api list)"
-
-say "both processes have exited"
-stop "$RENDEZVOUS"
-daemon_stop
-wait_until 60 api firing SluiceDown || fail "$(api list)"
+fires SluiceQueuesFull queues_overflow
+fires SluiceNoWorker last_worker_is_drained
+api quiet SluiceTableNearlyFull
+fires SluiceFlowsEvicted table_overflows
+wait_until 120 api firing SluiceTableNearlyFull || fail "$(api list)"
+fires SluiceRendezvousFull peer_registers
+fires SluiceRendezvousSilent server_is_deaf
+fires SluiceReloadRefused file_has_a_mistake
+fires SluiceNoKeepalives command_loads_hold
+fires SluiceSectionWaiting sluice steer unload
+fires SluiceUnreadable other_version_loads_reply
+fires SluiceDown both_end
+wait_until 60 api jobs SluiceDown monitoring/sluice sluice || fail "$(api list)"
 stop "$PROMETHEUS_PID"
-sluice reply unload
-sluice hold unload
-sluice steer unload
+sluice --netns "$HOST" cleanup >/dev/null
+want_clean

@@ -356,8 +356,8 @@ static void test_counted(void **state)
 	assert_int_equal(run(skel->progs.sluice_meet, &in, &out), XDP_TX);
 	counters(after);
 	assert_int_equal(after[SLUICE_MEET_bindings] - before[SLUICE_MEET_bindings], 1);
-	assert_int_equal(after[SLUICE_MEET_bytes_in] - before[SLUICE_MEET_bytes_in], 28);
-	assert_int_equal(after[SLUICE_MEET_bytes_out] - before[SLUICE_MEET_bytes_out], 52);
+	assert_int_equal(after[SLUICE_MEET_in_bytes] - before[SLUICE_MEET_in_bytes], 28);
+	assert_int_equal(after[SLUICE_MEET_out_bytes] - before[SLUICE_MEET_out_bytes], 52);
 }
 
 /*
@@ -828,7 +828,7 @@ static void want_refreshed(struct shape (*shape_of)(const struct request *))
 	/* a refresh does not count as a Binding request, and draws from no budget */
 	assert_int_equal(after[SLUICE_MEET_refreshes] - before[SLUICE_MEET_refreshes], 2);
 	assert_int_equal(after[SLUICE_MEET_bindings] - before[SLUICE_MEET_bindings], 0);
-	assert_int_equal(after[SLUICE_MEET_bytes_out] - before[SLUICE_MEET_bytes_out], 0);
+	assert_int_equal(after[SLUICE_MEET_out_bytes] - before[SLUICE_MEET_out_bytes], 0);
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	now = (__u64)time.tv_sec * 1000000000 + (__u64)time.tv_nsec;
 	seen = seen_ns(SLOT);

@@ -252,8 +252,8 @@ static void test_budget(void **state)
 	for (i = 0; i < 100; i++)
 		receive(&path, out.data, 20);
 	assert_int_equal(lab.count, 26);
-	assert_int_equal(counted(COUNT_stranger_bytes_in), 26 * 20);
-	assert_int_equal(counted(COUNT_stranger_bytes_out), 26 * 32);
+	assert_int_equal(counted(COUNT_stranger_in_bytes), 26 * 20);
+	assert_int_equal(counted(COUNT_stranger_out_bytes), 26 * 32);
 	lab.now_ns += 10 * SECOND_NS;
 	assert_int_equal(server_budgets_spent(lab.server, lab.now_ns), 0);
 }

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 struct counter {
-	const char *key;
+	const char *key; /* of bytes, it ends with _bytes */
 	const char *help;
 };
 

@@ -20,16 +20,21 @@
 #define SECOND_US   1000000ULL
 #define DELAY_MAX_S 60U
 #define END_MS	    5000
+/* A server reports every 5 seconds (rendezvous/self_check.c, report/parent.c). */
+#define SILENCE_US (20 * SECOND_US)
 
 struct kind {
 	const char *command[2];
 	const char *subject; /* of messages */
+	const char *awaited; /* before the first report */
 };
 
 /* By section. */
 static const struct kind kinds[SECTION_NAMES] = {
-	[SECTION_RENDEZVOUS] = { { "rendezvous", "serve" }, "rendezvous: the server" },
-	[SECTION_PEER] = { { "peer", "run" }, "peer: the process" },
+	[SECTION_RENDEZVOUS] = { { "rendezvous", "serve" },
+				 "rendezvous: the server",
+				 "no answer to a Binding request yet" },
+	[SECTION_PEER] = { { "peer", "run" }, "peer: the process", "not registered yet" },
 };
 
 /* Begins a line about the process. */
@@ -180,6 +185,7 @@ static bool read_reports(struct child *child)
 		text[length] = '\0';
 		text[strcspn(text, "\n")] = '\0';
 		changed |= log_condition_set(&child->unwell, text_controls(text, false));
+		child->reported_us = clock_now_us();
 	}
 	/* end of file: the process exits, and its pidfd reports the exit */
 	if (!length)
@@ -195,10 +201,10 @@ static void on_report(void *arg)
 	if (!read_reports(child))
 		return;
 	if (*child->unwell.text) {
-		begin(&line, LOG_LEVEL_WARNING, child, "has failed");
+		begin(&line, LOG_LEVEL_WARNING, child, "is not ready");
 		log_field(&line, "reason", "%s", child->unwell.text);
 	} else {
-		begin(&line, LOG_LEVEL_INFO, child, "has recovered");
+		begin(&line, LOG_LEVEL_INFO, child, "is ready again");
 	}
 	log_end(&line);
 	child->changed(child->arg);
@@ -267,6 +273,7 @@ static void start(struct child *child)
 	pid_t pid;
 
 	log_condition_set(&child->unwell, NULL);
+	child->reported_us = 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair)) {
 		log_failure(child, strerror(errno));
 		retry(child);
@@ -343,6 +350,28 @@ void child_apply(struct child *child, const struct config *config)
 	} else if (child->args[0]) {
 		start(child);
 	}
+}
+
+bool child_works(const struct child *child, char *why, size_t size)
+{
+	uint64_t since_us = child->reported_us ? child->reported_us : child->started_us;
+	uint64_t silence_us = clock_now_us() - since_us;
+	char unread;
+
+	if (!child->pid)
+		snprintf(why, size, "not running: %s", child->failure.text);
+	else if (*child->unwell.text)
+		snprintf(why, size, "%s", child->unwell.text);
+	else if (silence_us > SILENCE_US &&
+		 recv(child->input_fd, &unread, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+		snprintf(why, size, "%s has reported nothing for %llu seconds",
+			 strchr(kinds[child->section].subject, ' ') + 1,
+			 (unsigned long long)(silence_us / SECOND_US));
+	else if (child->replaces || !child->reported_us)
+		snprintf(why, size, "starting: %s", kinds[child->section].awaited);
+	else
+		return true;
+	return false;
 }
 
 void child_end(struct child *child)

@@ -3,7 +3,7 @@
  * A section that is a server: the daemon runs 'sluice rendezvous serve' or 'sluice peer run' with
  * the options of the file, in a separate process without the daemon's privileges. The server exits
  * with the daemon. If the server exits earlier, the daemon restarts it. The standard input of the
- * server is a socket, through which the server also reports failures.
+ * server is a socket, through which the server also reports every few seconds whether it works.
  */
 #ifndef SLUICE_DAEMON_CHILD_H
 #define SLUICE_DAEMON_CHILD_H
@@ -27,10 +27,10 @@ struct child {
 	int pidfd, input_fd;	    /* of this process; the socket that is its standard input */
 	bool replaces;		    /* it is being stopped, to start a new server */
 	unsigned int delay_s;
-	uint64_t started_us;
-	struct log_condition failure; /* why it is not running */
-	struct log_condition unwell;  /* the failure that it reports */
-	loop_fn changed;	      /* called after each start and exit */
+	uint64_t started_us, reported_us; /* reported_us: the last report; 0: none yet */
+	struct log_condition failure;	  /* why it is not running */
+	struct log_condition unwell;	  /* why it reports that it is not ready */
+	loop_fn changed;		  /* called after each start and exit */
 	void *arg;
 };
 
@@ -42,6 +42,11 @@ int child_init(struct child *child, enum config_section section, struct loop *lo
  * are unchanged, the running server reloads its peers.
  */
 void child_apply(struct child *child, const struct config *config);
+/*
+ * Returns true if the server is running, and has lately reported that it works. Otherwise sets
+ * @why.
+ */
+bool child_works(const struct child *child, char *why, size_t size);
 /* Stops the server, and waits for its exit. */
 void child_end(struct child *child);
 

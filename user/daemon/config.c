@@ -41,8 +41,9 @@ static const struct opt steer_daemon_opts[] = {
 	{ "netns", 0, "this|all|NAME|PATH|PID", parse_netns, CONFIG_FIELD(steer_netns),
 	  "the network namespace of the servers (default: this, the daemon's own)" },
 	{ "sweep", 0, "SECONDS", opt_u64, CONFIG_FIELD(steer_sweep_s),
-	  "interval of the sweep over all sockets; events report most changes sooner", .min = 1,
-	  .max = STEER_IDLE_MAX, .preset = OPT_TEXT(STEER_SWEEP_DEFAULT) },
+	  "interval of the sweep over all sockets, up to 10 if it takes long; events report "
+	  "most changes sooner",
+	  .min = 1, .max = STEER_IDLE_MAX, .preset = OPT_TEXT(STEER_SWEEP_DEFAULT) },
 	{ .name = NULL },
 };
 

@@ -68,9 +68,12 @@ static const char *find_damage(const struct sections *sections, int i, bool own,
 	return NULL;
 }
 
-bool sections_is_own(const struct sections *sections, int i)
+bool sections_is_replaced(const struct sections *sections, int i)
 {
-	return state_dir_is_daemons(state_dirs[i], sections->file->config.location.bpffs);
+	const char *bpffs = sections->file->config.location.bpffs;
+
+	return !state_dir_is_daemons(state_dirs[i], bpffs) &&
+	       pins_exist(bpffs, config_section_names[i], &(struct err){ 0 }) > 0;
 }
 
 void sections_check_damage(struct sections *sections, int i)

@@ -67,10 +67,8 @@ void sections_end(struct sections *sections);
 
 /* --- daemon/damage.c */
 
-/*
- * Returns true if a daemon (this or an earlier daemon) was the last to load the section's object.
- */
-bool sections_is_own(const struct sections *sections, int i);
+/* Returns true if the section's object is loaded, and a command was the last to load it. */
+bool sections_is_replaced(const struct sections *sections, int i);
 /*
  * Marks a section as pending if another process has damaged an object that the daemon loaded.
  * Damage to an object that a command loaded is only logged.

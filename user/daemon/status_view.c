@@ -5,10 +5,13 @@
 #include "base/output.h"
 #include "daemon/interfaces.h"
 #include "daemon/netns.h"
+#include "daemon/readiness.h"
 #include "kernel/pins.h"
 #include "metrics/process.h"
 
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +20,36 @@ static void warning_add(json_t *warnings, const char *text)
 {
 	if (text && *text)
 		json_array_append_new(warnings, output_name(text));
+}
+
+/* Is the text, or a part of it, among the warnings? */
+static bool is_known(const json_t *warnings, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(warnings); i++)
+		if (strstr(text, json_string_value(json_array_get(warnings, i))))
+			return true;
+	return false;
+}
+
+/* Adds the reasons of /readyz that are not among the warnings. */
+static void add_reasons(const struct status_view *view, int section, json_t *warnings)
+{
+	char *text = NULL, *line, *rest, *reason;
+	size_t length = 0;
+	FILE *file = open_memstream(&text, &length);
+
+	if (!file)
+		return;
+	readiness_reasons(view->sections, view->child, section, file);
+	fclose(file);
+	for (rest = text; (line = strsep(&rest, "\n")) && *line;) {
+		reason = strchr(line, ' ');
+		if (reason && !is_known(warnings, reason + 1))
+			warning_add(warnings, reason + 1);
+	}
+	free(text);
 }
 
 static json_t *steer_warnings(const struct steer_section *steer)
@@ -98,17 +131,14 @@ static struct section_state child_state(const struct child *child)
 static json_t *section_json(const struct status_view *view, int i)
 {
 	struct section_state is = section_state(view, i);
-	const char *replaced = NULL;
 	json_t *object, *warnings;
 
-	if (!strcmp(is.state, "loaded") && !sections_is_own(view->sections, i))
-		replaced = "a command loaded it last: send SIGHUP to the daemon to apply the"
-			   " file";
 	warnings = i == SECTION_STEER  ? steer_warnings(view->steer)
 		   : i == SECTION_WIRE ? wire_warnings(view->watch, view->sections->netns)
 		   : i == SECTION_HOLD ? hold_warnings(view->hold)
 				       : json_array();
-	warning_add(warnings, replaced);
+	if (!strcmp(is.state, "loaded"))
+		add_reasons(view, i, warnings);
 	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",
 			   is.state, "reason", is.reason ? output_name(is.reason) : json_null(),
 			   "hint", is.hint ? output_name(is.hint) : json_null(), "warnings",
@@ -122,13 +152,14 @@ static json_t *section_json(const struct status_view *view, int i)
 	return object;
 }
 
-static json_t *child_json(const struct child *child)
+static json_t *child_json(const struct status_view *view, const struct child *child)
 {
 	struct section_state is = child_state(child);
 	json_t *warnings = json_array();
 
-	if (child->pid)
-		warning_add(warnings, child->unwell.text);
+	/* a process that has reported nothing yet has just started */
+	if (child->pid && child->reported_us)
+		add_reasons(view, child->section, warnings);
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section",
 			 config_section_names[child->section], "state", is.state, "reason",
 			 is.reason ? output_name(is.reason) : json_null(), "hint", json_null(),
@@ -186,7 +217,7 @@ json_t *status_view_json(const struct status_view *view)
 	for (i = 0; file && i < SECTION_GLOBAL; i++)
 		if (file->config.has[i])
 			section_add(sections, view, i,
-				    i >= SECTIONS ? child_json(&view->child[i - SECTIONS])
+				    i >= SECTIONS ? child_json(view, &view->child[i - SECTIONS])
 						  : section_json(view, i));
 	process_usage_read(&usage);
 	json_object_update_new(

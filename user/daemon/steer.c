@@ -23,7 +23,13 @@
 #define REST_US	   5000
 #define STREAK_MAX 7
 #define IDLE_US	   50000
-#define LOST_US	   10000000 /* rate limit of the message about lost events */
+/*
+ * Sweeps that no event triggers take at most this part of the time. A sweep that sets up many
+ * groups takes long once, which must not delay the next one by minutes.
+ */
+#define REGULAR_SHARE	20
+#define REGULAR_REST_US 10000000
+#define LOST_US		10000000 /* rate limit of the message about lost events */
 
 /* --- sweeps */
 
@@ -112,7 +118,7 @@ static void schedule_sweep(struct steer_section *steer)
 
 static void sweep(struct steer_section *steer)
 {
-	__u64 began = clock_now_us();
+	__u64 began = clock_now_us(), ended, rest_us;
 	struct err err = { .what = "" };
 	int result;
 
@@ -128,8 +134,13 @@ static void sweep(struct steer_section *steer)
 			 "send SIGHUP to load it again");
 	if (result != -ECANCELED)
 		log_failure(steer, result ? &err : &(struct err){ 0 });
-	cap_rest(steer, began, clock_now_us());
-	loop_timer_start(steer->regular, steer->interval_us);
+	ended = clock_now_us();
+	cap_rest(steer, began, ended);
+	rest_us = (ended - began) * (REGULAR_SHARE - 1);
+	if (rest_us > REGULAR_REST_US)
+		rest_us = REGULAR_REST_US;
+	loop_timer_start(steer->regular,
+			 rest_us > steer->interval_us ? rest_us : steer->interval_us);
 	loop_timer_start(steer->idle, IDLE_US);
 	set_groups(steer, result ? 0 : steer->log.groups);
 }
@@ -280,13 +291,18 @@ void steer_section_check(struct steer_section *steer, struct config_file *file,
 			 const struct context *context)
 {
 	bool failed = steer->loader.consumers == STEER_CONSUMERS_FAILED;
+	bool detached = steer->events && !socket_events_attached(steer->events);
 	struct err err = { 0 };
 	__u32 netns;
 
-	if (!steer->active || (!failed && steer->events))
+	if (!steer->active || (!failed && steer->events && !detached))
 		return;
+	if (detached)
+		log_warning(
+			"steer: the programs for socket events are no longer attached: attaching"
+			" them again");
 	find_cgroup(steer, file, context);
-	if (!steer->events && !netns_number(file->config.steer_netns, &netns, &err))
+	if ((!steer->events || detached) && !netns_number(file->config.steer_netns, &netns, &err))
 		open_events(steer, &file->config, netns);
 	if (failed)
 		steer->loader.consumers = STEER_CONSUMERS_RETRY;

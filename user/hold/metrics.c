@@ -75,9 +75,8 @@ void hold_metrics(struct metrics *metrics, struct metrics_objects *objects, cons
 	if (!result)
 		result = hold_usage_read(bpffs, &usage);
 	objects_add(objects, HOLD_OBJECT, loaded, !loaded || !result);
-	objects_add_table(
-		objects, HOLD_OBJECT, "flows", usage.used, usage.table,
-		usage.table * (sizeof(struct sluice_hold_flow) + sizeof(struct sluice_hold_kept)));
+	objects_add_table(objects, HOLD_OBJECT, "flows", usage.used, usage.table,
+			  usage.table ? hold_table_bytes((__u32)usage.table) : 0);
 	add_programs(objects, &state);
 	metrics_gauge(metrics, "sluice_hold_sending", NULL,
 		      "1 if a daemon sends the keepalives of the loaded object", state.sending);

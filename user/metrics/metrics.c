@@ -191,6 +191,14 @@ void metrics_counter(struct metrics *metrics, const char *name, const char *unit
 	metrics_add(metrics, value, NULL);
 }
 
+/* Returns the unit of a counter, which its key ends with, or NULL. */
+static const char *unit_of(const char *key)
+{
+	const char *last = strrchr(key, '_');
+
+	return last && !strcmp(last + 1, "bytes") ? last + 1 : NULL;
+}
+
 void metrics_counters(struct metrics *metrics, const char *prefix, const struct counter *counters,
 		      const __u64 *values, int count)
 {
@@ -199,6 +207,7 @@ void metrics_counters(struct metrics *metrics, const char *prefix, const struct 
 
 	for (i = 0; i < count; i++) {
 		snprintf(name, sizeof(name), "%s_%s", prefix, counters[i].key);
-		metrics_counter(metrics, name, NULL, counters[i].help, values[i]);
+		metrics_counter(metrics, name, unit_of(counters[i].key), counters[i].help,
+				values[i]);
 	}
 }

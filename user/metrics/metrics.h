@@ -61,7 +61,7 @@ void metrics_gauge_real(struct metrics *metrics, const char *name, const char *u
 			const char *help, double value);
 void metrics_counter(struct metrics *metrics, const char *name, const char *unit, const char *help,
 		     uint64_t value);
-/* Adds a family for each counter of a list: PREFIX_KEY_total. */
+/* Adds a family for each counter of a list: PREFIX_KEY_total. The unit is the end of the key. */
 void metrics_counters(struct metrics *metrics, const char *prefix, const struct counter *counters,
 		      const __u64 *values, int count);
 

@@ -13,7 +13,7 @@
 
 #define OBJECTS_MAX  8
 #define TABLES_MAX   8
-#define PROGRAMS_MAX 24
+#define PROGRAMS_MAX 32
 
 struct metrics_objects {
 	struct {

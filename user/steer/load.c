@@ -8,6 +8,7 @@
 #include "kernel/pins.h"
 #include "kernel/pins_lock.h"
 #include "kernel/state_dir.h"
+#include "steer/group/ended.h"
 #include "steer/group/remains.h"
 #include "steer/needs.h"
 
@@ -193,6 +194,8 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	}
 	if (!sweep->dry_run) {
 		result = meta_pin(options->bpffs, meta, replaces != 0, err);
+		if (!result)
+			result = steer_ended_create(options->bpffs, err);
 		if (!result)
 			result = state_dir_set_owner(&steer_state_dir, options->bpffs,
 						     options->by_daemon, err);

@@ -1,15 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/metrics.h"
 
+#include "kernel/links.h"
+#include "kernel/pins.h"
 #include "net/netdev.h"
+#include "steer/cpu/consumers.h"
+#include "steer/cpu/spread.h"
+#include "steer/group/ended.h"
 #include "steer/poll.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Limit on managed ports that have series before they have a group. */
 #define PORTS_ADDED 64
+
+static const struct counter spread_counters[] = { SLUICE_SPREAD_COUNTERS(COUNTER) };
+
+/* The programs of the groups, of policy cpu, and of the spread. */
+static const char *const programs[] = { "sluice_steer", "sluice_steer_h", "sluice_recv4",
+					"sluice_recv6", "sluice_spread",  "sluice_spread_g",
+					"sluice_lost" };
+#define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
 static const char *const states[POLL_STATES] = { NULL, "active", "retired", "draining", "drained" };
 
@@ -17,7 +31,7 @@ static const char *const states[POLL_STATES] = { NULL, "active", "retired", "dra
 struct row {
 	char netns[NAME_MAX + 1];
 	unsigned int port;
-	char port_text[8];
+	char port_text[12];
 	__u64 groups;
 	__u64 counters[STEER_COUNTERS];
 	__u64 workers[POLL_STATES];
@@ -39,7 +53,10 @@ static struct row *add_row(struct rows *rows, const char *netns, unsigned int po
 	rows->count++;
 	*row = (struct row){ .port = port };
 	snprintf(row->netns, sizeof(row->netns), "%s", netns);
-	snprintf(row->port_text, sizeof(row->port_text), "%u", port);
+	if (port)
+		snprintf(row->port_text, sizeof(row->port_text), "%u", port);
+	else
+		strcpy(row->port_text, STEER_ENDED_OTHER);
 	return row;
 }
 
@@ -56,6 +73,21 @@ static void add_group(struct rows *rows, const struct poll_group *group)
 	memcpy(row->workers, group->workers, sizeof(row->workers));
 }
 
+/* Adds the sums of ended groups. That of STEER_ENDED_OTHER is always there, so that the families
+ * have a series from the start. */
+static void add_ended(struct rows *rows, const struct steer_ended *ended, size_t count)
+{
+	struct row *row;
+	size_t i;
+
+	row = add_row(rows, STEER_ENDED_OTHER, 0);
+	for (i = 0; row && i < count; i++) {
+		row = add_row(rows, ended[i].netns, ended[i].port);
+		if (row)
+			memcpy(row->counters, ended[i].counters, sizeof(row->counters));
+	}
+}
+
 static void add_ports(struct rows *rows, const struct sluice_steer_meta *meta)
 {
 	unsigned int port, added = 0;
@@ -63,7 +95,7 @@ static void add_ports(struct rows *rows, const struct sluice_steer_meta *meta)
 
 	if (meta->any_port)
 		return;
-	steer_poll_netns(meta->netns ? meta->netns : (__u32)netdev_netns(), netns);
+	steer_netns_name(meta->netns ? meta->netns : (__u32)netdev_netns(), netns);
 	for (port = 1; port < 65536 && added < PORTS_ADDED; port++)
 		if (meta->ports[port >> 6] & 1ULL << (port & 63)) {
 			add_row(rows, netns, port);
@@ -93,7 +125,7 @@ static void merge(struct row *into, const struct row *row)
 		into->workers[i] += row->workers[i];
 }
 
-/* Sorts the rows, and merges rows with the same port and namespace. */
+/* Sorts the rows (at least one), and merges rows with the same port and namespace. */
 static void sort(struct rows *rows)
 {
 	size_t i, kept = 0;
@@ -104,7 +136,7 @@ static void sort(struct rows *rows)
 			rows->row[++kept] = rows->row[i];
 		else
 			merge(&rows->row[kept], &rows->row[i]);
-	rows->count = rows->count ? kept + 1 : 0;
+	rows->count = kept + 1;
 }
 
 static void add_states(struct metrics *metrics, const struct rows *rows)
@@ -154,38 +186,94 @@ static void add_rows(struct metrics *metrics, const struct rows *rows)
 	}
 }
 
+/* --- programs and the spread */
+
+static void add_program(struct metrics_objects *objects, const char *name, __u64 run_ns, __u64 runs)
+{
+	size_t i;
+
+	for (i = 0; i < PROGRAMS; i++)
+		if (!strcmp(name, programs[i]))
+			objects_add_program(objects, STEER_OBJECT, programs[i], run_ns, runs);
+}
+
+/* Adds the program of a pinned link, if there is one. */
+static void add_pinned(struct metrics_objects *objects, const char *bpffs, const char *pin)
+{
+	int fd = pins_get(bpffs, STEER_OBJECT, pin, PINS_LINK);
+	struct bpf_prog_info info;
+	struct hook_link link;
+
+	if (fd < 0)
+		return;
+	if (!hook_link_read(fd, &link) && !prog_info_by_id(link.prog_id, &info))
+		add_program(objects, info.name, info.run_time_ns, info.run_cnt);
+	close(fd);
+}
+
+/* The interfaces of a mode share a program: adds each only once. */
+static void add_spread(struct metrics *metrics, struct metrics_objects *objects, const char *bpffs)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu;
+	struct bpf_prog_info info;
+	struct spread spread;
+	char text[12];
+	__u32 i, k;
+
+	/* all zero, unless it is loaded */
+	spread_read(bpffs, &spread, &(struct err){ 0 });
+	for (i = 0; i < spread.meta.link_count; i++) {
+		for (k = 0; k < i && spread.prog_id[k] != spread.prog_id[i];)
+			k++;
+		if (k == i && !prog_info_by_id(spread.prog_id[i], &info))
+			add_program(objects, info.name, info.run_time_ns, info.run_cnt);
+	}
+	metrics_counters(metrics, "sluice_steer_spread", spread_counters, spread.counters.value,
+			 SLUICE_SPREAD_COUNTERS_MAX);
+	metrics_family(metrics, METRICS_COUNTER, "sluice_steer_spread_cpu_datagrams", NULL,
+		       "datagrams by the CPU that the spread has assigned them to");
+	for (cpu = 0; cpu < cpus && cpu < SLUICE_SPREAD_CPUS; cpu++) {
+		snprintf(text, sizeof(text), "%d", cpu);
+		metrics_add(metrics, spread.sent[cpu], "cpu", text, NULL);
+	}
+}
+
 void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 		   struct metrics_objects *objects, const char *bpffs)
 {
 	int result = poll ? steer_poll_read(poll, bpffs) : -ENOMEM;
+	size_t groups = result ? 0 : poll->count, ended_count, i;
+	struct steer_ended *ended;
 	__u64 live = 0, capacity = 0;
 	struct rows rows = { NULL };
-	size_t i;
 
-	objects_add_program(objects, STEER_OBJECT, "sluice_steer", 0, 0);
-	objects_add_program(objects, STEER_OBJECT, "sluice_steer_h", 0, 0);
-	if (!result) {
-		rows.room = poll->count + PORTS_ADDED;
-		rows.row = calloc(rows.room, sizeof(*rows.row));
-		rows.room = rows.row ? rows.room : 0;
+	for (i = 0; i < PROGRAMS; i++)
+		add_program(objects, programs[i], 0, 0);
+	ended_count = steer_ended_read(bpffs, &ended);
+	rows.room = groups + ended_count + PORTS_ADDED + 1;
+	rows.row = calloc(rows.room, sizeof(*rows.row));
+	rows.room = rows.row ? rows.room : 0;
+	add_ended(&rows, ended, ended_count);
+	free(ended);
+	if (!result)
 		add_ports(&rows, &poll->meta);
-	}
-	for (i = 0; !result && i < poll->count; i++) {
+	for (i = 0; i < groups; i++) {
 		const struct poll_group *group = &poll->group[i];
-		bool has_helpers = !strcmp(group->program, "sluice_steer_h");
 
 		add_group(&rows, group);
 		live += group->live;
 		capacity += (__u64)group->info.sets * SLUICE_STEER_WAYS;
-		objects_add_program(objects, STEER_OBJECT,
-				    has_helpers ? "sluice_steer_h" : "sluice_steer", group->run_ns,
-				    group->runs);
+		add_program(objects, group->program, group->run_ns, group->runs);
 	}
 	objects_add(objects, STEER_OBJECT, result != -ENOENT, !result || result == -ENOENT);
 	objects_add_table(objects, STEER_OBJECT, "flows", live, capacity,
 			  capacity / SLUICE_STEER_WAYS * sizeof(struct sluice_steer_set));
-	if (rows.row)
+	if (rows.count)
 		sort(&rows);
 	add_rows(metrics, &rows);
 	free(rows.row);
+	add_pinned(objects, bpffs, CONSUMERS_PIN_RECV4);
+	add_pinned(objects, bpffs, CONSUMERS_PIN_RECV6);
+	add_pinned(objects, bpffs, SPREAD_PIN_LOST);
+	add_spread(metrics, objects, bpffs);
 }

@@ -7,8 +7,7 @@
 #include "kernel/maps.h"
 #include "kernel/pins.h"
 #include "kernel/ticks.h"
-#include "net/netdev.h"
-#include "net/netns.h"
+#include "steer/group/ended.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -68,12 +67,6 @@ void steer_poll_free(struct steer_poll *poll)
 		free(poll->values);
 	}
 	free(poll);
-}
-
-void steer_poll_netns(__u32 netns, char name[NAME_MAX + 1])
-{
-	if (!netns_name(netns, name))
-		strcpy(name, netns == netdev_netns() ? "host" : "unnamed");
 }
 
 /* Opens a pinned map. Returns a descriptor, or -1 if there is no such map. */
@@ -161,7 +154,7 @@ static int group_add(struct steer_poll *poll, const char *dir, const struct dire
 	if (last && last->info.netns == fresh.info.netns)
 		memcpy(fresh.netns, last->netns, sizeof(fresh.netns));
 	else
-		steer_poll_netns(fresh.info.netns, fresh.netns);
+		steer_netns_name(fresh.info.netns, fresh.netns);
 	poll->group[poll->count++] = fresh;
 	return 0;
 }
@@ -324,6 +317,8 @@ void steer_poll_datagrams(const char *bpffs, __u64 *datagrams)
 {
 	int cpus = libbpf_num_possible_cpus(), cpu, fd;
 	struct sluice_steer_counters *values = calloc((size_t)cpus, sizeof(*values));
+	struct steer_ended *ended;
+	size_t count = steer_ended_read(bpffs, &ended), i;
 	char path[PATH_MAX];
 	const char *dir = steer_dir(bpffs, path);
 	DIR *folder = values ? opendir(dir) : NULL;
@@ -331,6 +326,9 @@ void steer_poll_datagrams(const char *bpffs, __u64 *datagrams)
 	const __u32 zero = 0;
 
 	*datagrams = 0;
+	for (i = 0; i < count; i++)
+		*datagrams += steer_datagrams(ended[i].counters);
+	free(ended);
 	while (folder && (entry = readdir(folder))) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;

@@ -54,14 +54,9 @@ int steer_poll_read(struct steer_poll *poll, const char *bpffs);
  */
 void steer_poll_clear(struct steer_poll *poll);
 /*
- * Sets *datagrams to the number of datagrams seen by all groups, 0 if steering is not loaded. Keeps
- * no group open.
+ * Sets *datagrams to the number of datagrams seen by all groups, including ended groups; 0 if
+ * steering is not loaded. Keeps no map open.
  */
 void steer_poll_datagrams(const char *bpffs, __u64 *datagrams);
-/*
- * Sets @name to the name of a namespace or, if it has no name, to "host" for this thread's
- * namespace and "unnamed" for others.
- */
-void steer_poll_netns(__u32 netns, char name[NAME_MAX + 1]);
 
 #endif

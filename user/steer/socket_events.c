@@ -2,6 +2,7 @@
 #include "steer/socket_events.h"
 
 #include "bpf/steer/socket_events.skel.h"
+#include "kernel/links.h"
 #include "kernel/mounts.h"
 #include "kernel/object.h"
 
@@ -13,13 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINKS 3
-/* A read handles at most this many events, then returns to the event loop. */
+/* A read returns to the event loop after this many events, even if more are pending. */
 #define EVENTS_MAX 4096
 
 struct socket_events {
 	struct socket_events_bpf *skel;
-	struct bpf_link *links[LINKS];
+	struct bpf_link *links[SOCKET_EVENTS_PROGRAMS];
 	struct ring_buffer *ring;
 	struct socket_event_batch batch;
 };
@@ -59,9 +59,10 @@ static int load(struct socket_events *events, const struct ports *ports, __u32 n
 
 static int attach(struct socket_events *events, const char *cgroup, struct err *err)
 {
-	const struct bpf_program *progs[LINKS] = { events->skel->progs.sluice_bind4,
-						   events->skel->progs.sluice_bind6,
-						   events->skel->progs.sluice_release };
+	const struct bpf_program *progs[SOCKET_EVENTS_PROGRAMS] = {
+		events->skel->progs.sluice_bind4, events->skel->progs.sluice_bind6,
+		events->skel->progs.sluice_release
+	};
 	int i, fd, error = mounts_need_cgroup2(cgroup, err);
 
 	if (error)
@@ -69,7 +70,7 @@ static int attach(struct socket_events *events, const char *cgroup, struct err *
 	fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
-	for (i = 0; i < LINKS && !error; i++) {
+	for (i = 0; i < SOCKET_EVENTS_PROGRAMS && !error; i++) {
 		events->links[i] = bpf_program__attach_cgroup(progs[i], fd);
 		error = events->links[i] ? 0 : errno;
 	}
@@ -109,14 +110,41 @@ void socket_events_close(struct socket_events *events)
 	if (!events)
 		return;
 	ring_buffer__free(events->ring);
-	for (i = 0; i < LINKS; i++) {
-		/* detach the program now, since the kernel frees the link later */
+	for (i = 0; i < SOCKET_EVENTS_PROGRAMS; i++) {
+		/* detach the program now: the kernel frees a link late */
 		if (events->links[i])
 			bpf_link__detach(events->links[i]);
 		bpf_link__destroy(events->links[i]);
 	}
 	socket_events_bpf__destroy(events->skel);
 	free(events);
+}
+
+int socket_events_program(const struct socket_events *events, int i, struct bpf_prog_info *info)
+{
+	const struct bpf_program *progs[SOCKET_EVENTS_PROGRAMS] = {
+		events->skel->progs.sluice_bind4,
+		events->skel->progs.sluice_bind6,
+		events->skel->progs.sluice_release,
+	};
+
+	return prog_info_by_fd(bpf_program__fd(progs[i]), info);
+}
+
+bool socket_events_attached(const struct socket_events *events)
+{
+	struct bpf_link_info info;
+	__u32 size;
+	int i;
+
+	for (i = 0; i < SOCKET_EVENTS_PROGRAMS; i++) {
+		info = (struct bpf_link_info){ 0 };
+		size = sizeof(info);
+		if (bpf_obj_get_info_by_fd(bpf_link__fd(events->links[i]), &info, &size) ||
+		    !info.cgroup.cgroup_id)
+			return false;
+	}
+	return true;
 }
 
 int socket_events_fd(const struct socket_events *events)

@@ -9,7 +9,9 @@
 #include "base/err.h"
 #include "base/ports.h"
 
+#include <linux/bpf.h>
 #include <linux/types.h>
+#include <stdbool.h>
 
 struct socket_events;
 
@@ -26,6 +28,11 @@ struct socket_event_batch {
 int socket_events_open(struct socket_events **events, const char *cgroup, const struct ports *ports,
 		       __u32 netns, struct err *err);
 void socket_events_close(struct socket_events *events);
+#define SOCKET_EVENTS_PROGRAMS 3
+/* Reads name and run time of a program. Returns 0 or -errno. */
+int socket_events_program(const struct socket_events *events, int i, struct bpf_prog_info *info);
+/* Are all programs attached? Another process may detach one, or remove the cgroup. */
+bool socket_events_attached(const struct socket_events *events);
 /* Returns a descriptor that is readable while events are pending. */
 int socket_events_fd(const struct socket_events *events);
 /* Reads pending events, up to a limit. Returns 0 or -errno. */

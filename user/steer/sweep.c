@@ -9,6 +9,7 @@
 #include "process/take_socket.h"
 #include "steer/cleanup.h"
 #include "steer/cpu/consumers.h"
+#include "steer/group/ended.h"
 #include "steer/group/remains.h"
 #include "steer/group/slots.h"
 
@@ -334,6 +335,7 @@ static int group_release(struct steer_sweep *sweep, struct steer_group *group, s
 			       sweep_join_reason(-detached));
 	sweep_report_group(sweep, detached ? STEER_GROUP_RELEASED : STEER_GROUP_GONE, group, NULL,
 			   sweep_slots_used(group), NULL);
+	steer_ended_add(sweep->bpffs, group);
 	steer_group_forget(group);
 	if (sweep->loader)
 		sweep_consumers_remove(sweep, group);

@@ -18,9 +18,6 @@
 #include <string.h>
 #include <time.h>
 
-const struct counter steer_counters[STEER_COUNTERS] = { SLUICE_STEER_COUNTERS(COUNTER)
-								STEER_RECORD_COUNTERS(COUNTER) };
-
 /* --- counters */
 
 __u64 steer_left_to_kernel(const __u64 counters[SLUICE_STEER_COUNTERS_MAX])

@@ -16,17 +16,6 @@
 
 #include <limits.h>
 
-/* The record of a group has its own counter, in addition to those of the program. */
-#define STEER_RECORD_COUNTERS(X) \
-	X(drain_unread, "lost: datagrams that drained processes have left unread")
-
-enum {
-	STEER_DRAIN_UNREAD = SLUICE_STEER_COUNTERS_MAX,
-	STEER_COUNTERS
-};
-
-extern const struct counter steer_counters[STEER_COUNTERS];
-
 struct steer_slot_view {
 	int slot;
 	struct sluice_steer_slot record;

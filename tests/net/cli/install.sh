@@ -45,7 +45,8 @@ for file in usr/sbin/sluice usr/share/man/man8/sluice.8 etc/sluice/sluice.conf \
 	usr/share/bash-completion/completions/sluice usr/share/zsh/site-functions/_sluice \
 	usr/share/fish/vendor_completions.d/sluice.fish usr/lib/systemd/system/sluice.service \
 	usr/lib/systemd/system/sluice-peer@.service usr/share/doc/sluice/peer.conf.example \
-	usr/share/doc/sluice/sluice.conf.example; do
+	usr/share/doc/sluice/sluice.conf.example usr/share/sluice/prometheus/sluice.rules.yml \
+	usr/share/sluice/prometheus/prometheus.yml; do
 	[ -s "$DEST/$file" ] || fail "$file is not installed"
 done
 for page in "$ROOT"/user/man/*.[1-8]; do

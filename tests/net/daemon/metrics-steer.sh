@@ -53,7 +53,34 @@ stop "$first"
 wait_until 30 has_values "1 2" "sluice_steer_groups{$ON}" "sluice_steer_workers{$ON,state=\"active\"}" ||
 	fail "$(metrics get /metrics | grep ^sluice_steer)"
 
-say "a command's unload frees the program, although the daemon has read it"
+say "but their counters stay, as those of a port never fall, over a restart of the daemon too"
+KNOWN=$(metrics value "sluice_steer_known_total{$ON}")
+want_values "sluice_steer_started_total{$ON}" 101
+workers "$HOST" --port "$PORT" --workers 1
+flows "$HOST" --to "127.0.0.1:$PORT" --flows 7
+flows_end
+stop "$SERVER_PID"
+wait_until 30 has_values "1 108" "sluice_steer_groups{$ON}" "sluice_steer_started_total{$ON}" ||
+	fail "$(metrics get /metrics | grep ^sluice_steer)"
+daemon_stop
+daemon_start
+want_values "sluice_steer_started_total{$ON}" 108
+want_at_least "$KNOWN" "$(metrics value "sluice_steer_known_total{$ON}")" "known"
+
+say "the rate of status counts the datagrams of a server that has ended"
+# is_in_rate: again if the machine is so slow that the daemon has taken two samples meanwhile
+is_in_rate()
+{
+	workers "$HOST" --port "$PORT" --workers 1
+	flows "$HOST" --to "127.0.0.1:$PORT" --flows 7
+	flows_end
+	stop "$SERVER_PID"
+	wait_until 30 has_values 1 "sluice_steer_groups{$ON}"
+	[ "$(json "d['daemon']['rates']['datagrams_steered_per_s'] > 0" sluice -j status)" = True ]
+}
+wait_until 120 is_in_rate || fail "$(sluice -j status)"
+
+say "an unload by a command frees the program, although the daemon has read it"
 PROGRAM=$(json "d['steer']['groups'][0]['program_id']" sluice -j status)
 sluice --netns "$HOST" steer unload >/dev/null
 wait_until 30 program_is_gone || fail "$(bpftool prog show id "$PROGRAM")"

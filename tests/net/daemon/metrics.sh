@@ -13,11 +13,20 @@ INCLUDE=$ROOT/include/sluice
 
 topology_up
 
-say "all series exist from the start, whatever is loaded"
+say "each list of counters in the source is one that a test compares with the metrics"
+mapfile -t lists < <(grep -rhoE '#define \w+_COUNTERS\(X\)' "$ROOT/include" "$ROOT/user" | sed 's/.* //; s/(X)//')
+[ "${#lists[@]}" -ge 9 ] || fail "${lists[*]}"
+for list in "${lists[@]}"; do
+	grep -rqE "=.*:$list\b" "$ROOT/tests/net" || fail "no test compares $list with the metrics"
+done
+
+say "every series is there from the start, whatever is loaded"
 configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" '[steer]' 'port = 5353'
 daemon_start
 metrics formats "reply=$INCLUDE/counters.h:SLUICE_REPLY_COUNTERS" \
 	"steer=$INCLUDE/counters.h:SLUICE_STEER_COUNTERS" \
+	"steer=$ROOT/user/steer/group/stats.h:STEER_RECORD_COUNTERS" \
+	"steer_spread=$INCLUDE/spread.h:SLUICE_SPREAD_COUNTERS" \
 	"wire=$INCLUDE/wire.h:SLUICE_WIRE_COUNTERS" \
 	"hold=$INCLUDE/hold_counters.h:SLUICE_HOLD_COUNTERS" \
 	"hold=$INCLUDE/hold_counters.h:SLUICE_HOLD_SEND_COUNTERS" >"$TEST_TMP/text"
@@ -41,8 +50,10 @@ configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" \
 	'[hold]' 'port = 7000' '[wire]' 'iface = eth0' 'port = 5201'
 daemon_reload 'msg="reloaded"'
 want_probe /readyz 200
-# unready_without LINK TEXT: detaches a link, and repeats this if the daemon repairs it before the
-# answer
+sleep 1.1
+want_values 'sluice_table_size_bytes{object="hold"}' "$(json "d['hold']['flows']['bytes']" sluice -j hold show)" \
+	'sluice_table_size_bytes{object="reply"}' "$(json "d['reply']['flows']['bytes']" sluice -j reply show)"
+# unready_without LINK TEXT: detaches a link, again if the daemon has repaired it before the answer
 unready_without()
 {
 	bpftool link detach pinned "$PINS/$1" >/dev/null 2>&1 || true

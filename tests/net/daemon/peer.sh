@@ -101,7 +101,7 @@ section_says()
 stop "$RENDEZVOUS"
 wait_until 60 section_says "warning: not registered with a server"
 server_start
-want_logged 'msg="peer: the process has recovered"'
+want_logged 'msg="peer: the process is ready again"'
 
 say "at the end of the daemon, it ends"
 third=$(pid)

@@ -138,9 +138,9 @@ in_ns "$HOST" nft -f - <<-'NFT'
 NFT
 wait_until 20 section_says "warning: a Binding request to 192.0.2.1:3478: Operation not permitted"
 section_says "[rendezvous] running"
-want_logged 'msg="rendezvous: the server has failed" reason="a Binding request'
+want_logged 'msg="rendezvous: the server is not ready" reason="a Binding request'
 in_ns "$HOST" nft delete table inet blocked
-want_logged 'msg="rendezvous: the server has recovered"'
+want_logged 'msg="rendezvous: the server is ready again"'
 want_equal "$(json "d['daemon']['sections'][0]['warnings']" sluice -j status)" "[]"
 
 say "a reload while a server starts"

@@ -8,15 +8,25 @@ import re
 import sys
 
 NODE = 'job="sluice",instance="a"'
+# a PodMonitor without jobLabel names its job so
+POD = 'job="monitoring/sluice",instance="b"'
+OTHER = 'job="another-sluice",instance="c"'
 HEALTHY = {
+    f"up{{{OTHER}}}": "0x20",
+    f"up{{{POD}}}": "1x20",
     f"up{{{NODE}}}": "1x20",
     f'sluice_section_configured{{{NODE},section="reply"}}': "1x20",
     f'sluice_section_applied{{{NODE},section="reply"}}': "1x20",
     f"sluice_config_last_reload_successful{{{NODE}}}": "1x20",
     f'sluice_object_readable{{{NODE},object="hold"}}': "1x20",
     f'sluice_object_loaded{{{NODE},object="hold"}}': "1x20",
-    f'sluice_table_entries{{{NODE},object="reply",table="flows"}}': "10x20",
+    f'sluice_table_entries{{{NODE},object="reply",table="flows"}}': "50x20",
     f'sluice_table_capacity{{{NODE},object="reply",table="flows"}}': "100x20",
+    f'sluice_table_entries{{{NODE},object="hold",table="flows"}}': "90x20",
+    f'sluice_table_capacity{{{NODE},object="hold",table="flows"}}': "100x20",
+    # not loaded
+    f'sluice_table_entries{{{NODE},object="wire",table="flows"}}': "0x20",
+    f'sluice_table_capacity{{{NODE},object="wire",table="flows"}}': "0x20",
     f"sluice_reply_evicted_total{{{NODE}}}": "5x20",
     f"sluice_wire_evicted_total{{{NODE}}}": "5x20",
     f'sluice_steer_kernel_no_worker_total{{{NODE},netns="host",port="53"}}': "5x20",
@@ -26,27 +36,29 @@ HEALTHY = {
     f"sluice_rendezvous_registrations_limit{{{NODE}}}": "100x20",
     f"sluice_rendezvous_self_check_seconds{{{NODE}}}": "0.001x20",
 }
-FAULTS = {
-    "SluiceDown": ("up{", "0x20"),
-    "SluiceSectionWaiting": ("sluice_section_applied{", "0x20"),
-    "SluiceReloadRefused": ("sluice_config_last_reload_successful{", "0x20"),
-    "SluiceUnreadable": ("sluice_object_readable{", "0x20"),
-    "SluiceTableNearlyFull": ("sluice_table_entries{", "95x20"),
-    "SluiceFlowsEvicted": ("sluice_wire_evicted_total{", "5+1x20"),
-    "SluiceNoWorker": ("sluice_steer_kernel_no_worker_total{", "5+1x20"),
-    "SluiceQueuesFull": ("sluice_steer_all_full_total{", "5+1x20"),
-    "SluiceNoKeepalives": ("sluice_hold_sending{", "0x20"),
-    "SluiceRendezvousFull": ("sluice_rendezvous_registrations{", "95x20"),
-    "SluiceRendezvousSilent": ("sluice_rendezvous_self_check_seconds{", "0x20"),
-}
+# the rule, the series that the fault changes, and its values
+FAULTS = [
+    ("SluiceDown", f"up{{{NODE}", "0x20"),
+    ("SluiceDown", f"up{{{POD}", "0x20"),
+    ("SluiceSectionWaiting", "sluice_section_applied{", "0x20"),
+    ("SluiceReloadRefused", "sluice_config_last_reload_successful{", "0x20"),
+    ("SluiceUnreadable", "sluice_object_readable{", "0x20"),
+    ("SluiceTableNearlyFull", f'sluice_table_entries{{{NODE},object="reply"', "51x20"),
+    ("SluiceTableNearlyFull", f'sluice_table_entries{{{NODE},object="hold"', "91x20"),
+    ("SluiceFlowsEvicted", "sluice_wire_evicted_total{", "5+1x20"),
+    ("SluiceNoWorker", "sluice_steer_kernel_no_worker_total{", "5+1x20"),
+    ("SluiceQueuesFull", "sluice_steer_all_full_total{", "5+1x20"),
+    ("SluiceNoKeepalives", "sluice_hold_sending{", "0x20"),
+    ("SluiceRendezvousFull", "sluice_rendezvous_registrations{", "95x20"),
+    ("SluiceRendezvousSilent", "sluice_rendezvous_self_check_seconds{", "0x20"),
+]
 
 with open(sys.argv[1], encoding="ascii") as file:
     rules = re.findall(r"- alert: (\w+)", file.read())
-assert rules == list(FAULTS), rules
+assert rules == list(dict.fromkeys(rule for rule, _, _ in FAULTS)), rules
 
 
-def test(fault):
-    name, values = FAULTS.get(fault, ("", ""))
+def test(fault, name, values):
     series = [{"series": one, "values": values if name and one.startswith(name) else healthy}
               for one, healthy in HEALTHY.items()]
     # a count of the alerts, so that their labels and texts need not be repeated here
@@ -59,4 +71,4 @@ def test(fault):
 
 # JSON is YAML
 json.dump({"rule_files": [sys.argv[1]], "evaluation_interval": "1m",
-           "tests": [test(fault) for fault in [None, *rules]]}, sys.stdout, indent=1)
+           "tests": [test(*fault) for fault in [(None, None, None), *FAULTS]]}, sys.stdout, indent=1)

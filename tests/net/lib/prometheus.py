@@ -3,7 +3,9 @@
 Queries a Prometheus server about the alert rules: prometheus.py ADDR:PORT CHECK.
 
   healthy        each rule is evaluated without an error, its metrics have series, and none fires
-  firing NAME…   exactly these fire
+  firing NAME…   these fire
+  quiet NAME…    these do not
+  jobs NAME JOB… the rule fires for exactly these jobs
   list           prints the state of each rule
 """
 import json
@@ -28,7 +30,12 @@ firing = sorted(name for name, state in states.items() if state == "firing")
 if CHECK == "list":
     print(states)
 elif CHECK == "firing":
-    assert firing == sorted(WORDS), states
+    assert set(WORDS) <= set(firing), states
+elif CHECK == "quiet":
+    assert not set(WORDS) & set(firing), states
+elif CHECK == "jobs":
+    alerts = [alert for rule in rules if rule["name"] == WORDS[0] for alert in rule["alerts"]]
+    assert sorted(alert["labels"]["job"] for alert in alerts) == sorted(WORDS[1:]), alerts
 else:
     for rule in rules:
         assert rule["health"] == "ok" and rule["state"] == "inactive", rule

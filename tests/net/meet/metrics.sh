@@ -34,12 +34,22 @@ want_probe /readyz 503 draining
 want_probe /livez 200
 stop "$SPAWNED"
 
-say "not ready without an answer"
-in_ns "$HOST" nft add table inet deaf
-in_ns "$HOST" nft add chain inet deaf input '{ type filter hook input priority 0; }'
-in_ns "$HOST" nft add rule inet deaf input udp dport 3478 drop
+say "not ready without an answer, at the start or later"
+deafen()
+{
+	in_ns "$HOST" nft add table inet deaf
+	in_ns "$HOST" nft add chain inet deaf input '{ type filter hook input priority 0; }'
+	in_ns "$HOST" nft add rule inet deaf input udp dport 3478 drop
+}
+deafen
 server --listen '[::]:3478'
 want_probe /readyz 503 'no answer to a Binding request to [::1]:3478'
+in_ns "$HOST" nft delete table inet deaf
+want_probe /readyz 200
+deafen
+want_probe /readyz 503 'no answer to a Binding request to [::1]:3478'
+sleep 1.1 # the metrics are read once a second
+want_values sluice_rendezvous_self_check_seconds 0
 in_ns "$HOST" nft delete table inet deaf
 want_probe /readyz 200
 stop "$SPAWNED"

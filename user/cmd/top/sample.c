@@ -15,6 +15,7 @@
 #include "reply/reply.h"
 #include "steer/cpu/spread.h"
 #include "steer/events.h"
+#include "steer/group/ended.h"
 #include "wire/metrics.h"
 #include "wire/pins.h"
 #include "wire/wire.h"
@@ -303,18 +304,26 @@ static void read_steer(struct reader *reader)
 	struct steer_view view = { 0 };
 	struct err err = { 0 };
 	struct steer_view *last = &reader->source->steer;
+	struct steer_ended *ended;
 	int result = steer_view_read(reader->bpffs, last->at_ns ? last : NULL, &view, &err);
+	size_t ended_count = steer_ended_read(reader->bpffs, &ended), i;
 	__u64 live = 0, size = 0;
-	size_t i;
 
 	steer_view_free(last);
 
 	if (add_absent(reader, &entry, result, &err)) {
 		steer_view_free(&view);
+		free(ended);
 		return;
 	}
 	snprintf(entry.state, sizeof(entry.state), "%s", steer_policy_name(view.meta.policy));
 	entry.count[TOP_COUNT_EVENTS] = entry.count[TOP_COUNT_NEW] = 0;
+	/* the sum must not fall when a server ends */
+	for (i = 0; i < ended_count; i++) {
+		entry.count[TOP_COUNT_EVENTS] += steer_datagrams(ended[i].counters);
+		entry.count[TOP_COUNT_NEW] += ended[i].counters[SLUICE_STEER_started];
+	}
+	free(ended);
 	for (i = 0; i < view.count; i++) {
 		const struct steer_group_view *group = &view.groups[i];
 

@@ -97,10 +97,10 @@ void node_network_watch(struct node *node);
 void node_network_close(struct node *node);
 /* Offers what there is now. Returns whether that differs from what was offered before. */
 bool node_network_offer(struct node *node);
-/* Returns the address from which this host would send there; :: if it cannot. */
-struct in6_addr node_source_toward(const struct stun_endpoint *to);
 /* There is a better candidate: peers without a direct path are introduced again. */
 void node_network_introduce(struct node *node);
+/* Returns the address from which this host would send there; :: if it cannot. */
+struct in6_addr node_source_toward(const struct stun_endpoint *to);
 
 /* --- node_datagram.c */
 

@@ -59,7 +59,7 @@ static void collect(struct metrics *metrics, void *arg)
 		      "0 if the last reload was refused", !*status->refused);
 	metrics_gauge_real(
 		metrics, "sluice_rendezvous_self_check_seconds", "seconds",
-		"round trip time of the server's last Binding request to itself; 0: no answer",
+		"round trip time of the server's last Binding request to itself; 0: no answer for 15 s",
 		own->check ? self_check_rtt_s(own->check) : 0);
 	add_limits(metrics, status);
 	for (i = 0; i < RENDEZVOUS_COUNTERS_MAX; i++)
@@ -98,13 +98,14 @@ int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loo
 }
 
 int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
-			     const struct endpoints *endpoints, struct err *err)
+			     const struct endpoints *endpoints, loop_fn checked, void *arg,
+			     struct err *err)
 {
 	int result;
 
 	if (!metrics->server && !metrics->status->options->until_eof)
 		return 0;
-	result = self_check_start(&metrics->check, loop, endpoints, err);
+	result = self_check_start(&metrics->check, loop, endpoints, checked, arg, err);
 	/* without metrics, the daemon gets no reports */
 	return metrics->server ? result : 0;
 }

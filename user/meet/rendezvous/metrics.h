@@ -25,9 +25,13 @@ struct rendezvous_metrics {
  */
 int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loop,
 			    const struct status *status, struct err *err);
-/* Starts the self check. The server must receive already. */
+/*
+ * Starts the self check. The server must receive already. Does nothing without a metrics server or
+ * a daemon. @checked is passed to self_check_start().
+ */
 int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
-			     const struct endpoints *endpoints, struct err *err);
+			     const struct endpoints *endpoints, loop_fn checked, void *arg,
+			     struct err *err);
 void rendezvous_metrics_close(struct rendezvous_metrics *metrics);
 
 #endif

@@ -29,8 +29,8 @@ static bool stranger_may_get(const struct request *request, size_t length)
 		count(server, COUNT_unanswered_budget);
 		return false;
 	}
-	server->counter[COUNT_stranger_bytes_in] += request->message->length;
-	server->counter[COUNT_stranger_bytes_out] += length;
+	server->counter[COUNT_stranger_in_bytes] += request->message->length;
+	server->counter[COUNT_stranger_out_bytes] += length;
 	return true;
 }
 

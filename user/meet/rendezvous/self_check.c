@@ -25,11 +25,12 @@ struct self_check {
 	uint64_t sent_us, answered_us; /* answered_us: when the check began, without an answer */
 	uint64_t rtt_us;
 	int error; /* of the last send(2) */
+	loop_fn checked;
+	void *arg;
 };
 
-static void on_timer(void *arg)
+static void ask(struct self_check *check)
 {
-	struct self_check *check = arg;
 	uint8_t message[SLUICE_STUN_HEADER_SIZE + 8];
 	struct stun_builder builder;
 	size_t length;
@@ -42,6 +43,14 @@ static void on_timer(void *arg)
 	length = stun_end(&builder);
 	check->sent_us = clock_now_us();
 	check->error = send(check->fd, message, length, MSG_DONTWAIT) < 0 ? errno : 0;
+}
+
+static void on_timer(void *arg)
+{
+	struct self_check *check = arg;
+
+	ask(check);
+	check->checked(check->arg);
 }
 
 static void on_readable(void *arg)
@@ -58,6 +67,7 @@ static void on_readable(void *arg)
 	check->rtt_us = check->answered_us - check->sent_us;
 	/* the answer must not count for the next request as well */
 	memset(check->id, 0, sizeof(check->id));
+	check->checked(check->arg);
 }
 
 /* Replaces the wildcard address, which is no destination, by loopback. */
@@ -73,7 +83,7 @@ static void set_server(struct self_check *check, const struct endpoint *endpoint
 }
 
 int self_check_start(struct self_check **check, struct loop *loop,
-		     const struct endpoints *endpoints, struct err *err)
+		     const struct endpoints *endpoints, loop_fn checked, void *arg, struct err *err)
 {
 	const struct endpoint *endpoint = &endpoints->endpoint[0];
 	struct self_check *created = calloc(1, sizeof(*created));
@@ -84,6 +94,8 @@ int self_check_start(struct self_check **check, struct loop *loop,
 	if (!created)
 		return err_set(err, EXIT_ERROR, ENOMEM, "metrics: %s", strerror(ENOMEM));
 	created->loop = loop;
+	created->checked = checked;
+	created->arg = arg;
 	set_server(created, endpoint);
 	length = endpoint_to_sockaddr(&created->server, 0, &addr);
 	created->fd = socket(addr.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -101,7 +113,7 @@ int self_check_start(struct self_check **check, struct loop *loop,
 			       strerror(-result));
 	}
 	created->answered_us = clock_now_us();
-	on_timer(created);
+	ask(created);
 	*check = created;
 	return 0;
 }
@@ -141,5 +153,5 @@ bool self_check_passes(const struct self_check *check, char *why, size_t size)
 
 double self_check_rtt_s(const struct self_check *check)
 {
-	return (double)check->rtt_us / 1e6;
+	return self_check_passes(check, NULL, 0) ? (double)check->rtt_us / 1e6 : 0;
 }

@@ -24,9 +24,7 @@
 
 /* Descriptors besides the connections. */
 #define FILES_SPARE 128
-/* Interval between reports to the daemon. */
-#define REPORT_US 5000000
-#define KILOBYTE  1000ULL
+#define KILOBYTE    1000ULL
 
 struct serve {
 	const struct rendezvous_options *options;
@@ -42,7 +40,6 @@ struct serve {
 	struct tcp *tcp;
 	struct meet_xdp *xdp; /* NULL: none */
 	char refused[768];
-	bool reported; /* the daemon knows that the self check fails */
 };
 
 static int loop_failed(int result, struct err *err)
@@ -162,20 +159,22 @@ static void report(const struct serve *serve, const char *text)
 		send(STDIN_FILENO, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Reports that the check of the server has begun to fail, or passes again. */
-static void on_report(void *arg)
+/*
+ * Reports whether the server is ready, as /readyz has it, each time: without reports, the server
+ * hangs.
+ */
+static void on_checked(void *arg)
 {
 	struct serve *serve = arg;
 	const struct self_check *check = serve->metrics.check;
 	char why[256] = "\n";
-	bool fails;
 
-	if (!check || self_check_is_early(check))
-		return;
-	fails = !self_check_passes(check, why, sizeof(why));
-	if (fails != serve->reported)
+	if (serve->status.draining)
+		report(serve, "draining");
+	else if (!self_check_is_early(check)) {
+		self_check_passes(check, why, sizeof(why));
 		report(serve, why);
-	serve->reported = fails;
+	}
 }
 
 static void on_drain(void *arg)
@@ -187,6 +186,7 @@ static void on_drain(void *arg)
 		return;
 	}
 	serve->status.draining = true;
+	on_checked(serve);
 	log_info("draining: not ready, answers until it is stopped");
 	notify(serve, "");
 }
@@ -201,7 +201,7 @@ static void on_watchdog(void *arg)
 static int setup_loop(struct serve *serve, struct err *err)
 {
 	uint64_t watchdog_us = sd_notify_watchdog_us();
-	struct loop_timer *watchdog, *reports;
+	struct loop_timer *watchdog;
 	int result = loop_new(&serve->loop);
 
 	/* the process that reads stderr may exit first */
@@ -218,10 +218,6 @@ static int setup_loop(struct serve *serve, struct err *err)
 		result = loop_signal(serve->loop, SIGUSR1, on_drain, serve);
 	if (!result && serve->options->until_eof)
 		result = loop_read(serve->loop, STDIN_FILENO, on_input, serve);
-	if (!result && serve->options->until_eof) {
-		reports = loop_timer(serve->loop, true, on_report, serve);
-		result = reports ? loop_timer_start(reports, REPORT_US) : -ENOMEM;
-	}
 	if (!result && watchdog_us) {
 		watchdog = loop_timer(serve->loop, true, on_watchdog, serve);
 		result = watchdog ? loop_timer_start(watchdog, watchdog_us / 2) : -ENOMEM;
@@ -312,7 +308,8 @@ static int start(struct serve *serve, struct err *err)
 	serve->status.started_ns = now_ns(NULL);
 	if (serve->xdp)
 		meet_xdp_renew(serve->xdp);
-	return rendezvous_metrics_start(&serve->metrics, serve->loop, &serve->endpoints, err);
+	return rendezvous_metrics_start(&serve->metrics, serve->loop, &serve->endpoints, on_checked,
+					serve, err);
 }
 
 static void log_started(const struct serve *serve)

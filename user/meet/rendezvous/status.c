@@ -51,8 +51,8 @@ static json_t *listeners_json(const struct server_config *config)
 /* Sums of this process and XDP. */
 static json_t *amplification_json(const uint64_t *counter, const __u64 *xdp)
 {
-	uint64_t in = counter[COUNT_stranger_bytes_in] + xdp[SLUICE_MEET_bytes_in];
-	uint64_t out = counter[COUNT_stranger_bytes_out] + xdp[SLUICE_MEET_bytes_out];
+	uint64_t in = counter[COUNT_stranger_in_bytes] + xdp[SLUICE_MEET_in_bytes];
+	uint64_t out = counter[COUNT_stranger_out_bytes] + xdp[SLUICE_MEET_out_bytes];
 
 	return in ? json_real((double)out / (double)in) : json_null();
 }

@@ -15,12 +15,9 @@ void parent_report(const char *text)
 
 static void on_timer(void *arg)
 {
-	struct parent *parent = arg;
-	bool fails = !node_is_registered(parent->node);
+	const struct parent *parent = arg;
 
-	if (fails != parent->reported)
-		parent_report(fails ? "not registered with a server" : "\n");
-	parent->reported = fails;
+	parent_report(node_is_registered(parent->node) ? "\n" : "not registered with a server");
 }
 
 static void on_input(void *arg)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon that runs a peer (daemon/child.h): its end of the standard input is a socket. Its end
- * ends this process, and it reads why the peer does not work.
+ * The daemon that runs a peer (daemon/child.h). The standard input is a socket: this process exits
+ * at its end of file, and reports through it every few seconds whether the peer is registered.
  */
 #ifndef SLUICE_MEET_REPORT_PARENT_H
 #define SLUICE_MEET_REPORT_PARENT_H
@@ -12,7 +12,6 @@ struct parent {
 	const struct node *node;
 	loop_fn stop; /* called with @arg when the daemon has ended */
 	void *arg;
-	bool reported; /* that the peer is not registered */
 };
 
 /* Begins, in the loop of the node. Returns 0 or -errno. */

@@ -25,11 +25,9 @@
 /* The kernel's maximum for NR_CPUS; sched_getaffinity() fails if the set is too small. */
 #define CPUS_MAX 8192
 
-#define PIN_MAP	  "sluice_consumers"
-#define PIN_RECV4 "sluice_recv4"
-#define PIN_RECV6 "sluice_recv6"
+#define PIN_MAP "sluice_consumers"
 
-static const char *const pins[] = { PIN_RECV4, PIN_RECV6, PIN_MAP };
+static const char *const pins[] = { CONSUMERS_PIN_RECV4, CONSUMERS_PIN_RECV6, PIN_MAP };
 
 static __u32 own_pid_ns(void)
 {
@@ -51,7 +49,7 @@ static bool is_attached(const char *bpffs, const char *pin)
 
 bool consumers_are_attached(const char *bpffs)
 {
-	return is_attached(bpffs, PIN_RECV4) && is_attached(bpffs, PIN_RECV6);
+	return is_attached(bpffs, CONSUMERS_PIN_RECV4) && is_attached(bpffs, CONSUMERS_PIN_RECV6);
 }
 
 int consumers_open(const char *bpffs)
@@ -89,7 +87,8 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 		.what = "programs on recvmsg",
 		.before = &loaded,
 	};
-	struct hook hooks[] = { { PIN_RECV4, NULL, true }, { PIN_RECV6, NULL, true } };
+	struct hook hooks[] = { { CONSUMERS_PIN_RECV4, NULL, true },
+				{ CONSUMERS_PIN_RECV6, NULL, true } };
 	int before_fd = consumers_open(bpffs), fd = -1, result;
 	bool keep = before_fd >= 0;
 	struct consumers_bpf *skel;

@@ -13,6 +13,10 @@
 #include <sluice/consumers.h>
 #include <stdbool.h>
 
+/* The pins of the links in DIR/steer. */
+#define CONSUMERS_PIN_RECV4 "sluice_recv4"
+#define CONSUMERS_PIN_RECV6 "sluice_recv6"
+
 struct steer_loader;
 
 /*

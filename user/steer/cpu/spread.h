@@ -15,6 +15,9 @@
 #include <sluice/spread.h>
 #include <stdbool.h>
 
+/* The pin of the tracepoint that counts lost datagrams, in DIR/steer. */
+#define SPREAD_PIN_LOST "sluice_x_lost"
+
 struct spread_options {
 	const char *bpffs;
 	const struct ports *ports;

@@ -22,8 +22,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIN_LOST "sluice_x_lost"
-
 const struct state_dir spread_state_dir = {
 	.name = STEER_OBJECT,
 	.meta = "sluice_x_meta",
@@ -73,7 +71,7 @@ static void lost_attach(const struct spread_load *load)
 	char path[PATH_MAX];
 	struct bpf_link *link;
 
-	pins_path(load->options->bpffs, STEER_OBJECT, PIN_LOST, path);
+	pins_path(load->options->bpffs, STEER_OBJECT, SPREAD_PIN_LOST, path);
 	if (load->replaces)
 		unload_pin(path);
 	if (!access(path, F_OK))

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct counter steer_counters[STEER_COUNTERS] = { SLUICE_STEER_COUNTERS(COUNTER)
+								STEER_RECORD_COUNTERS(COUNTER) };
+
 struct usage_walk {
 	const struct steer_group *group;
 	struct steer_usage *usage;

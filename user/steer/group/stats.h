@@ -3,10 +3,22 @@
 #ifndef SLUICE_STEER_GROUP_STATS_H
 #define SLUICE_STEER_GROUP_STATS_H
 
+#include "base/counters.h"
 #include "kernel/flow_table.h"
 #include "steer/group/group.h"
 
 #include <sluice/counters.h>
+
+/* The record of a group has its own counter, in addition to those of the program. */
+#define STEER_RECORD_COUNTERS(X) \
+	X(drain_unread, "lost: datagrams that drained processes have left unread")
+
+enum {
+	STEER_DRAIN_UNREAD = SLUICE_STEER_COUNTERS_MAX,
+	STEER_COUNTERS
+};
+
+extern const struct counter steer_counters[STEER_COUNTERS];
 
 struct steer_usage {
 	__u32 live;	 /* flows with two or more datagrams, within the idle timeout */
