@@ -123,7 +123,7 @@ void readiness_reasons(const struct sections *sections, const struct child *chil
 		steer_reasons(reasons, bpffs, sections->steer);
 	if (sections_is_replaced(sections, section))
 		fprintf(reasons,
-			"[%s] a command has loaded it last: send SIGHUP to the daemon to"
+			"[%s] a command loaded it last: send SIGHUP to the daemon to"
 			" apply the file\n",
 			name);
 }

@@ -79,7 +79,7 @@ want_ready
 
 say "loaded by a command, with other settings"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP" >/dev/null
-want_unready reply "a command has loaded it last"
+want_unready reply "a command loaded it last"
 kill -HUP "$DAEMON"
 want_ready
 
