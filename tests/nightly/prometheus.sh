@@ -36,8 +36,8 @@ fires()
 
 file()
 {
-	configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" 'table = 1000' \
-		'[steer]' "port = $STEERED" "$@"
+	configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" 'table = 1000' 'age = 3600' \
+		'[steer]' "port = $STEERED" 'flows = 1000' 'idle = 3600' "$@"
 }
 
 # from_new_flows COUNT: sends so many datagrams to the steered port, each of a flow of its own
@@ -167,10 +167,11 @@ say "each rule finds its metrics, and none fires"
 wait_until 120 api healthy 2>"$TEST_TMP/why" || fail "$(cat "$TEST_TMP/why" "$TEST_TMP/prometheus.log")"
 
 fires SluiceQueuesFull queues_overflow
+wait_until 60 api says SluiceTableNearlyFull "the table of steer for port $STEERED in $HOST is " ||
+	fail "$(api list)"
 fires SluiceNoWorker last_worker_is_drained
-api quiet SluiceTableNearlyFull
 fires SluiceFlowsEvicted table_overflows
-wait_until 120 api firing SluiceTableNearlyFull || fail "$(api list)"
+wait_until 60 api says SluiceTableNearlyFull "the table of reply is " || fail "$(api list)"
 fires SluiceRendezvousFull peer_registers
 fires SluiceRendezvousSilent server_is_deaf
 fires SluiceReloadRefused file_has_a_mistake

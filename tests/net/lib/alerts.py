@@ -24,6 +24,8 @@ HEALTHY = {
     f'sluice_table_capacity{{{NODE},object="reply",table="flows"}}': "100x20",
     f'sluice_table_entries{{{NODE},object="hold",table="flows"}}': "90x20",
     f'sluice_table_capacity{{{NODE},object="hold",table="flows"}}': "100x20",
+    f'sluice_steer_flows{{{NODE},netns="host",port="53"}}': "50x20",
+    f'sluice_steer_flows_capacity{{{NODE},netns="host",port="53"}}': "100x20",
     # not loaded
     f'sluice_table_entries{{{NODE},object="wire",table="flows"}}': "0x20",
     f'sluice_table_capacity{{{NODE},object="wire",table="flows"}}': "0x20",
@@ -45,6 +47,7 @@ FAULTS = [
     ("SluiceUnreadable", "sluice_object_readable{", "0x20"),
     ("SluiceTableNearlyFull", f'sluice_table_entries{{{NODE},object="reply"', "51x20"),
     ("SluiceTableNearlyFull", f'sluice_table_entries{{{NODE},object="hold"', "91x20"),
+    ("SluiceTableNearlyFull", "sluice_steer_flows{", "51x20"),
     ("SluiceFlowsEvicted", "sluice_wire_evicted_total{", "5+1x20"),
     ("SluiceNoWorker", "sluice_steer_kernel_no_worker_total{", "5+1x20"),
     ("SluiceQueuesFull", "sluice_steer_all_full_total{", "5+1x20"),

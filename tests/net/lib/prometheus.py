@@ -6,6 +6,7 @@ Queries a Prometheus server about the alert rules: prometheus.py ADDR:PORT CHECK
   firing NAME…   these fire
   quiet NAME…    these do not
   jobs NAME JOB… the rule fires for exactly these jobs
+  says NAME TEXT the rule fires with this text in a summary
   list           prints the state of each rule
 """
 import json
@@ -33,6 +34,10 @@ elif CHECK == "firing":
     assert set(WORDS) <= set(firing), states
 elif CHECK == "quiet":
     assert not set(WORDS) & set(firing), states
+elif CHECK == "says":
+    summaries = [alert["annotations"]["summary"] for rule in rules if rule["name"] == WORDS[0]
+                 for alert in rule["alerts"] if alert["state"] == "firing"]
+    assert any(WORDS[1] in summary for summary in summaries), summaries
 elif CHECK == "jobs":
     alerts = [alert for rule in rules if rule["name"] == WORDS[0] for alert in rule["alerts"]]
     assert sorted(alert["labels"]["job"] for alert in alerts) == sorted(WORDS[1:]), alerts
