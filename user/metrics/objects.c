@@ -90,7 +90,7 @@ static void add_programs(struct metrics *metrics, const struct metrics_objects *
 
 	metrics_gauge(
 		metrics, "sluice_program_statistics_enabled", NULL,
-		"1 if the sysctl kernel.bpf_stats_enabled is on: the kernel measures programs",
+		"1 if the sysctl kernel.bpf_stats_enabled is on; a process can also have programs measured",
 		objects_are_measured());
 	metrics_family(metrics, METRICS_COUNTER, "sluice_program_run_seconds", "seconds",
 		       "CPU time of a BPF program while the kernel measured it");
