@@ -55,7 +55,7 @@ skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
 # The completion scripts, as strings for user/cmd/completion.c.
 scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/*))
 # What sluice links: only sluice-peer speaks QUIC, and asks gateways.
-sluice_objects := $(filter-out $(BUILD)/user/meet/quic/% $(BUILD)/user/meet/mapping/%,$(objects))
+sluice_objects := $(filter-out $(patsubst %,$(BUILD)/user/meet/%/%,quic mapping report),$(objects))
 # All objects except main.o, for the tests to link with.
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 

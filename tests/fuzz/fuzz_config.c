@@ -3,7 +3,8 @@
  * Parses arbitrary bytes as the daemon's file. Each problem names a line of the file and has a
  * one-line text. A file with a problem is rejected.
  *
- * with: user/meet/rendezvous/options.c user/metrics/options.c
+ * with: user/base/conf_keys.c user/meet/rendezvous/options.c user/meet/peer/options.c
+ * with: user/meet/peer/service.c user/meet/key.c user/metrics/options.c
  */
 #include "fuzz.h"
 

@@ -154,7 +154,7 @@ static void flush(void)
 			peer_session_set_relay(lab.session, event.session_id, &event.relay,
 					       lab.now_ns);
 		else if (event.kind == PEER_CLIENT_RELAY_ENDED)
-			peer_session_lose_relay(lab.session, &event.relay, lab.now_ns);
+			peer_session_lose(lab.session, &event.relay, lab.now_ns);
 	if (peer_session_events(lab.session) & PEER_SESSION_WANTS_RELAY)
 		peer_client_relay(lab.client, peer_session_introduction(lab.session), lab.now_ns);
 	peer_session_remotes(lab.session, &count);

@@ -4,11 +4,13 @@
 # All pairs of NAT kinds: the hosts have the same private address (except without a NAT). They
 # connect directly if this is possible in theory, and otherwise through the relay. A symmetric NAT
 # sends from a port that the other peer cannot know, so the filter of the other NAT must not depend
-# on the port.
+# on the port. peer-kinds.table, which README.md shows, has the results.
 #
-#   in1 [run, connect] ── nat1 ──┐
-#   …                            ├── router ── peer [sluice rendezvous serve]
-#   in8 [run, connect] ── nat8 ──┘
+#   in1 [run]      ── nat1 ───┐
+#   …                         │
+#   in9 [connect]  ── nat9 ───┤── router ── peer [sluice rendezvous serve]
+#   …                         │
+#   in16 [connect] ── nat16 ──┘
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/peer.sh"
 
@@ -29,6 +31,7 @@ done
 peers_server "${names[@]}"
 for ((i = 0; i < count; i++)); do
 	peers_nat "$((i + 1))" "${LAB_KINDS[i]}" 30
+	peers_nat "$((count + i + 1))" "${LAB_KINDS[i]}" 30
 	spawn_in "in$((i + 1))" /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 done
 wait_link "$ROUTER" outside
@@ -42,33 +45,36 @@ connect()
 	local from=$1 to=$2
 	shift 2
 	identity "connect$from"
-	echo hello | in_ns "in$((from + 1))" timeout 60 "$SLUICE" peer connect "${IDENTITY[@]}" \
+	echo hello | in_ns "in$((count + from + 1))" timeout 60 "$SLUICE" peer connect "${IDENTITY[@]}" \
 		--trust-server --to "run$to" --stdio "$@" 2>&1 || true
 }
 
-# connect_all NUMBER: connects the host behind one NAT to the hosts behind all other NATs, and
-# prints unexpected results
+# connect_all NUMBER: connects the host behind one NAT to the hosts behind NATs of all kinds. Prints
+# both kinds and the result, and unexpected results to the standard error
 connect_all()
 {
-	local from=${LAB_KINDS[$1]} to got j
+	local from=${LAB_KINDS[$1]} to got outcome j
 	for ((j = 0; j < count; j++)); do
-		[ "$j" != "$1" ] || continue
-		to=${LAB_KINDS[j]}
+		to=${LAB_KINDS[j]} outcome=direct
 		got=$(connect "$1" "$j" --direct-only)
 		if allowed "$from" "$to"; then
-			[ "$got" = hello ] || echo "$from to $to is not connected: $got"
-			continue
+			[ "$got" = hello ] || echo "$from to $to is not connected: $got" >&2
+		else
+			[[ $got == *"no path was found"* ]] || echo "$from to $to: $got" >&2
+			outcome=relayed
+			got=$(connect "$1" "$j")
+			[ "$got" = hello ] || echo "$from to $to is not relayed: $got" >&2
 		fi
-		[[ $got == *"no path was found"* ]] || echo "$from to $to: $got"
-		got=$(connect "$1" "$j")
-		[ "$got" = hello ] || echo "$from to $to is not relayed: $got"
+		echo "$from $to $outcome"
 	done
 }
 
 pids=()
 for ((i = 0; i < count; i++)); do
-	connect_all "$i" >"$TEST_TMP/unexpected.$i" 2>&1 &
+	connect_all "$i" >"$TEST_TMP/found.$i" 2>"$TEST_TMP/unexpected.$i" &
 	pids+=("$!")
 done
 wait "${pids[@]}"
 want_equal "$(cat "$TEST_TMP"/unexpected.*)" ""
+cat "$TEST_TMP"/found.* | python3 "$ROOT/tests/net/lib/pairs.py" >"$TEST_TMP/table"
+want_equal "$(cat "$TEST_TMP/table")" "$(cat "$ROOT/tests/nightly/peer-kinds.table")" "peer-kinds.table"

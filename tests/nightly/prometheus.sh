@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A Prometheus server scrapes a loaded daemon and a rendezvous server, and evaluates the alert
-# rules. Each rule finds its metrics. No rule fires on healthy values, and each fires on its fault,
-# which is real.
+# A Prometheus scrapes a loaded daemon and a rendezvous server, and evaluates the alert rules: each
+# rule finds its metrics, none fires on healthy ones, and each fires on its fault, which is real.
 #
 #   container 192.0.2.10 ── eth0 ═ eth0 ── host 192.0.2.1: servers, sluice, Prometheus
 . "$(dirname "$0")/../net/lib/lib.sh"
@@ -137,8 +136,8 @@ daemon_start
 rendezvous_start --name prometheus --listen 192.0.2.1:3478 --max-peers 1 --metrics 9478
 
 cp "$DEPLOY/sluice.rules.yml" "$TEST_TMP"
-# as shipped, but faster: intervals of a second, and no longer waits in rules. The server has the
-# job that the operator of Prometheus gives to a PodMonitor without jobLabel.
+# as delivered, but faster: intervals of a second, and no rule waits longer. The server has the job
+# that the operator of Prometheus gives to a PodMonitor without jobLabel.
 sed 's/15s/1s/; s/, "127.0.0.1:9478"//' "$DEPLOY/prometheus.yml" - <<-'YAML' >"$TEST_TMP/prometheus.yml"
 	  - job_name: monitoring/sluice
 	    static_configs:

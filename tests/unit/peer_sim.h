@@ -3,6 +3,9 @@
  * A simulated Internet for two peers: hosts, NATs of every kind in RFC 4787, links with loss, delay
  * and reordering, a server with a relay, and one clock per peer. Time jumps from event to event.
  *
+ * Both peers may offer TCP, at the same port as UDP. Its connections are not simulated: messages
+ * pass where crossing SYN segments would, and are lost as datagrams are.
+ *
  *   internet: server 192.0.2.1, hosts, NATs ── realm of a NAT: hosts, NATs ── realm …
  */
 #ifndef SLUICE_TESTS_PEER_SIM_H
@@ -84,13 +87,14 @@ struct sim_host {
 	int64_t clock_ns; /* offset from the simulation clock */
 	struct peer_session *session;
 	struct introduction introduction; /* of the other peer; the server completes it */
-	struct stun_endpoint mapped;
+	struct stun_endpoint mapped, mapped_tcp;
 	unsigned int data; /* number of other datagrams that have arrived */
 	uint64_t sent, bytes;
 	uint64_t up_ns; /* when it got its full-size path; 0: it has none */
 	bool reflects;	/* returns each datagram to its sender */
 	enum peer_session_relay relay;
 	uint64_t interval_ns;
+	bool no_udp, no_tcp;
 	struct sim_leg leg[LEGS_MAX];
 	unsigned int relayed; /* number of datagrams received through the relay */
 };
@@ -117,6 +121,7 @@ struct sim {
 	size_t mtu;	   /* larger datagrams are lost; 0: no limit */
 	bool server_gone;
 	bool has_relay;
+	bool has_tcp, no_udp; /* no_udp: the hosts' networks drop UDP to each other */
 	struct stun_endpoint server;
 	bool isolated; /* hosts behind one NAT reach each other only through its public side */
 	uint64_t dropped_by_nat, introductions;
@@ -154,7 +159,7 @@ static inline void sim_fill(void *buffer, size_t size, void *arg)
 
 static inline struct stun_endpoint sim_endpoint(const char *text)
 {
-	struct stun_endpoint at;
+	struct stun_endpoint at = { .port_be = 0 };
 
 	if (!addr_parse_port(text, &at.addr, &at.port_be))
 		fail_msg("%s is no address", text);
@@ -239,14 +244,15 @@ static inline struct sim_mapping *sim_map(struct sim_nat *nat, const struct stun
 
 /* Finds the mapping of an inbound datagram. Returns NULL if the NAT drops the datagram. */
 static inline struct sim_mapping *sim_admit(struct sim_nat *nat, const struct stun_endpoint *from,
-					    in_port_t port_be)
+					    const struct stun_endpoint *to)
 {
 	struct sim_mapping *mapping;
 	unsigned int i, k;
 
 	for (i = 0; i < MAPPINGS_MAX; i++) {
 		mapping = &nat->map[i];
-		if (!is_alive(nat, mapping) || mapping->port_be != port_be)
+		if (!is_alive(nat, mapping) || mapping->port_be != to->port_be ||
+		    mapping->inside.tcp != to->tcp)
 			continue;
 		if (nat->filtering == INDEPENDENT)
 			return mapping;
@@ -284,8 +290,10 @@ static inline void sim_enqueue(int realm, const struct stun_endpoint *from,
 static inline void sim_host_send(unsigned int host, const struct stun_endpoint *to,
 				 const void *data, size_t length)
 {
+	struct stun_endpoint from = sim.host[host].at;
 	uint8_t framed[PACKET_MAX];
 
+	from.tcp = to->tcp;
 	sim.host[host].sent++;
 	sim.host[host].bytes += length;
 	if (sim.tap)
@@ -296,8 +304,10 @@ static inline void sim_host_send(unsigned int host, const struct stun_endpoint *
 		to = &sim.server;
 		data = framed;
 		length += SLUICE_CHANNEL_HEADER;
+	} else if (sim.no_udp && !to->tcp) {
+		return;
 	}
-	sim_enqueue(sim.host[host].realm, &sim.host[host].at, to, data, length, MS_NS);
+	sim_enqueue(sim.host[host].realm, &from, to, data, length, MS_NS);
 }
 
 /* --- the relay, modelled on rendezvous/relay.c, which has its own tests */
@@ -385,12 +395,13 @@ static inline void sim_host_receive(unsigned int index, const struct sim_packet 
 /* Delivers a packet that has arrived in its realm, or forwards it to the next realm. */
 static inline void sim_deliver(struct sim_packet *packet)
 {
-	struct stun_endpoint outside;
+	struct stun_endpoint outside, udp = packet->to;
 	struct sim_mapping *mapping;
 	struct sim_nat *nat;
 	uint64_t delay_ns;
 	unsigned int i;
 
+	udp.tcp = false;
 	if (packet->realm == INTERNET && stun_endpoint_is_same(&packet->to, &sim.server)) {
 		sim_relay(packet);
 		return;
@@ -398,7 +409,7 @@ static inline void sim_deliver(struct sim_packet *packet)
 	for (i = 0; i < HOSTS; i++)
 		if (sim.host[i].realm == packet->realm &&
 		    !(sim.isolated && packet->realm != INTERNET && !packet->from_nat) &&
-		    stun_endpoint_is_same(&sim.host[i].at, &packet->to)) {
+		    stun_endpoint_is_same(&sim.host[i].at, &udp)) {
 			sim_host_receive(i, packet);
 			return;
 		}
@@ -407,7 +418,7 @@ static inline void sim_deliver(struct sim_packet *packet)
 		if (nat->realm != packet->realm || !nat->addr.s6_addr[10] ||
 		    !IN6_ARE_ADDR_EQUAL(&nat->addr, &packet->to.addr))
 			continue;
-		mapping = sim_admit(nat, &packet->from, packet->to.port_be);
+		mapping = sim_admit(nat, &packet->from, &packet->to);
 		if (!mapping) {
 			sim.dropped_by_nat++;
 			return;
@@ -421,7 +432,7 @@ static inline void sim_deliver(struct sim_packet *packet)
 		return;
 	nat = &sim.nat[packet->realm]; /* outbound */
 	mapping = sim_map(nat, &packet->from, &packet->to);
-	outside = (struct stun_endpoint){ nat->addr, mapping->port_be };
+	outside = (struct stun_endpoint){ nat->addr, mapping->port_be, packet->to.tcp };
 	if (IN6_ARE_ADDR_EQUAL(&nat->addr, &packet->to.addr)) {
 		if (nat->hairpin)
 			sim_enqueue(nat->realm, &outside, &packet->to, packet->data, packet->length,
@@ -545,18 +556,31 @@ static inline bool sim_run_up(uint64_t duration_ns)
 
 /* --- the server */
 
+/* Returns the address that the NATs assign to @at toward the server. */
+static inline struct stun_endpoint sim_map_all(int realm, struct stun_endpoint at)
+{
+	struct stun_endpoint server = sim.server;
+
+	server.tcp = at.tcp;
+	for (; realm != INTERNET; realm = sim.nat[realm].realm) {
+		at.port_be = sim_map(&sim.nat[realm], &at, &server)->port_be;
+		at.addr = sim.nat[realm].addr;
+	}
+	return at;
+}
+
 /* Registers a host: the server sees the address that the NATs assign. */
 static inline void sim_register(unsigned int side)
 {
 	struct sim_host *host = &sim.host[side];
-	struct sim_mapping *mapping;
+	struct stun_endpoint tcp = host->at;
 	unsigned int i;
 	int realm = host->realm;
 
-	host->mapped = host->at;
-	for (; realm != INTERNET; realm = sim.nat[realm].realm) {
-		mapping = sim_map(&sim.nat[realm], &host->mapped, &sim.server);
-		host->mapped = (struct stun_endpoint){ sim.nat[realm].addr, mapping->port_be };
+	host->mapped = sim_map_all(realm, host->at);
+	if (sim.has_tcp) {
+		tcp.tcp = true;
+		host->mapped_tcp = sim_map_all(realm, tcp);
 	}
 	/* its channels move to the new address */
 	for (i = 0; i < LEGS_MAX; i++)
@@ -567,7 +591,9 @@ static inline void sim_put_candidate(struct introduction *introduction,
 				     const struct stun_endpoint *at, uint8_t kind)
 {
 	introduction->candidate[introduction->candidates++] =
-		(struct candidate){ .at = *at, .kind = kind, .transport = CANDIDATE_UDP };
+		(struct candidate){ .at = { at->addr, at->port_be },
+				    .kind = kind,
+				    .transport = at->tcp ? CANDIDATE_TCP : CANDIDATE_UDP };
 }
 
 /* Creates the introductions of both peers, for a request by @initiator. */
@@ -593,6 +619,9 @@ static inline void sim_introduce(unsigned int initiator, uint64_t skew_ns)
 		sim_put_candidate(introduction, &sim.host[!side].mapped, CANDIDATE_REFLEXIVE);
 		if (!stun_endpoint_is_same(&sim.host[!side].at, &sim.host[!side].mapped))
 			sim_put_candidate(introduction, &sim.host[!side].at, CANDIDATE_HOST);
+		if (sim.has_tcp)
+			sim_put_candidate(introduction, &sim.host[!side].mapped_tcp,
+					  CANDIDATE_REFLEXIVE);
 	}
 }
 
@@ -606,6 +635,8 @@ static inline void sim_begin(void)
 		options =
 			(struct peer_session_options){ .random = sim_fill,
 						       .relay = sim.host[side].relay,
+						       .no_udp = sim.host[side].no_udp,
+						       .no_tcp = sim.host[side].no_tcp,
 						       .interval_ns = sim.host[side].interval_ns };
 		memcpy(options.secret, sim.static_key[side], KEY_SIZE);
 		assert_int_equal(peer_session_new(&sim.host[side].session, &options,
@@ -620,7 +651,7 @@ static inline void sim_bind(unsigned int side)
 {
 	struct sim_host *host = &sim.host[side];
 	unsigned int i = sim.introductions % LEGS_MAX;
-	struct stun_endpoint at;
+	struct stun_endpoint at = { .port_be = 0 };
 
 	sim_register(side);
 	host->leg[i] = (struct sim_leg){
@@ -637,7 +668,7 @@ static inline void sim_bind(unsigned int side)
 static inline void sim_forget_relay(void)
 {
 	unsigned int side, i;
-	struct stun_endpoint at;
+	struct stun_endpoint at = { .port_be = 0 };
 
 	for (side = 0; side < SIDES; side++)
 		for (i = 0; i < LEGS_MAX; i++) {
@@ -645,8 +676,7 @@ static inline void sim_forget_relay(void)
 				continue;
 			sim.host[side].leg[i].bound = false;
 			at = relay_endpoint(0, sim.host[side].leg[i].channel);
-			peer_session_lose_relay(sim.host[side].session, &at,
-						sim_clock(&sim.host[side]));
+			peer_session_lose(sim.host[side].session, &at, sim_clock(&sim.host[side]));
 			sim_flush(side);
 		}
 }
@@ -702,6 +732,7 @@ static inline void sim_reset(uint64_t seed)
 	sim.jitter_ns = 0;
 	sim.server_gone = false;
 	sim.has_relay = false;
+	sim.has_tcp = sim.no_udp = false;
 	sim.server = sim_endpoint(SERVER);
 	sim.isolated = false;
 	sim.introductions = 0;

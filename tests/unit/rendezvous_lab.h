@@ -81,7 +81,7 @@ static inline void on_sent(const struct path *path, const void *message, size_t 
 
 static inline struct stun_endpoint endpoint(const char *text)
 {
-	struct stun_endpoint at;
+	struct stun_endpoint at = { .port_be = 0 };
 
 	if (!addr_parse_port(text, &at.addr, &at.port_be))
 		fail_msg("%s is no address", text);

@@ -16,7 +16,7 @@
 
 static struct stun_endpoint at(const char *text)
 {
-	struct stun_endpoint endpoint;
+	struct stun_endpoint endpoint = { .port_be = 0 };
 
 	assert_true(addr_parse_port(text, &endpoint.addr, &endpoint.port_be));
 	return endpoint;

@@ -65,7 +65,7 @@ static const char *const names[CLIENTS] = { "alice", "bob" };
 
 static struct stun_endpoint endpoint(const char *text)
 {
-	struct stun_endpoint at;
+	struct stun_endpoint at = { .port_be = 0 };
 
 	assert_true(addr_parse_port(text, &at.addr, &at.port_be));
 	return at;

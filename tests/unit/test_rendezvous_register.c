@@ -360,6 +360,46 @@ static void test_proof(void **state)
 	}
 }
 
+/* A peer may offer its server-reflexive address of the transport that it is not registered by. */
+static void test_reflexive(void **state)
+{
+	static const struct {
+		bool stream;
+		uint8_t transport;
+		const char *at;
+		unsigned int error;
+	} cases[] = {
+		{ false, CANDIDATE_TCP, "198.51.100.1:5000", 0 },
+		{ false, CANDIDATE_TCP, "198.51.100.2:5000", 403 },
+		{ false, CANDIDATE_TCP, "198.51.100.1:1023", 403 },
+		{ false, CANDIDATE_UDP, "198.51.100.1:5000", 400 },
+		{ true, CANDIDATE_UDP, "198.51.100.1:5000", 0 },
+		{ true, CANDIDATE_TCP, "198.51.100.1:5000", 400 },
+	};
+	struct stream stream = { NULL };
+	struct candidate candidate;
+	struct outgoing out;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		a.path.stream = cases[i].stream ? &stream : NULL;
+		get_nonce(&a);
+		lab_clear();
+		candidate = (struct candidate){ .at = endpoint(cases[i].at),
+						.kind = CANDIDATE_REFLEXIVE,
+						.transport = cases[i].transport };
+		begin(&out, &a, SLUICE_RENDEZVOUS_REGISTER);
+		candidate_put(&out.builder, &candidate, NULL);
+		submit(&out, &a);
+		if (cases[i].error)
+			want_error(cases[i].error);
+		else
+			want_success(&out);
+	}
+	a.path.stream = NULL;
+	server_stream_closed(lab.server, &stream);
+}
+
 static void test_candidate_limits(void **state)
 {
 	uint8_t value[64] = { CANDIDATE_HOST, CANDIDATE_UDP, 0, 0, 0, SLUICE_STUN_IP4, 0x40, 0x40 };
@@ -391,7 +431,7 @@ static void test_candidate_limits(void **state)
 		submit(&out, &a);
 		want_error(400);
 	}
-	/* only the server can supply reflexive candidates */
+	/* only the server can supply reflexive candidates of this transport */
 	for (i = 0; i < 256; i++) {
 		if (i == CANDIDATE_HOST || i == CANDIDATE_MAPPED)
 			continue;
@@ -809,6 +849,7 @@ int main(void)
 		TEST(test_after_integrity),
 		TEST(test_candidates),
 		TEST(test_proof),
+		TEST(test_reflexive),
 		TEST(test_candidate_limits),
 		TEST(test_refresh),
 		TEST(test_fast_path),

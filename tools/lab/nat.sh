@@ -12,8 +12,9 @@
 # second address, 203.0.113.3 and fd71::3, for a STUN server that supports RFC 5780. It sends from
 # the first address unless a program selects the second.
 #
-# KIND is the behaviour of a NAT toward IPv4 in the terms of RFC 4787. All except the last three map
-# a port to the same port for all peers, and are named after their filter:
+# KIND is the behaviour of a NAT toward IPv4 in the terms of RFC 4787, the same for UDP and for TCP.
+# With LAB_REFUSAL=reset, the NAT answers an unsolicited SYN with a reset segment. All kinds except the
+# last three map a port to the same port for all peers, and are named after their filter:
 #
 #   none                        no NAT and no firewall: INSIDE is routed, for IPv6 as well
 #   firewall                    no NAT: a stateful firewall admits only answers
@@ -73,10 +74,13 @@ lab_timeout()
 		"net.netfilter.nf_conntrack_udp_timeout_stream=$2"
 }
 
-# lab_firewall NAME IN OUT ADDRESS: forwards packets from device IN, and the answers; drops new
-# datagrams to the outside ADDRESS
+# lab_firewall NAME IN OUT ADDRESS: forwards packets from device IN, and the answers. Drops new
+# datagrams and SYN segments to the outside ADDRESS; with LAB_REFUSAL=reset, answers SYN by RST.
 lab_firewall()
 {
+	local refuse='meta l4proto tcp drop'
+
+	[ "${LAB_REFUSAL:-drop}" = drop ] || refuse='meta l4proto tcp reject with tcp reset'
 	in_ns "$1" nft -f - <<-NFT
 		table inet firewall {
 			chain forward {
@@ -84,6 +88,7 @@ lab_firewall()
 				iifname "$2" accept
 				ct state established,related accept
 				ct status dnat accept
+				$refuse
 			}
 			# a datagram without a mapping must leave no conntrack entry, because the
 			# entry could occupy the port of a mapping
@@ -91,7 +96,63 @@ lab_firewall()
 				type filter hook input priority filter
 				ct state established,related accept
 				iifname "$3" meta l4proto udp drop
-				ip daddr $4 meta l4proto udp drop
+				iifname "$3" $refuse
+				ip daddr $4 meta l4proto { tcp, udp } drop
+			}
+		}
+	NFT
+}
+
+# lab_protocol NAME KIND SECONDS IN OUT ADDRESS PROTOCOL SUFFIX: the part of lab_rules for UDP or TCP;
+# the names of its maps end with SUFFIX
+lab_protocol()
+{
+	local name=$1 kind=$2 seconds=$3 in=$4 out=$5 address=$6 protocol=$7 suffix=$8
+	local snat=masquerade port="$7 sport" dnat='' second=''
+
+	case "$kind" in
+	endpoint-independent) dnat="$protocol dport map @mapped$suffix" ;;
+	address-dependent) dnat="ip saddr . $protocol dport map @admitted$suffix" ;;
+	address-and-port-dependent) ;;
+	other-port)
+		# maps each port to a different port, without collisions
+		port="$protocol sport xor 0x400"
+		snat="snat ip to $address : $port"
+		dnat="$protocol dport map @mapped$suffix"
+		;;
+	address-dependent-mapping)
+		# the kernel reuses the earlier port of a source if the rule allows it
+		snat="snat ip to $address : $protocol sport"
+		second="oifname \"$out\" ip daddr $PEER4_SECOND meta l4proto $protocol"
+		second+=" snat ip to $address : $protocol sport xor 0x400"
+		;;
+	symmetric) snat='masquerade fully-random' ;;
+	esac
+	in_ns "$name" nft -f - <<-NFT
+		table ip lab {
+			map mapped$suffix {
+				type inet_service : ipv4_addr . inet_service
+				flags dynamic,timeout
+				timeout ${seconds}s
+			}
+			map admitted$suffix {
+				type ipv4_addr . inet_service : ipv4_addr . inet_service
+				flags dynamic,timeout
+				timeout ${seconds}s
+			}
+			chain postrouting {
+				type nat hook postrouting priority srcnat
+				$second
+				oifname "$out" meta l4proto $protocol $snat
+			}
+			chain prerouting {
+				type nat hook prerouting priority dstnat
+				${dnat:+iifname "$out" meta l4proto $protocol dnat ip to $dnat}
+			}
+			chain forward {
+				type filter hook forward priority filter
+				iifname "$in" meta l4proto $protocol update @mapped$suffix { $port : ip saddr . $protocol sport }
+				iifname "$in" meta l4proto $protocol update @admitted$suffix { ip daddr . $port : ip saddr . $protocol sport }
 			}
 		}
 	NFT
@@ -102,59 +163,14 @@ lab_firewall()
 lab_rules()
 {
 	local name=$1 kind=$2 seconds=$3 in=$4 out=$5 address=$6
-	local snat=masquerade port='udp sport' dnat='' second=''
 
 	lab_timeout "$name" "$seconds"
 	[ "$kind" != none ] || return 0
 	lab_firewall "$name" "$in" "$out" "$address"
-	case "$kind" in
-	firewall) return ;;
-	endpoint-independent) dnat='udp dport map @mapped' ;;
-	address-dependent) dnat='ip saddr . udp dport map @admitted' ;;
-	address-and-port-dependent) ;;
-	other-port)
-		# maps each port to a different port, without collisions
-		port='udp sport xor 0x400'
-		snat="snat ip to $address : $port"
-		dnat='udp dport map @mapped'
-		;;
-	address-dependent-mapping)
-		# the kernel reuses the earlier port of a source if the rule allows it
-		snat="snat ip to $address : udp sport"
-		second="oifname \"$out\" ip daddr $PEER4_SECOND meta l4proto udp"
-		second+=" snat ip to $address : udp sport xor 0x400"
-		;;
-	symmetric) snat='masquerade fully-random' ;;
-	esac
-	in_ns "$name" nft -f - <<-NFT
-		table ip lab {
-			map mapped {
-				type inet_service : ipv4_addr . inet_service
-				flags dynamic,timeout
-				timeout ${seconds}s
-			}
-			map admitted {
-				type ipv4_addr . inet_service : ipv4_addr . inet_service
-				flags dynamic,timeout
-				timeout ${seconds}s
-			}
-			chain postrouting {
-				type nat hook postrouting priority srcnat
-				$second
-				oifname "$out" meta l4proto udp $snat
-				oifname "$out" masquerade
-			}
-			chain prerouting {
-				type nat hook prerouting priority dstnat
-				${dnat:+iifname "$out" meta l4proto udp dnat ip to $dnat}
-			}
-			chain forward {
-				type filter hook forward priority filter
-				iifname "$in" meta l4proto udp update @mapped { $port : ip saddr . udp sport }
-				iifname "$in" meta l4proto udp update @admitted { ip daddr . $port : ip saddr . udp sport }
-			}
-		}
-	NFT
+	[ "$kind" != firewall ] || return 0
+	lab_protocol "$@" udp ''
+	lab_protocol "$@" tcp _tcp
+	in_ns "$name" nft add rule ip lab postrouting oifname "$out" masquerade
 }
 
 # lab_hairpin NAME ADDRESS [IN]: enables hairpinning in namespace NAME, a NAT that maps a port to

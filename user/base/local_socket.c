@@ -18,27 +18,29 @@
 /* --- server */
 
 /* Creates the directory. Refuses a directory in which another user could replace the socket. */
-static int dir_prepare(struct err *err)
+static int dir_prepare(const struct sockaddr_un *address, struct err *err)
 {
+	char dir[sizeof(address->sun_path)];
 	struct stat st;
 
-	if (mkdir(LOCAL_SOCKET_DIR, 0700) && errno != EEXIST)
-		return err_set(err, EXIT_ERROR, errno, LOCAL_SOCKET_DIR ": %s", strerror(errno));
-	if (lstat(LOCAL_SOCKET_DIR, &st))
-		return err_set(err, EXIT_ERROR, errno, LOCAL_SOCKET_DIR ": %s", strerror(errno));
+	strcpy(dir, address->sun_path);
+	*strrchr(dir, '/') = '\0';
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", dir, strerror(errno));
+	if (lstat(dir, &st))
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", dir, strerror(errno));
 	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
 		return 0;
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EPERM,
-				LOCAL_SOCKET_DIR
-				": not a directory that only this user can write to"),
+				"%s: not a directory that only this user can write to", dir),
 			"run as its owner, or set RuntimeDirectory= in the systemd unit");
 }
 
 int local_socket_listen(const struct sockaddr_un *address, struct err *err)
 {
 	mode_t before;
-	int fd, result = dir_prepare(err);
+	int fd, result = dir_prepare(address, err);
 
 	if (result)
 		return result;
@@ -75,8 +77,11 @@ int local_socket_accept(int listening, uid_t owner)
 
 /* --- client */
 
-/* Returns a connected descriptor, or -errno; -ETIMEDOUT if the backlog stays full for @wait_us. */
-static int connect_to(const struct sockaddr_un *address, __useconds_t wait_us)
+/*
+ * Returns a descriptor that is connected to a process of root, this user or @owner, or -errno;
+ * -ETIMEDOUT if the backlog stays full for @wait_us.
+ */
+static int connect_to(const struct sockaddr_un *address, __useconds_t wait_us, uid_t owner)
 {
 	const struct timeval wait = { .tv_sec = wait_us / 1000000 };
 	struct ucred peer = { .uid = (uid_t)-1 };
@@ -90,7 +95,7 @@ static int connect_to(const struct sockaddr_un *address, __useconds_t wait_us)
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
 		result = errno == EAGAIN ? -ETIMEDOUT : -errno;
-	else if (peer.uid && peer.uid != geteuid())
+	else if (peer.uid && peer.uid != geteuid() && peer.uid != owner)
 		result = -EPERM;
 	if (!result)
 		return fd;
@@ -100,7 +105,7 @@ static int connect_to(const struct sockaddr_un *address, __useconds_t wait_us)
 
 bool local_socket_is_served(const struct sockaddr_un *address)
 {
-	int fd = connect_to(address, 1000000);
+	int fd = connect_to(address, 1000000, geteuid());
 
 	if (fd >= 0)
 		close(fd);
@@ -165,10 +170,10 @@ static ssize_t answer_read(int fd, __useconds_t wait_us, size_t max, const char 
 	return *text ? -ETIMEDOUT : -ENOMEM;
 }
 
-static void ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
+static void ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max, uid_t owner,
 		const char *mark, struct local_answer *answer)
 {
-	int fd = connect_to(address, wait_us);
+	int fd = connect_to(address, wait_us, owner);
 	ssize_t length = fd;
 	char *text = NULL;
 
@@ -199,7 +204,13 @@ static void ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t 
 void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
 		      struct local_answer *answer)
 {
-	ask(address, wait_us, max, NULL, answer);
+	ask(address, wait_us, max, geteuid(), NULL, answer);
+}
+
+void local_socket_ask_owner(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
+			    uid_t owner, struct local_answer *answer)
+{
+	ask(address, wait_us, max, owner, NULL, answer);
 }
 
 void local_socket_ask_head(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
@@ -209,5 +220,5 @@ void local_socket_ask_head(const struct sockaddr_un *address, __useconds_t wait_
 
 	/* no string contains the mark, since JSON escapes its quotes */
 	snprintf(mark, sizeof(mark), "\"%s\":[", list);
-	ask(address, wait_us, max, mark, answer);
+	ask(address, wait_us, max, geteuid(), mark, answer);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Status sockets: a process answers each connection to its socket below /run/sluice with one JSON
- * document, and reads nothing from it. Only root and the user that started the process get answers.
+ * Status sockets: a process answers each connection to its socket with one JSON document, and reads
+ * nothing from it. Only root and the user that started the process get answers.
  */
 #ifndef SLUICE_BASE_LOCAL_SOCKET_H
 #define SLUICE_BASE_LOCAL_SOCKET_H
@@ -16,9 +16,9 @@
 #define LOCAL_SOCKET_DIR "/run/sluice"
 
 /*
- * Creates the directory and listens. Replaces the socket of a process that has exited. Refuses a
- * directory in which another user could replace the socket. Returns the descriptor, or -errno with
- * *err set.
+ * Creates the directory of the socket and listens. Replaces the socket of a process that has
+ * exited. Refuses a directory in which another user could replace the socket. Returns the
+ * descriptor, or -errno with *err set.
  */
 int local_socket_listen(const struct sockaddr_un *address, struct err *err);
 /*
@@ -42,6 +42,9 @@ struct local_answer {
  */
 void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
 		      struct local_answer *answer);
+/* Asks in the same way; takes answers from @owner as well. */
+void local_socket_ask_owner(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
+			    uid_t owner, struct local_answer *answer);
 /*
  * Works as local_socket_ask(), but stops reading at @list, the key of a list at the end of the
  * document that may be long. The answer has an empty list in its place.

@@ -104,11 +104,31 @@ static int refuse(const struct opt_table *tables, const struct merged *m, const 
 		       : err_hint(err, -EINVAL, "see --help");
 }
 
+/* Parses the words between commas one by one. */
+static int set_list(const struct opt *opt, const char *what, const char *value, void *into,
+		    struct err *err)
+{
+	char *text = strdup(value), *rest = text, *word, *end;
+	struct opt_value v = { opt, what, NULL, (char *)into + opt->offset };
+	int result = text ? 0 : err_set(err, EXIT_ERROR, ENOMEM, "out of memory");
+
+	while (!result && (word = strsep(&rest, ","))) {
+		word += strspn(word, " \t");
+		for (end = word + strlen(word); end > word && strchr(" \t", end[-1]); end--)
+			;
+		*end = '\0';
+		v.text = word;
+		result = opt->parse(&v, err);
+	}
+	free(text);
+	return result;
+}
+
 int opt_set(const struct opt *opt, const char *what, const char *value, void *into, struct err *err)
 {
 	struct opt_value v = { opt, what, value ? value : opt->bare, (char *)into + opt->offset };
 
-	return opt->parse(&v, err);
+	return opt->list ? set_list(opt, what, value, into, err) : opt->parse(&v, err);
 }
 
 void opt_defaults(const struct opt *opts, void *into)
@@ -232,6 +252,8 @@ void opt_man(FILE *file, const struct opt *opts, enum opt_side side)
 		if (opts->arg) {
 			fputs(side == OPT_LINE ? " " : " = ", file);
 			man_argument(file, opts);
+		} else if (side == OPT_FILE) {
+			fputs(" = \\fBno\\fR | \\fByes\\fR", file);
 		}
 		fprintf(file, "\n%s%c", strchr(".'", opts->help[0]) ? "\\&" : "",
 			toupper((unsigned char)opts->help[0]));
@@ -239,6 +261,8 @@ void opt_man(FILE *file, const struct opt *opts, enum opt_side side)
 		fputs(".\n", file);
 		if (opts->max && opts->parse != opt_word)
 			fprintf(file, "From %" PRIu64 " to %" PRIu64 ".\n", opts->min, opts->max);
+		if (!opts->arg && side == OPT_FILE)
+			fputs("The default is no.\n", file);
 		if (opts->preset) {
 			fputs("The default is ", file);
 			man_text(file, opts->preset);
@@ -306,10 +330,19 @@ int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], i
 	}
 }
 
+static const char *const no_yes[] = { "no", "yes", NULL };
+
 int opt_switch(const struct opt_value *v, struct err *err)
 {
-	*(bool *)v->field = true;
-	return 0;
+	const struct opt words = { .name = v->opt->name, .words = no_yes };
+	unsigned int number = 1;
+	int result = 0;
+
+	if (v->text)
+		result = opt_word(&(struct opt_value){ &words, v->what, v->text, &number }, err);
+	if (!result)
+		*(bool *)v->field = number;
+	return result;
 }
 
 int opt_text(const struct opt_value *v, struct err *err)

@@ -53,6 +53,7 @@ struct opt {
 	const char *noun;	  /* what messages call a word; NULL: "value" */
 	const char *preset;	  /* the default, as text; NULL: none, or part of `help` */
 	const char *bare;
+	bool list; /* may have several values, with commas between them; the parser copies each */
 };
 
 struct opt_table {
@@ -114,7 +115,7 @@ struct opt_addr {
 
 /* --- parsers, with the type of the field */
 
-/* bool */
+/* bool: true for a switch, in the file no or yes */
 int opt_switch(const struct opt_value *v, struct err *err);
 /* const char *, which points to v->text */
 int opt_text(const struct opt_value *v, struct err *err);

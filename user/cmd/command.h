@@ -53,6 +53,7 @@ struct command {
 	X(nat_probe)        \
 	X(peer_run)         \
 	X(peer_connect)     \
+	X(peer_list)        \
 	X(peer_key)         \
 	X(rendezvous_serve) \
 	X(rendezvous_show)  \

@@ -46,7 +46,8 @@ static const struct object {
 	  "Peers are hosts that find each other through a rendezvous server.  A peer is identified\n"
 	  "by its key.\n",
 	  "  umask 077; sluice peer key >alice.key\n"
-	  "  sluice peer key --public <alice.key\n" },
+	  "  sluice peer key --public <alice.key\n"
+	  "  sluice peer list\n" },
 	{ "rendezvous",
 	  "Returns public addresses to hosts behind NATs (STUN), and introduces peers.\n",
 	  "  (umask 077; sluice peer key >server.key; sluice peer key >alice.key)\n"
@@ -162,7 +163,7 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	const struct options *wanted = into;
 	const char *known[COMMANDS_MAX];
-	const struct config_table *table;
+	const struct conf_table *table;
 	const struct command *command;
 	bool found = false;
 	int used;

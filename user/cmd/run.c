@@ -42,8 +42,8 @@ const struct command run_command = {
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "The file has the sections [global], [reply], [wire], [steer], [hold] and\n"
-		"[rendezvous]. Their keys are the options of the commands that load or serve;\n"
+	.help = "The file has the sections [global], [reply], [wire], [steer], [hold],\n"
+		"[rendezvous] and [peer]. Their keys are the options of the commands that load or serve;\n"
 		"sluice.conf(5) lists them. SIGHUP reloads the file and applies it in place; a new size\n"
 		"in 'table' starts an empty table. If the file has a mistake, the loaded objects stay\n"
 		"unchanged.\n"

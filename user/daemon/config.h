@@ -6,12 +6,13 @@
 #ifndef SLUICE_DAEMON_CONFIG_H
 #define SLUICE_DAEMON_CONFIG_H
 
-#include "base/conf.h"
+#include "base/conf_keys.h"
 #include "base/context.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "hold/hold.h"
 #include "hold/send_options.h"
+#include "meet/peer/options.h"
 #include "meet/rendezvous/rendezvous.h"
 #include "metrics/options.h"
 #include "reply/reply.h"
@@ -36,9 +37,12 @@ enum config_section {
 	SECTIONS,
 	/* sections that load no object */
 	SECTION_RENDEZVOUS = SECTIONS,
+	SECTION_PEER,
 	SECTION_GLOBAL,
 	SECTION_NAMES
 };
+
+#define CHILDREN (SECTION_GLOBAL - SECTIONS)
 
 /* Indexed by enum config_section. */
 extern const char *const config_section_names[SECTION_NAMES];
@@ -60,6 +64,8 @@ struct config {
 	const char *hold_netns;	 /* like steer_netns */
 	const char *hold_cgroup; /* NULL: as in [global] */
 	struct rendezvous_options rendezvous;
+	struct peer_identity peer;
+	struct peer_exposed exposed;
 	struct conf conf; /* owns the strings above, and the file's problems */
 };
 
@@ -72,12 +78,6 @@ int config_read(const char *path, struct config *config, struct err *err);
 int config_parse(FILE *file, const char *path, struct config *config, struct err *err);
 void config_free(struct config *config);
 
-/* The keys of a section, and the struct that their offsets refer to. */
-struct config_table {
-	const char *section;
-	const struct opt *opts;
-	size_t offset; /* offset of the struct in struct config */
-};
-extern const struct config_table config_tables[]; /* ends with a NULL section */
+extern const struct conf_table config_tables[]; /* ends with a NULL section */
 
 #endif

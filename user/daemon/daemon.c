@@ -11,12 +11,12 @@
 #include "base/loop.h"
 #include "base/progress.h"
 #include "base/sd_notify.h"
+#include "daemon/child.h"
 #include "daemon/config_file.h"
 #include "daemon/hold.h"
 #include "daemon/metrics.h"
 #include "daemon/netns.h"
 #include "daemon/reload.h"
-#include "daemon/rendezvous.h"
 #include "daemon/sections.h"
 #include "daemon/status_socket.h"
 #include "daemon/steer.h"
@@ -52,7 +52,7 @@ struct node {
 	struct watch *watch;
 	struct steer_section steer;
 	struct hold_section hold;
-	struct rendezvous_section rendezvous;
+	struct child child[CHILDREN]; /* by section, from SECTIONS */
 	struct status_socket status;
 	struct daemon_metrics metrics;
 };
@@ -84,9 +84,12 @@ static void notify_status(const struct node *node, const char *state)
 		used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s: %s",
 					 used ? ", " : "", name, text);
 	}
-	if (config->has[SECTION_RENDEZVOUS])
-		snprintf(status + used, sizeof(status) - used, "%srendezvous: %s", used ? ", " : "",
-			 node->rendezvous.pid ? "running" : "not running");
+	for (i = SECTIONS; i < SECTION_GLOBAL && used < sizeof(status); i++)
+		if (config->has[i])
+			used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s: %s",
+						 used ? ", " : "", config_section_names[i],
+						 node->child[i - SECTIONS].pid ? "running"
+									       : "not running");
 	result = sd_notify("%sSTATUS=%s\n", state, status);
 	if (result < 0)
 		log_warning("service manager: %s", strerror(-result));
@@ -133,7 +136,7 @@ static void open_status(struct node *node)
 	node->status.view.sections = &node->sections;
 	node->status.view.steer = &node->steer;
 	node->status.view.hold = &node->hold;
-	node->status.view.rendezvous = &node->rendezvous;
+	node->status.view.child = node->child;
 	node->status.view.watch = node->watch;
 	if (!status_socket_open(&node->status, node->loop, node->lock_fd, &err))
 		return;
@@ -208,13 +211,14 @@ static int apply_metrics(struct node *node, const struct config *config, struct 
 /* Returns 0, or -errno with *err set if every section of the first file failed. */
 static int apply(struct node *node, struct config_file *file, struct err *err)
 {
-	int result = sections_apply(&node->sections, file, err);
+	int i, result = sections_apply(&node->sections, file, err);
 
 	if (result)
 		return result;
 	log_logfmt(node->context->verbose ? LOG_LEVEL_DEBUG : file->config.log_level);
 	watch_file(node->watch, node->sections.wire_file);
-	rendezvous_section_apply(&node->rendezvous, &file->config);
+	for (i = 0; i < CHILDREN; i++)
+		child_apply(&node->child[i], &file->config);
 	if (sections_name_netns(&node->sections))
 		loop_timer_start(node->follow, FOLLOW_US);
 	else
@@ -271,7 +275,7 @@ static int start_timer(struct node *node, loop_fn fn, __u64 us)
 static int setup_loop(struct node *node)
 {
 	__u64 watchdog_us = sd_notify_watchdog_us();
-	int result = loop_new(&node->loop);
+	int i, result = loop_new(&node->loop);
 
 	/* The process that reads stderr may exit before the daemon. */
 	signal(SIGPIPE, SIG_IGN);
@@ -294,8 +298,9 @@ static int setup_loop(struct node *node)
 		result = steer_section_init(&node->steer, node->loop, on_changed, node);
 	if (!result)
 		result = hold_section_init(&node->hold, node->loop);
-	if (!result)
-		result = rendezvous_section_init(&node->rendezvous, node->loop, on_changed, node);
+	for (i = 0; i < CHILDREN && !result; i++)
+		result = child_init(&node->child[i], (enum config_section)(SECTIONS + i),
+				    node->loop, on_changed, node);
 	if (result)
 		return result;
 	node->watch = watch_new(node->loop, &node->netns, &node->steer.spread, on_changed, node);
@@ -358,7 +363,7 @@ int daemon_run(const struct context *context, const char *path,
 					   .netns = &node.netns,
 					   .steer = &node.steer,
 					   .hold = &node.hold } };
-	int result;
+	int i, result;
 
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	links_libbpf_log();
@@ -385,7 +390,8 @@ out:
 	daemon_metrics_end(&node.metrics);
 	steer_section_end(&node.steer);
 	hold_section_end(&node.hold);
-	rendezvous_section_end(&node.rendezvous);
+	for (i = 0; i < CHILDREN; i++)
+		child_end(&node.child[i]);
 	loop_free(node.loop);
 	watch_free(node.watch);
 	if (node.lock_fd >= 0)

@@ -25,14 +25,14 @@ static void add_sections(struct metrics *metrics, const struct status_view *view
 
 	metrics_family(metrics, METRICS_GAUGE, "sluice_section_configured", NULL,
 		       "1 if the file has the section");
-	for (i = 0; i <= SECTION_RENDEZVOUS; i++)
+	for (i = 0; i < SECTION_GLOBAL; i++)
 		metrics_add(metrics, has_section(view, i), "section", config_section_names[i],
 			    NULL);
 	metrics_family(
 		metrics, METRICS_GAUGE, "sluice_section_applied", NULL,
 		"1 if the section is configured and attached as the file says, as /readyz has it");
-	for (i = 0; i <= SECTION_RENDEZVOUS; i++)
-		metrics_add(metrics, readiness_is_applied(view->sections, view->rendezvous, i),
+	for (i = 0; i < SECTION_GLOBAL; i++)
+		metrics_add(metrics, readiness_is_applied(view->sections, view->child, i),
 			    "section", config_section_names[i], NULL);
 	metrics_gauge(metrics, "sluice_config_last_reload_successful", NULL,
 		      "0 if the last reload was refused", !*view->refused);
@@ -85,9 +85,9 @@ static void unready(FILE *reasons, void *arg)
 	const struct status_view *view = ((struct daemon_metrics *)arg)->view;
 	int i;
 
-	for (i = 0; i <= SECTION_RENDEZVOUS; i++)
+	for (i = 0; i < SECTION_GLOBAL; i++)
 		if (has_section(view, i))
-			readiness_reasons(view->sections, view->rendezvous, i, reasons);
+			readiness_reasons(view->sections, view->child, i, reasons);
 }
 
 /* --- the server */

@@ -91,22 +91,22 @@ static void steer_reasons(FILE *reasons, const char *bpffs, const struct steer_s
 	spread_reasons(reasons, &steer->spread);
 }
 
-static void rendezvous_reasons(FILE *reasons, const struct rendezvous_section *rendezvous)
+static void child_reasons(FILE *reasons, const struct child *child)
 {
-	char why[sizeof(rendezvous->failure.text)];
+	char why[sizeof(child->failure.text)];
 
-	if (!rendezvous_section_works(rendezvous, why, sizeof(why)))
-		fprintf(reasons, "[rendezvous] %s\n", why);
+	if (!child_works(child, why, sizeof(why)))
+		fprintf(reasons, "[%s] %s\n", config_section_names[child->section], why);
 }
 
-void readiness_reasons(const struct sections *sections, const struct rendezvous_section *rendezvous,
-		       int section, FILE *reasons)
+void readiness_reasons(const struct sections *sections, const struct child *children, int section,
+		       FILE *reasons)
 {
 	const char *bpffs = sections->file->config.location.bpffs;
 	const char *name = config_section_names[section];
 
-	if (section == SECTION_RENDEZVOUS) {
-		rendezvous_reasons(reasons, rendezvous);
+	if (section >= SECTIONS) {
+		child_reasons(reasons, &children[section - SECTIONS]);
 		return;
 	}
 	if (sections->section[section].pending) {
@@ -128,8 +128,8 @@ void readiness_reasons(const struct sections *sections, const struct rendezvous_
 			name);
 }
 
-bool readiness_is_applied(const struct sections *sections,
-			  const struct rendezvous_section *rendezvous, int section)
+bool readiness_is_applied(const struct sections *sections, const struct child *children,
+			  int section)
 {
 	char *text = NULL;
 	size_t length = 0;
@@ -140,7 +140,7 @@ bool readiness_is_applied(const struct sections *sections,
 	reasons = open_memstream(&text, &length);
 	if (!reasons)
 		return false;
-	readiness_reasons(sections, rendezvous, section, reasons);
+	readiness_reasons(sections, children, section, reasons);
 	fclose(reasons);
 	free(text);
 	return !length;

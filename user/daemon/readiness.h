@@ -7,22 +7,23 @@
 #ifndef SLUICE_DAEMON_READINESS_H
 #define SLUICE_DAEMON_READINESS_H
 
-#include "daemon/rendezvous.h"
+#include "daemon/child.h"
 #include "daemon/sections.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 
 /*
- * Writes a line for each reason why a section is not attached as the file says; none if it is. Each
- * begins with the name of the section, as in "[reply] ". An
- * interface that does not exist yet, or a server that steering waits for, is no reason: otherwise a
- * rolling update would wait for what starts later. So is a fallback that the manual describes.
+ * Writes a line for each reason why a section is not attached as the file says, or nothing. Each
+ * line begins with the name of the section, as in "[reply] ". An interface that does not exist yet
+ * is no reason, nor is a server that steering waits for: otherwise a rolling update would wait for
+ * what starts later. Nor is a fallback that the manual describes. @children: by section, after
+ * SECTIONS.
  */
-void readiness_reasons(const struct sections *sections, const struct rendezvous_section *rendezvous,
-		       int section, FILE *reasons);
-/* Does the file have the section, and readiness_reasons() no reason? */
-bool readiness_is_applied(const struct sections *sections,
-			  const struct rendezvous_section *rendezvous, int section);
+void readiness_reasons(const struct sections *sections, const struct child *children, int section,
+		       FILE *reasons);
+/* Returns true if the file has the section, and there is no such reason. */
+bool readiness_is_applied(const struct sections *sections, const struct child *children,
+			  int section);
 
 #endif

@@ -221,9 +221,12 @@ void sections_follow(struct sections *sections)
 int sections_apply(struct sections *sections, struct config_file *file, struct err *err)
 {
 	const struct section *failed = NULL;
-	/* the server reports its own failures, and is restarted */
-	bool loaded = file->config.has[SECTION_RENDEZVOUS];
+	bool loaded = false;
 	int i;
+
+	/* each server reports its own failures, and is restarted */
+	for (i = SECTIONS; i < SECTION_GLOBAL; i++)
+		loaded |= file->config.has[i];
 
 	for (i = 0; i < SECTIONS; i++) {
 		struct section *section = &sections->section[i];

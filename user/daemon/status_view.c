@@ -42,7 +42,7 @@ static void add_reasons(const struct status_view *view, int section, json_t *war
 
 	if (!file)
 		return;
-	readiness_reasons(view->sections, view->rendezvous, section, file);
+	readiness_reasons(view->sections, view->child, section, file);
 	fclose(file);
 	for (rest = text; (line = strsep(&rest, "\n")) && *line;) {
 		reason = strchr(line, ' ');
@@ -119,11 +119,11 @@ static struct section_state section_state(const struct status_view *view, int i)
 	return (struct section_state){ "loaded", NULL, NULL };
 }
 
-static struct section_state rendezvous_state(const struct rendezvous_section *section)
+static struct section_state child_state(const struct child *child)
 {
-	const char *failure = section->failure.text;
+	const char *failure = child->failure.text;
 
-	if (section->pid)
+	if (child->pid)
 		return (struct section_state){ "running", NULL, NULL };
 	return (struct section_state){ "waiting", *failure ? failure : NULL, NULL };
 }
@@ -152,18 +152,18 @@ static json_t *section_json(const struct status_view *view, int i)
 	return object;
 }
 
-static json_t *rendezvous_json(const struct status_view *view)
+static json_t *child_json(const struct status_view *view, const struct child *child)
 {
-	const struct rendezvous_section *section = view->rendezvous;
-	struct section_state is = rendezvous_state(section);
+	struct section_state is = child_state(child);
 	json_t *warnings = json_array();
 
-	/* a server that has reported nothing yet has just started */
-	if (section->pid && section->reported_us)
-		add_reasons(view, SECTION_RENDEZVOUS, warnings);
-	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", "rendezvous", "state", is.state,
-			 "reason", is.reason ? output_name(is.reason) : json_null(), "hint",
-			 json_null(), "warnings", warnings);
+	/* a process that has reported nothing yet has just started */
+	if (child->pid && child->reported_us)
+		add_reasons(view, child->section, warnings);
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section",
+			 config_section_names[child->section], "state", is.state, "reason",
+			 is.reason ? output_name(is.reason) : json_null(), "hint", json_null(),
+			 "warnings", warnings);
 }
 
 static json_t *last_problem_json(void)
@@ -184,12 +184,12 @@ bool status_view_note(struct status_view *view)
 	char text[1024];
 	int i;
 
-	for (i = 0; file && i <= SECTION_RENDEZVOUS; i++) {
+	for (i = 0; file && i < SECTION_GLOBAL; i++) {
 		struct section_state is = { "", NULL, NULL };
 
 		if (file->config.has[i])
-			is = i == SECTION_RENDEZVOUS ? rendezvous_state(view->rendezvous)
-						     : section_state(view, i);
+			is = i >= SECTIONS ? child_state(&view->child[i - SECTIONS])
+					   : section_state(view, i);
 		snprintf(text, sizeof(text), "%s%s%s", is.state, is.reason ? ": " : "",
 			 is.reason ? is.reason : "");
 		if (!log_condition_set(&view->noted[i], text))
@@ -214,11 +214,11 @@ json_t *status_view_json(const struct status_view *view)
 	struct process_usage usage;
 	int i;
 
-	for (i = 0; file && i < SECTIONS; i++)
+	for (i = 0; file && i < SECTION_GLOBAL; i++)
 		if (file->config.has[i])
-			section_add(sections, view, i, section_json(view, i));
-	if (file && file->config.has[SECTION_RENDEZVOUS])
-		section_add(sections, view, SECTION_RENDEZVOUS, rendezvous_json(view));
+			section_add(sections, view, i,
+				    i >= SECTIONS ? child_json(view, &view->child[i - SECTIONS])
+						  : section_json(view, i));
 	process_usage_read(&usage);
 	json_object_update_new(
 		document,

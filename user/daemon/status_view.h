@@ -3,8 +3,8 @@
 #ifndef SLUICE_DAEMON_STATUS_VIEW_H
 #define SLUICE_DAEMON_STATUS_VIEW_H
 
+#include "daemon/child.h"
 #include "daemon/rates.h"
-#include "daemon/rendezvous.h"
 #include "daemon/sections.h"
 #include "daemon/watch.h"
 
@@ -19,7 +19,7 @@ struct status_view {
 	const struct sections *sections;
 	const struct steer_section *steer;
 	const struct hold_section *hold;
-	const struct rendezvous_section *rendezvous;
+	const struct child *child; /* by section, from SECTIONS */
 	const struct watch *watch;
 	struct rates rates;
 	/* last recorded state and reason of each section, and the number of changes */

@@ -57,8 +57,8 @@ void steer_section_end(struct steer_section *steer);
 int steer_section_apply(struct steer_section *steer, struct config_file *file,
 			const struct context *context, bool follows, struct err *err);
 /*
- * Attaches hooks again that another process has detached, or after a failure: the kernel refused
- * them, or the cgroup was missing.
+ * Reattaches hooks that another process has detached, or that failed because the kernel refused
+ * them or the cgroup was missing.
  */
 void steer_section_check(struct steer_section *steer, struct config_file *file,
 			 const struct context *context);

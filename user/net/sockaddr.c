@@ -24,6 +24,7 @@ socklen_t endpoint_to_sockaddr(const struct stun_endpoint *endpoint, uint32_t if
 
 uint32_t endpoint_from_sockaddr(struct stun_endpoint *endpoint, const union any_sockaddr *addr)
 {
+	endpoint->tcp = false;
 	if (addr->sa.sa_family == AF_INET6) {
 		endpoint->addr = addr->ip6.sin6_addr;
 		endpoint->port_be = addr->ip6.sin6_port;

@@ -27,12 +27,14 @@
 struct stun_endpoint {
 	struct in6_addr addr;
 	in_port_t port_be;
+	bool tcp; /* of another peer: reached by TCP, and not by UDP */
 };
 
 static inline bool stun_endpoint_is_same(const struct stun_endpoint *a,
 					 const struct stun_endpoint *b)
 {
-	return a->port_be == b->port_be && !memcmp(&a->addr, &b->addr, sizeof(a->addr));
+	return a->port_be == b->port_be && a->tcp == b->tcp &&
+	       !memcmp(&a->addr, &b->addr, sizeof(a->addr));
 }
 
 struct stun_message {

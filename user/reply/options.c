@@ -20,21 +20,6 @@ static int parse_mode(const struct opt_value *v, struct err *err)
 		       : result;
 }
 
-static const char *const no_yes[] = { "no", "yes", NULL };
-
-static int parse_no_yes(const struct opt_value *v, struct err *err)
-{
-	unsigned int number = 0;
-	struct opt_value into = *v;
-	int result;
-
-	into.field = &number;
-	result = opt_word(&into, err);
-	if (!result)
-		*(bool *)v->field = number;
-	return result;
-}
-
 static const char *const modes[] = { "socket", "audit", NULL };
 
 #define REPLY_FIELD(field) offsetof(struct reply_options, field)
@@ -53,11 +38,7 @@ const struct opt reply_opts[] = {
 	  "how long a flow is valid after its peer's last packet", .min = 1, .max = FLOW_AGE_MAX,
 	  .preset = OPT_TEXT(FLOW_AGE_DEFAULT) },
 	{ "any-peer-port", 0, NULL, opt_switch, REPLY_FIELD(any_peer_port),
-	  "mode socket: also fix datagrams to a port that the peer has not sent from",
-	  .side = OPT_LINE },
-	{ "any_peer_port", 0, "no | yes", parse_no_yes, REPLY_FIELD(any_peer_port),
-	  "mode socket: also fix datagrams to a port that the peer has not sent from",
-	  .side = OPT_FILE, .words = no_yes, .noun = "value", .preset = "no" },
+	  "mode socket: also fix datagrams to a port that the peer has not sent from" },
 	{ "dry-run", 'n', NULL, opt_switch, REPLY_FIELD(dry_run),
 	  "run the verifier, list the programs to attach, change nothing", .side = OPT_LINE },
 	{ .name = NULL },

@@ -125,8 +125,7 @@ static void merge(struct row *into, const struct row *row)
 		into->workers[i] += row->workers[i];
 }
 
-/* Sorts the rows, of which there is at least one, and merges rows with the same port and namespace.
- */
+/* Sorts the rows (at least one), and merges rows with the same port and namespace. */
 static void sort(struct rows *rows)
 {
 	size_t i, kept = 0;

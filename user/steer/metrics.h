@@ -12,9 +12,9 @@
 struct steer_poll;
 
 /*
- * Adds the counters of the groups, including ended groups, summed per port and namespace, and the
- * rows of @objects. A managed port without a group has the value 0; port "other" has its series
- * even if steering is not loaded. If @poll is NULL, there are no groups.
+ * Adds the counters of the groups, summed per port and namespace, including ended groups, and the
+ * rows of @objects. A managed port without a group has the value 0; so has port "other", even if
+ * steering is not loaded. If @poll is NULL, there are no groups.
  */
 void steer_metrics(struct steer_poll *poll, struct metrics *metrics,
 		   struct metrics_objects *objects, const char *bpffs);

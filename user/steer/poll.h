@@ -55,7 +55,7 @@ int steer_poll_read(struct steer_poll *poll, const char *bpffs);
 void steer_poll_clear(struct steer_poll *poll);
 /*
  * Sets *datagrams to the number of datagrams seen by all groups, including ended groups; 0 if
- * steering is not loaded. Keeps no group open.
+ * steering is not loaded. Keeps no map open.
  */
 void steer_poll_datagrams(const char *bpffs, __u64 *datagrams);
 

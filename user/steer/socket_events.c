@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A read handles at most this many events, then returns to the event loop. */
+/* A read returns to the event loop after this many events, even if more are pending. */
 #define EVENTS_MAX 4096
 
 struct socket_events {
@@ -111,7 +111,7 @@ void socket_events_close(struct socket_events *events)
 		return;
 	ring_buffer__free(events->ring);
 	for (i = 0; i < SOCKET_EVENTS_PROGRAMS; i++) {
-		/* detach the program now, since the kernel frees the link later */
+		/* detach the program now: the kernel frees a link late */
 		if (events->links[i])
 			bpf_link__detach(events->links[i]);
 		bpf_link__destroy(events->links[i]);

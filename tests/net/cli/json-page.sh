@@ -187,6 +187,31 @@ peer = Peer("alice", sys.argv[1], sys.argv[2], (sys.argv[3], 3478))
 assert peer.register([("10.0.0.1", 5000)]).kind == SUCCESS' \
 	"$(cat "$TEST_TMP/key")" "$public" "$FAR4"
 save "rendezvous show" 0 rendezvous show
+
+say "peers"
+sluice peer key >"$TEST_TMP/bob"
+chmod 600 "$TEST_TMP/key" "$TEST_TMP/bob"
+echo "bob $(sluice peer key --public <"$TEST_TMP/bob")" >>/mnt/peers
+kill -HUP "$rendezvous"
+wait_until 20 grep -q 'msg="reloaded"' "$TEST_TMP/rendezvous"
+given=(--server "$FAR4:3478" --server-key "$public" --trust-server)
+spawn_in "$HOST" "$TEST_TMP/bob.log" "$SLUICE" peer run "${given[@]}" --id bob --key-file "$TEST_TMP/bob" \
+	--expose tcp:127.0.0.1:9
+bob=$SPAWNED
+wait_until 20 grep -q 'msg="registered"' "$TEST_TMP/bob.log"
+spawn_in "$LAN" "$TEST_TMP/alice.log" "$SLUICE" peer connect "${given[@]}" --id alice --key-file "$TEST_TMP/key" \
+	--to bob --listen tcp:127.0.0.1:7000
+alice=$SPAWNED
+wait_until 20 grep -q 'msg="connected"' "$TEST_TMP/bob.log"
+spawn_in "$HOST" /dev/null socat UNIX-LISTEN:/run/sluice/silent.1.peer,mode=600 EXEC:"echo x"
+silent=$SPAWNED
+wait_until 20 test -S /run/sluice/silent.1.peer
+save "peer list" 0 peer list
+stop "$alice"
+wait_until 20 grep -q 'msg="disconnected"' "$TEST_TMP/bob.log"
+save "peer list" 0 peer list
+stop "$bob"
+wait "$silent" || true
 stop "$rendezvous"
 
 say "the daemon: a section is loaded, one waits, and one has a warning"

@@ -50,8 +50,8 @@ refused "$CONF:4: [global] bpffs: 'pins' is not an absolute path" "${good[@]}" '
 refused "$CONF:4: [global] cgroup: 'x/y' is not an absolute path" "${good[@]}" '[global]' 'cgroup = x/y'
 refused "$CONF:4: [global] log_level: unknown level 'inof'; did you mean 'info'?" \
 	"${good[@]}" '[global]' 'log_level = inof'
-refused "$CONF: no [reply], [wire], [steer], [hold] or [rendezvous] section" '[global]' 'log_level = info'
-refused "$CONF: no [reply], [wire], [steer], [hold] or [rendezvous] section" '# nothing'
+refused "$CONF: no [reply], [wire], [steer], [hold], [rendezvous] or [peer] section" '[global]' 'log_level = info'
+refused "$CONF: no [reply], [wire], [steer], [hold], [rendezvous] or [peer] section" '# nothing'
 refused "$CONF:1: [wire] needs iface, follow or gateway" '[wire]' 'port = 53'
 refused "$CONF:1: [wire] gateway needs the addresses" '[wire]' 'gateway = eth0'
 refused "$CONF:1: [wire] server: one address is not enough" \

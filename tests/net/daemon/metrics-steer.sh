@@ -80,7 +80,7 @@ is_in_rate()
 }
 wait_until 120 is_in_rate || fail "$(sluice -j status)"
 
-say "a command's unload frees the program, although the daemon has read it"
+say "an unload by a command frees the program, although the daemon has read it"
 PROGRAM=$(json "d['steer']['groups'][0]['program_id']" sluice -j status)
 sluice --netns "$HOST" steer unload >/dev/null
 wait_until 30 program_is_gone || fail "$(bpftool prog show id "$PROGRAM")"

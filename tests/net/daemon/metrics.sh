@@ -20,7 +20,7 @@ for list in "${lists[@]}"; do
 	grep -rqE "=.*:$list\b" "$ROOT/tests/net" || fail "no test compares $list with the metrics"
 done
 
-say "all series exist from the start, whatever is loaded"
+say "every series is there from the start, whatever is loaded"
 configure "metrics = $METRICS_PORT" '[reply]' 'mode = socket' "port = $PORT" '[steer]' 'port = 5353'
 daemon_start
 metrics formats "reply=$INCLUDE/counters.h:SLUICE_REPLY_COUNTERS" \
@@ -53,8 +53,7 @@ want_probe /readyz 200
 sleep 1.1
 want_values 'sluice_table_size_bytes{object="hold"}' "$(json "d['hold']['flows']['bytes']" sluice -j hold show)" \
 	'sluice_table_size_bytes{object="reply"}' "$(json "d['reply']['flows']['bytes']" sluice -j reply show)"
-# unready_without LINK TEXT: detaches a link, and repeats this if the daemon repairs it before the
-# answer
+# unready_without LINK TEXT: detaches a link, again if the daemon has repaired it before the answer
 unready_without()
 {
 	bpftool link detach pinned "$PINS/$1" >/dev/null 2>&1 || true

@@ -49,7 +49,7 @@ def check_names(families):
             # never an address, a path, or an id
             for label, value in sample.labels.items():
                 assert label in ("object", "table", "program", "section", "state", "netns",
-                                 "port", "cpu", "version"), sample
+                                 "port", "cpu", "version", "peer", "kind"), sample
                 assert re.fullmatch(r"[A-Za-z0-9_.-]+", value), sample
 
 

@@ -71,8 +71,8 @@ identity()
 		--key-file "$TEST_TMP/$1.key")
 }
 
-# logged FILE TEXT
-logged()
+# is_logged FILE TEXT
+is_logged()
 {
 	[ -e "$1" ] && contains -F -e "$2" "$1"
 }
@@ -80,7 +80,7 @@ logged()
 # wait_log FILE TEXT: waits for a line of a log
 wait_log()
 {
-	wait_until 20 logged "$1" "$2" || fail "no '$2' in:" "$(cat "$1")" "$(cat "$SERVER_LOG")"
+	wait_until 20 is_logged "$1" "$2" || fail "no '$2' in:" "$(cat "$1")" "$(cat "$SERVER_LOG")"
 }
 
 # peer_run NAMESPACE NAME OPTION…: runs a peer that exposes services; its log is TEST_TMP/NAME.log
@@ -114,4 +114,45 @@ peer_is_direct()
 peer_is_relayed()
 {
 	[[ $(grep 'msg="path"' "$TEST_TMP/$1.log" | tail -n 1) == *kind=relayed* ]]
+}
+
+# udp_block NAMESPACE: the network of this host drops UDP; udp_unblock NAMESPACE
+udp_block()
+{
+	in_ns "$1" nft -f - <<-'NFT'
+		table inet block {
+			chain output {
+				type filter hook output priority 0
+				udp dport 1-65535 drop
+			}
+		}
+	NFT
+}
+
+udp_unblock()
+{
+	in_ns "$1" nft delete table inet block
+}
+
+# echo_start NAMESPACE: runs an echo service at 127.0.0.1:7
+echo_start()
+{
+	spawn_in "$1" /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+}
+
+# transfer_begin NAMESPACE PORT: begins to send bytes to an echo service and back, in TRANSFER, and
+# waits until some are back
+transfer_begin()
+{
+	rm -f "$TEST_TMP/begun" "$TEST_TMP/done"
+	in_ns "$1" python3 "$ROOT/tests/net/lib/transfer.py" "$2" "$TEST_TMP/begun" "$TEST_TMP/done" &
+	TRANSFER=$!
+	wait_until 20 test -e "$TEST_TMP/begun"
+}
+
+# transfer_end LOG…: ends it, and wants that no byte was lost; else shows these logs
+transfer_end()
+{
+	touch "$TEST_TMP/done"
+	wait "$TRANSFER" || fail "the transfer failed" "$(tail -n 50 "${@/#/$TEST_TMP/}")"
 }

@@ -40,8 +40,6 @@ refused 2 "a --listen or --stdio is needed" connect "${given[@]}" --to b
 refused 2 "exclude each other" connect "${given[@]}" --to b --stdio --listen tcp:127.0.0.1:1
 refused 2 "--direct-only and --relay-only exclude each other" connect "${given[@]}" --to b --stdio \
 	--direct-only --relay-only
-refused 2 "--direct-only and --transport tcp exclude each other" connect "${given[@]}" --to b --stdio \
-	--direct-only --transport tcp
 refused 2 "instead of the wildcard" connect "${given[@]}" --to b --listen udp:0.0.0.0:1
 refused 1 "$TEST_TMP/absent: No such file" run "${given[@]}" --known-peers "$TEST_TMP/absent" \
 	--expose tcp:127.0.0.1:1

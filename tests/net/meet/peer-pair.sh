@@ -52,25 +52,13 @@ wait_log "$TEST_TMP/bob.log" 'msg="connected" peer=carol'
 
 say "the server stops, and the path stays"
 stop "$RENDEZVOUS"
-in_ns in1 python3 - <<'PYTHON'
-import hashlib, os, socket, threading
-
-def exchange(size):
-	data = os.urandom(size)
-	with socket.create_connection(("127.0.0.1", 7000)) as connection:
-		connection.settimeout(60)
-		def send():
-			connection.sendall(data)
-			connection.shutdown(socket.SHUT_WR)
-		sender = threading.Thread(target=send)
-		sender.start()
-		got = b"".join(iter(lambda: connection.recv(65536), b""))
-		sender.join()
-	assert hashlib.sha256(got).digest() == hashlib.sha256(data).digest(), (size, len(got))
+in_ns in1 env PYTHONPATH="$ROOT/tests/net/lib" python3 -B - <<'PYTHON'
+import os, socket, threading
+from transfer import exchange
 
 for size in (0, 1, 1200, 3000000):
-	exchange(size)
-threads = [threading.Thread(target=exchange, args=(100000,)) for _ in range(20)]
+	exchange(7000, size)
+threads = [threading.Thread(target=exchange, args=(7000, 100000)) for _ in range(20)]
 for thread in threads:
 	thread.start()
 for thread in threads:

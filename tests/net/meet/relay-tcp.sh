@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A peer that cannot send UDP is relayed over TCP. The services of the peer continue when the
-# connection to the server breaks, and when UDP works again.
+# A peer that cannot send UDP is relayed over TCP, to another one that uses UDP alone. The services of
+# the peer continue when the connection to the server breaks, and when UDP works again.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -11,9 +11,9 @@
 . "$(dirname "$0")/../lib/peer.sh"
 
 peers_up endpoint-independent endpoint-independent 30
-spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+echo_start in2
 peer_run in2 bob --peer-key "alice=$(public alice)" --peer-key "carol=$(public carol)" \
-	--expose tcp:127.0.0.1:7
+	--expose tcp:127.0.0.1:7 --transport udp
 
 # echoed PORT: returns true if bob's service answers
 echoed()
@@ -33,14 +33,7 @@ want_equal "$(json "[p['transport'] for p in d['registered'] if p['name'] == 'ca
 stop "$carol"
 
 say "UDP is blocked"
-in_ns in1 nft -f - <<'NFT'
-table inet block {
-	chain output {
-		type filter hook output priority 0
-		udp dport 1-65535 drop
-	}
-}
-NFT
+udp_block in1
 peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
 wait_log "$TEST_TMP/alice.log" 'msg="connected to the server by TCP"'
 wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
@@ -57,7 +50,7 @@ wait_until 20 reconnected
 wait_until 20 echoed 7000
 
 say "UDP works again"
-in_ns in1 nft delete table inet block
+udp_unblock in1
 wait_log "$TEST_TMP/alice.log" 'msg="the server answers by UDP"'
 wait_until 30 peer_is_direct alice
 wait_until 20 echoed 7000

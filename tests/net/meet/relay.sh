@@ -13,7 +13,7 @@
 . "$(dirname "$0")/../lib/peer.sh"
 
 peers_up symmetric symmetric 30
-spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+echo_start in2
 run_bob()
 {
 	peer_run in2 bob --peer-key "alice=$(public alice)" --peer-key "carol=$(public carol)" \
@@ -44,39 +44,7 @@ want_status 1 in_ns in1 "$SLUICE" peer connect "${IDENTITY[@]}" --peer-key "bob=
 want_text "no path was found"
 
 say "a NAT changes its kind during a transfer"
-cat >"$TEST_TMP/transfer.py" <<'PYTHON'
-import hashlib, os, socket, sys, threading, time
-
-# Both directions are busy at once: the client checksums the echo while it sends more, until the
-# file DONE exists.
-begun, done = sys.argv[1], sys.argv[2]
-sent, got = hashlib.sha256(), hashlib.sha256()
-counts = [0, 0]
-
-def receive():
-	while part := connection.recv(65536):
-		got.update(part)
-		counts[1] += len(part)
-		if counts[1] > 100000 and not os.path.exists(begun):
-			open(begun, "w").close()
-
-with socket.create_connection(("127.0.0.1", 7000)) as connection:
-	connection.settimeout(60)
-	receiver = threading.Thread(target=receive)
-	receiver.start()
-	while receiver.is_alive() and not os.path.exists(done):
-		block = os.urandom(5000)
-		connection.sendall(block)
-		sent.update(block)
-		counts[0] += len(block)
-		time.sleep(0.01)
-	connection.shutdown(socket.SHUT_WR)
-	receiver.join()
-assert counts[0] == counts[1] and sent.digest() == got.digest(), counts
-PYTHON
-in_ns in1 python3 "$TEST_TMP/transfer.py" "$TEST_TMP/begun" "$TEST_TMP/done" &
-transfer=$!
-wait_until 20 test -e "$TEST_TMP/begun"
+transfer_begin in1 7000
 in_ns nat1 nft flush ruleset
 lab_rules nat1 endpoint-independent 30 in out 198.51.100.1
 in_ns nat1 conntrack -F 2>/dev/null
@@ -97,8 +65,7 @@ NFT
 wait_until 60 peer_is_relayed alice
 wait_until 60 peer_is_relayed bob
 in_ns nat1 nft delete table inet block
-touch "$TEST_TMP/done"
-wait "$transfer" || fail "the transfer failed" "$(cat "$TEST_TMP"/{alice,bob}.log)"
+transfer_end alice.log bob.log
 want_equal "$(grep -cF 'msg="not connected' "$TEST_TMP/alice.log" || true)" 0
 stop "$alice"
 

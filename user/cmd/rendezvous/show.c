@@ -3,6 +3,7 @@
 #include "base/counters.h"
 #include "base/local_socket.h"
 #include "base/text.h"
+#include "cmd/answer.h"
 #include "cmd/command.h"
 #include "meet/rendezvous/status.h"
 
@@ -18,28 +19,10 @@ static struct rendezvous_options options;
 static const struct counter counters[] = { RENDEZVOUS_COUNTERS(COUNTER) };
 static const struct counter xdp_counters[] = { SLUICE_MEET_COUNTERS(COUNTER) };
 
-static double number_of(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
-
-/* The answer comes from another process: do not trust its strings. */
-static const char *string_of(const json_t *object, const char *key, char *text, size_t size)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return text_plain_copy(text, size, value ? value : "-");
-}
-
-static const char *seconds_of(const json_t *object, const char *key, char text[24])
-{
-	return age_format((__u64)(number_of(object, key) * 1e9), text);
-}
-
 /* Formats a rate in kilobytes per second. */
 static const char *rate_of(const json_t *relays, const char *key, char text[32])
 {
-	double rate = number_of(relays, key);
+	double rate = answer_number(relays, key);
 
 	if (rate > 0)
 		snprintf(text, 32, "%.0f kB/s", rate);
@@ -57,13 +40,13 @@ static void print_summary(const struct output *output, const json_t *document)
 	const json_t *budgets = json_object_get(document, "budgets");
 	const json_t *addresses = json_object_get(document, "addresses");
 	const json_t *amplification = json_object_get(document, "amplification");
-	bool ready = json_is_true(json_object_get(document, "ready"));
+	bool ready = answer_is_true(document, "ready");
 	char name[64], age[24], key[64], bytes[24], refused[1024], peer_rate[32], rate[32];
 	size_t i;
 
 	fprintf(output->file, "rendezvous: %s, process %.0f, started %s ago, %s%s%s\n",
-		string_of(document, "name", name, sizeof(name)), number_of(document, "pid"),
-		seconds_of(document, "running_for_s", age),
+		answer_string(document, "name", name, sizeof(name)), answer_number(document, "pid"),
+		answer_age(document, "running_for_s", age),
 		output_tone(output, ready ? OUTPUT_GOOD : OUTPUT_WARNING),
 		ready ? "ready" : "draining", output_plain(output));
 	for (i = 0; i < json_array_size(addresses); i++) {
@@ -72,35 +55,36 @@ static void print_summary(const struct output *output, const json_t *document)
 		char listen[96], alternate[96];
 
 		fprintf(output->file, "  listens on %s%s%s\n",
-			string_of(pair, "listen", listen, sizeof(listen)),
+			answer_string(pair, "listen", listen, sizeof(listen)),
 			has_alternate ? ", alternate " : "",
-			has_alternate ? string_of(pair, "alternate", alternate, sizeof(alternate))
-				      : "");
+			has_alternate
+				? answer_string(pair, "alternate", alternate, sizeof(alternate))
+				: "");
 	}
 	fprintf(output->file, "  public key %s\n",
-		string_of(document, "public_key", key, sizeof(key)));
+		answer_string(document, "public_key", key, sizeof(key)));
 	if (json_is_string(json_object_get(document, "reload_refused")))
 		fprintf(output->file, "  %sthe last reload was refused: %s%s\n",
 			output_tone(output, OUTPUT_WARNING),
-			string_of(document, "reload_refused", refused, sizeof(refused)),
+			answer_string(document, "reload_refused", refused, sizeof(refused)),
 			output_plain(output));
 	fprintf(output->file,
 		"  peers        %.0f in the file, %.0f registered of at most %.0f (%s)\n",
-		number_of(document, "peers"), number_of(registrations, "count"),
-		number_of(registrations, "limit"),
-		bytes_format((__u64)number_of(registrations, "bytes"), bytes));
-	fprintf(output->file, "  sessions     %.0f of at most %.0f\n", number_of(sessions, "count"),
-		number_of(sessions, "limit"));
+		answer_number(document, "peers"), answer_number(registrations, "count"),
+		answer_number(registrations, "limit"),
+		bytes_format((__u64)answer_number(registrations, "bytes"), bytes));
+	fprintf(output->file, "  sessions     %.0f of at most %.0f\n",
+		answer_number(sessions, "count"), answer_number(sessions, "limit"));
 	fprintf(output->file,
 		"  relays       %.0f of at most %.0f; rate of a peer: %s, of all: %s\n",
-		number_of(relays, "count"), number_of(relays, "limit"),
+		answer_number(relays, "count"), answer_number(relays, "limit"),
 		rate_of(relays, "peer_rate_kb", peer_rate), rate_of(relays, "rate_kb", rate));
 	fprintf(output->file, "  connections  %.0f of at most %.0f; %.0f refused\n",
-		number_of(connections, "count"), number_of(connections, "limit"),
-		number_of(connections, "refused"));
+		answer_number(connections, "count"), answer_number(connections, "limit"),
+		answer_number(connections, "refused"));
 	fprintf(output->file,
 		"  budgets      %.0f answers per second and prefix; exhausted for %.0f prefixes\n",
-		number_of(budgets, "rate"), number_of(budgets, "spent"));
+		answer_number(budgets, "rate"), answer_number(budgets, "spent"));
 	if (json_is_number(amplification))
 		fprintf(output->file, "  strangers    got %.2f bytes per answered byte\n",
 			json_number_value(amplification));
@@ -113,7 +97,7 @@ static void print_counters(const struct output *output, const json_t *counted,
 	unsigned int i;
 
 	for (i = 0; i < count; i++)
-		values[i] = (__u64)number_of(counted, counter[i].key);
+		values[i] = (__u64)answer_number(counted, counter[i].key);
 	counters_text(counter, values, count, output);
 }
 
@@ -130,9 +114,11 @@ static void print_xdp(const struct output *output, const json_t *xdp)
 		bool has_reason = json_is_string(json_object_get(interface, "reason"));
 
 		fprintf(output->file, "  XDP on %s: %s%s%s\n",
-			string_of(interface, "interface", name, sizeof(name)),
-			string_of(interface, "mode", mode, sizeof(mode)), has_reason ? ": " : "",
-			has_reason ? string_of(interface, "reason", reason, sizeof(reason)) : "");
+			answer_string(interface, "interface", name, sizeof(name)),
+			answer_string(interface, "mode", mode, sizeof(mode)),
+			has_reason ? ": " : "",
+			has_reason ? answer_string(interface, "reason", reason, sizeof(reason))
+				   : "");
 	}
 	print_counters(output, json_object_get(xdp, "counters"), xdp_counters,
 		       SLUICE_MEET_COUNTERS_MAX);
@@ -159,19 +145,19 @@ static void print_text(const struct output *output, const json_t *document)
 			const json_t *candidate = json_array_get(candidates, k);
 			char kind[24], at[96];
 
-			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s %s",
-						 k ? ", " : "",
-						 string_of(candidate, "kind", kind, sizeof(kind)),
-						 string_of(candidate, "address", at, sizeof(at)));
+			used += (size_t)snprintf(
+				list + used, sizeof(list) - used, "%s%s %s", k ? ", " : "",
+				answer_string(candidate, "kind", kind, sizeof(kind)),
+				answer_string(candidate, "address", at, sizeof(at)));
 		}
 		table_row(table, "%s|%s|%s|%s|%s|%s|%.0fms|%.0f|%s",
-			  string_of(peer, "name", name, sizeof(name)),
-			  string_of(peer, "address", address, sizeof(address)),
-			  string_of(peer, "transport", transport, sizeof(transport)),
-			  json_is_true(json_object_get(peer, "behind_nat")) ? "yes" : "no",
-			  seconds_of(peer, "registered_for_s", since),
-			  seconds_of(peer, "seen_for_s", seen), number_of(peer, "rtt_ms"),
-			  number_of(peer, "relays"), *list ? list : "-");
+			  answer_string(peer, "name", name, sizeof(name)),
+			  answer_string(peer, "address", address, sizeof(address)),
+			  answer_string(peer, "transport", transport, sizeof(transport)),
+			  answer_is_true(peer, "behind_nat") ? "yes" : "no",
+			  answer_age(peer, "registered_for_s", since),
+			  answer_age(peer, "seen_for_s", seen), answer_number(peer, "rtt_ms"),
+			  answer_number(peer, "relays"), *list ? list : "-");
 	}
 	table_print(table, output, 2);
 }

@@ -201,6 +201,15 @@ bool peer_client_registered(const struct peer_client *client, unsigned int serve
 	return client->server[server].registered;
 }
 
+struct peer_client_registration peer_client_registration(const struct peer_client *client,
+							 unsigned int server)
+{
+	const struct client_server *of = &client->server[server];
+
+	return (struct peer_client_registration){ of->registered, of->behind_nat, of->mapped,
+						  of->rtt_ns };
+}
+
 int peer_client_server_of(const struct peer_client *client, const struct stun_endpoint *at)
 {
 	unsigned int i;

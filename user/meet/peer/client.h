@@ -84,6 +84,14 @@ bool peer_client_next_event(struct peer_client *client, struct peer_client_event
 
 /* Is the peer registered with this server? */
 bool peer_client_registered(const struct peer_client *client, unsigned int server);
+/* A registration, for a view. */
+struct peer_client_registration {
+	bool registered, behind_nat;
+	struct stun_endpoint mapped; /* own address, as the server sees it */
+	uint64_t rtt_ns;	     /* 0: unknown */
+};
+struct peer_client_registration peer_client_registration(const struct peer_client *client,
+							 unsigned int server);
 /*
  * Returns the index of the server with this address, from which alone ChannelData may come; -1:
  * there is none.

@@ -15,8 +15,8 @@ static int parse_server(const struct opt_value *v, struct err *err)
 	uint64_t port;
 
 	if (identity->servers == PEER_CLIENT_SERVERS_MAX)
-		return err_set(err, EXIT_USAGE, E2BIG, "%sat most %d servers are possible",
-			       "--server: ", PEER_CLIENT_SERVERS_MAX);
+		return err_set(err, EXIT_USAGE, E2BIG, "%s%sat most %d servers are possible",
+			       OPT_WHAT(v->what), PEER_CLIENT_SERVERS_MAX);
 	if (colon && host[0] == '[' && colon[-1] == ']') {
 		host++;
 		end--;
@@ -29,7 +29,8 @@ static int parse_server(const struct opt_value *v, struct err *err)
 	    opt_number(NULL, colon + 1, 1, 65535, &port, err))
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
-					"--server: '%s' is not a host and a port", v->text),
+					"%s%s'%s' is not a host and a port", OPT_WHAT(v->what),
+					v->text),
 				"give HOST:PORT, as in rendezvous.example.net:3478,"
 				" 192.0.2.1:3478 or [2001:db8::1]:3478");
 	snprintf(server->host, sizeof(server->host), "%.*s", (int)(end - host), host);
@@ -40,9 +41,10 @@ static int parse_server(const struct opt_value *v, struct err *err)
 
 static int bad_key(const char *what, const char *text, struct err *err)
 {
-	return err_hint(
-		err, err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is not a public key", what, text),
-		"give the 44 characters that 'sluice peer key --public' prints");
+	return err_hint(err,
+			err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is not a public key",
+				OPT_WHAT(what), text),
+			"give the 44 characters that 'sluice peer key --public' prints");
 }
 
 static int parse_server_key(const struct opt_value *v, struct err *err)
@@ -50,10 +52,10 @@ static int parse_server_key(const struct opt_value *v, struct err *err)
 	struct peer_identity *identity = v->field;
 
 	if (identity->server_keys == PEER_CLIENT_SERVERS_MAX)
-		return err_set(err, EXIT_USAGE, E2BIG, "--server-key: at most %d are possible",
-			       PEER_CLIENT_SERVERS_MAX);
+		return err_set(err, EXIT_USAGE, E2BIG, "%s%sat most %d are possible",
+			       OPT_WHAT(v->what), PEER_CLIENT_SERVERS_MAX);
 	if (key_parse(v->text, identity->server_key[identity->server_keys]))
-		return bad_key("--server-key", v->text, err);
+		return bad_key(v->what, v->text, err);
 	identity->server_keys++;
 	return 0;
 }
@@ -67,23 +69,23 @@ static int parse_peer_key(const struct opt_value *v, struct err *err)
 
 	if (identity->peer_keys == PEER_KEYS_MAX)
 		return err_hint(err,
-				err_set(err, EXIT_USAGE, E2BIG,
-					"--peer-key: at most %d are possible", PEER_KEYS_MAX),
+				err_set(err, EXIT_USAGE, E2BIG, "%s%sat most %d are possible",
+					OPT_WHAT(v->what), PEER_KEYS_MAX),
 				"put the keys into a file, and give it with --known-peers");
 	key = &identity->peer_key[identity->peer_keys];
 	snprintf(key->name, sizeof(key->name), "%.*s", equals ? (int)(equals - v->text) : 0,
 		 v->text);
 	if (!equals || (size_t)(equals - v->text) > PEER_NAME_MAX || !service_is_name(key->name))
 		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL,
-					"--peer-key: '%s' is not a name and a key", v->text),
+				err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is not a name and a key",
+					OPT_WHAT(v->what), v->text),
 				"give NAME=KEY");
 	if (key_parse(equals + 1, key->key))
-		return bad_key("--peer-key", equals + 1, err);
+		return bad_key(v->what, equals + 1, err);
 	for (i = 0; i < identity->peer_keys; i++)
 		if (!strcmp(identity->peer_key[i].name, key->name))
-			return err_set(err, EXIT_USAGE, EINVAL,
-				       "--peer-key: %s is given more than once", key->name);
+			return err_set(err, EXIT_USAGE, EINVAL, "%s%s%s is given more than once",
+				       OPT_WHAT(v->what), key->name);
 	identity->peer_keys++;
 	return 0;
 }
@@ -96,9 +98,9 @@ static int parse_expose(const struct opt_value *v, struct err *err)
 	int result;
 
 	if (exposed->count == SERVICES_MAX)
-		return err_set(err, EXIT_USAGE, E2BIG, "--expose: at most %d are possible",
-			       SERVICES_MAX);
-	result = service_parse("--expose", v->text, service, err);
+		return err_set(err, EXIT_USAGE, E2BIG, "%s%sat most %d are possible",
+			       OPT_WHAT(v->what), SERVICES_MAX);
+	result = service_parse(v->what, v->text, service, err);
 	if (result)
 		return result;
 	for (i = 0; i < exposed->count; i++)
@@ -106,8 +108,9 @@ static int parse_expose(const struct opt_value *v, struct err *err)
 		    !strcmp(exposed->service[i].name, service->name))
 			return err_hint(err,
 					err_set(err, EXIT_USAGE, EINVAL,
-						"--expose %s: another %s service has the name '%s'",
-						v->text, service_kinds[service->address.kind],
+						"%s%sanother %s service has the name '%s'",
+						OPT_WHAT(v->what),
+						service_kinds[service->address.kind],
 						service->name),
 					"give each a name, as in ssh=tcp:127.0.0.1:22");
 	exposed->count++;
@@ -118,7 +121,7 @@ static int parse_listen(const struct opt_value *v, struct err *err)
 {
 	struct peer_target *target = v->field;
 
-	int result = service_parse_address("--listen", v->text, &target->listen, err);
+	int result = service_parse_address(v->what, v->text, &target->listen, err);
 
 	/* the kernel would choose the source of an answer, and could choose another address */
 	if (!result && target->listen.kind == SERVICE_UDP &&
@@ -126,9 +129,9 @@ static int parse_listen(const struct opt_value *v, struct err *err)
 	     (addr_is_ip4(&target->listen.at.addr) && !target->listen.at.addr.s6_addr32[3])))
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
-					"--listen %s: UDP needs an address of this host instead of"
+					"%s%s'%s': UDP needs an address of this host instead of"
 					" the wildcard",
-					v->text),
+					OPT_WHAT(v->what), v->text),
 				"answers must leave from the address that was asked; run a"
 				" 'peer connect' for each address");
 	return result;
@@ -138,12 +141,12 @@ static int parse_name(const struct opt_value *v, struct err *err)
 {
 	if (service_is_name(v->text))
 		return opt_text(v, err);
-	return err_hint(
-		err,
-		err_set(err, EXIT_USAGE, EINVAL, "--%s: '%s' is not a name", v->opt->name, v->text),
-		"give up to %d letters, digits, '.', '_' and '-', the first one a letter or"
-		" digit",
-		PEER_NAME_MAX);
+	return err_hint(err,
+			err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is not a name",
+				OPT_WHAT(v->what), v->text),
+			"give up to %d letters, digits, '.', '_' and '-', the first one a letter or"
+			" digit",
+			PEER_NAME_MAX);
 }
 
 static const char *const port_mappings[] = { "auto", "nat-pmp", "upnp", "off", NULL };
@@ -155,61 +158,70 @@ static const char *const transports[] = { "auto", "udp", "tcp", NULL };
 const struct opt peer_identity_opts[] = {
 	{ "server", 0, "HOST:PORT", parse_server, 0,
 	  "a rendezvous server; may be given several times, to be reachable through each",
-	  .side = OPT_LINE },
+	  .list = true },
 	{ "server-key", 0, "KEY", parse_server_key, 0,
 	  "the public key of the server; one for all, or one for each in the same order",
-	  .side = OPT_LINE },
+	  .list = true },
 	{ "id", 0, "NAME", parse_name, IDENTITY(id),
-	  "the name of this peer in the peers file of the server; each process needs its own",
-	  .side = OPT_LINE },
+	  "the name of this peer in the peers file of the server; each process needs its own" },
 	{ "key-file", 0, "FILE", opt_path, IDENTITY(key_file),
-	  "the private key of this peer, from 'sluice peer key'", .side = OPT_LINE },
+	  "the private key of this peer, from 'sluice peer key'" },
 	{ "peer-key", 0, "NAME=KEY", parse_peer_key, 0,
-	  "a peer, and its public key; may be given several times", .side = OPT_LINE },
+	  "a peer, and its public key; may be given several times", .list = true },
 	{ "known-peers", 0, "FILE", opt_path, IDENTITY(known_peers),
-	  "peers and their public keys: NAME PUBLIC-KEY a line", .side = OPT_LINE },
+	  "peers and their public keys: NAME PUBLIC-KEY a line" },
 	{ "port-mapping", 0, "auto|nat-pmp|upnp|off", opt_word, IDENTITY(port_mapping),
 	  "ask the gateway to forward the port of this peer: by NAT-PMP, by UPnP, or by UPnP if NAT-PMP"
 	  " gets no answer",
-	  .side = OPT_LINE, .words = port_mappings, .noun = "port mapping", .preset = "auto" },
+	  .words = port_mappings, .noun = "port mapping", .preset = "auto" },
 	{ "direct-only", 0, NULL, opt_switch, IDENTITY(direct_only),
-	  "never use the relay of the server: without a direct path there is none",
-	  .side = OPT_LINE },
+	  "never use the relay of the server: without a direct path there is none" },
 	{ "relay-only", 0, NULL, opt_switch, IDENTITY(relay_only),
-	  "send through the relay of the server alone, and offer no addresses of this host",
-	  .side = OPT_LINE },
+	  "send through the relay of the server alone, and offer no addresses of this host" },
 	{ "transport", 0, "auto|udp|tcp", opt_word, IDENTITY(transport),
-	  "to the servers: TCP if UDP gets no answer, or one of them; with TCP, other peers are reached"
-	  " through the relay",
-	  .side = OPT_LINE, .words = transports, .noun = "transport", .preset = "auto" },
+	  "of paths to servers and other peers: both, with TCP where UDP gets no answer, or one of them",
+	  .words = transports, .noun = "transport", .preset = "auto" },
 	{ "keepalive", 0, "SECONDS", opt_u32, IDENTITY(keepalive_s),
 	  "the longest time without a datagram to another peer: shorter than the NAT of this host keeps"
-	  " a mapping, which sluice nat probe finds out",
-	  .side = OPT_LINE, .min = 15, .max = 600, .preset = "18" },
+	  " a mapping, which sluice nat probe finds out; 18 by default",
+	  .min = 15, .max = 600 },
+	{ "on-change", 0, "COMMAND", opt_text, IDENTITY(on_change),
+	  "let a shell execute this when a path comes up, moves or goes down; SLUICE_EVENT and other"
+	  " variables describe the change" },
+	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, IDENTITY(metrics), METRICS_OPT_HELP },
+	{ "user", 0, "USER", opt_text, IDENTITY(user),
+	  "the user to become once all sockets are open, without any capability" },
 	{ "trust-server", 0, NULL, opt_switch, IDENTITY(trust_server),
 	  "accept the key that the server reports for a peer that is not known; the operator of the"
-	  " server could then pose as that peer",
-	  .side = OPT_LINE },
+	  " server could then pose as that peer" },
 	{ .name = NULL },
 };
 
 const struct opt peer_run_opts[] = {
 	{ "expose", 0, "[NAME=]udp|tcp:ADDR:PORT", parse_expose, 0,
 	  "a local service that the known peers may use; may be given several times",
+	  .list = true },
+	{ "until-eof", 0, NULL, opt_switch, offsetof(struct peer_exposed, until_eof),
+	  "end when the standard input ends: for a process that may not send signals to --user",
 	  .side = OPT_LINE },
 	{ .name = NULL },
 };
 
 const struct opt peer_connect_opts[] = {
-	{ "to", 0, "NAME", parse_name, TARGET(to), "the peer to connect to", .side = OPT_LINE },
+	{ "to", 0, "NAME", parse_name, TARGET(to), "the peer to connect to" },
 	{ "service", 0, "NAME", parse_name, TARGET(service),
-	  "the service of that peer; by default the one without a name, or the only one",
-	  .side = OPT_LINE },
+	  "the service of that peer; by default the one without a name, or the only one" },
 	{ "listen", 0, "udp|tcp:ADDR:PORT", parse_listen, 0,
-	  "the local address through which programs reach the service", .side = OPT_LINE },
+	  "the local address through which programs reach the service" },
 	{ "stdio", 0, NULL, opt_switch, TARGET(stdio),
 	  "connect a TCP service to the standard input and output, as for ProxyCommand of ssh",
 	  .side = OPT_LINE },
+	{ .name = NULL },
+};
+
+const struct opt peer_list_opts[] = {
+	{ "id", 0, "NAME", parse_name, offsetof(struct peer_list_options, id),
+	  "show this peer alone", .side = OPT_LINE },
 	{ .name = NULL },
 };
 
@@ -231,9 +243,6 @@ int peer_identity_check(const struct peer_identity *identity, struct err *err)
 	if (identity->direct_only && identity->relay_only)
 		return err_set(err, EXIT_USAGE, EINVAL,
 			       "--direct-only and --relay-only exclude each other");
-	if (identity->direct_only && identity->transport == PEER_TRANSPORT_TCP)
-		return err_set(err, EXIT_USAGE, EINVAL,
-			       "--direct-only and --transport tcp exclude each other");
 	if (!identity->peer_keys && !identity->known_peers && !identity->trust_server)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,

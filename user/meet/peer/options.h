@@ -6,6 +6,7 @@
 #include "base/opt.h"
 #include "meet/peer/client.h"
 #include "meet/peer/service.h"
+#include "metrics/options.h"
 
 #define PEER_KEYS_MAX 64 /* of --peer-key; more are in a file */
 
@@ -27,11 +28,11 @@ enum peer_port_mapping {
 	PEER_PORT_MAPPING_OFF,
 };
 
-/* To the servers. */
+/* To servers and other peers. */
 enum peer_transport {
 	PEER_TRANSPORT_AUTO, /* TCP if UDP gets no answer */
 	PEER_TRANSPORT_UDP,
-	PEER_TRANSPORT_TCP, /* and so the relay alone */
+	PEER_TRANSPORT_TCP,
 };
 
 /* Whom the peer is, and whom it trusts. */
@@ -49,11 +50,15 @@ struct peer_identity {
 	bool direct_only, relay_only;
 	enum peer_transport transport;
 	__u32 keepalive_s;
+	const char *on_change;
+	struct metrics_address metrics;
+	const char *user; /* to become; NULL: none */
 };
 
 struct peer_exposed {
 	struct service service[SERVICES_MAX];
 	unsigned int count;
+	bool until_eof;
 };
 
 struct peer_target {
@@ -63,9 +68,14 @@ struct peer_target {
 	bool stdio;
 };
 
+struct peer_list_options {
+	const char *id; /* NULL: all */
+};
+
 extern const struct opt peer_identity_opts[];
 extern const struct opt peer_run_opts[];     /* into struct peer_exposed */
 extern const struct opt peer_connect_opts[]; /* into struct peer_target */
+extern const struct opt peer_list_opts[];
 
 /* Checks that what is needed is given. Returns 0, or -EINVAL with *err set. */
 int peer_identity_check(const struct peer_identity *identity, struct err *err);

@@ -2,6 +2,7 @@
 #include "meet/peer/service.h"
 
 #include "base/addr.h"
+#include "base/opt.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -33,8 +34,8 @@ int service_parse_address(const char *what, const char *text, struct service_add
 	    !parsed.at.port_be)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
-					"%s: '%s' is not a protocol, an address and a port", what,
-					text),
+					"%s%s'%s' is not a protocol, an address and a port",
+					OPT_WHAT(what), text),
 				"give udp:ADDR:PORT or tcp:ADDR:PORT, as in tcp:127.0.0.1:22 or"
 				" udp:[::1]:53");
 	*address = parsed;
@@ -64,8 +65,8 @@ int service_parse(const char *what, const char *text, struct service *service, s
 		snprintf(parsed.name, sizeof(parsed.name), "%.*s", (int)length, text);
 		if (length > PEER_NAME_MAX || !service_is_name(parsed.name))
 			return err_hint(err,
-					err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s' is not a name",
-						what, (int)length, text),
+					err_set(err, EXIT_USAGE, EINVAL, "%s%s'%.*s' is not a name",
+						OPT_WHAT(what), (int)length, text),
 					"give up to %d letters, digits, '.', '_' and '-', the first"
 					" one a letter or digit",
 					PEER_NAME_MAX);

@@ -46,7 +46,8 @@ extern const char *const service_code_text[]; /* by code */
 /* Returns the text of a code that another peer has sent. */
 const char *service_describe(unsigned int code);
 
-/* Parses udp:ADDR:PORT or tcp:ADDR:PORT. @what names the option. Returns 0 or -EINVAL with *err. */
+/* Parses udp:ADDR:PORT or tcp:ADDR:PORT. @what names the option, NULL: none. Returns 0 or -EINVAL
+ * with *err. */
 int service_parse_address(const char *what, const char *text, struct service_address *address,
 			  struct err *err);
 /* Parses [NAME=]udp:ADDR:PORT or the same with tcp. */

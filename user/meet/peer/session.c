@@ -300,6 +300,7 @@ void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
 	if (session->start_ns <= now_ns)
 		session_begin_search(session, now_ns);
 	if (lost_ns(session) <= now_ns) {
+		session->stats.consents_lost++;
 		session->remote[session->selected].answered = false;
 		session->remote[session->selected].full = false;
 		session->remote[session->selected].reason = PEER_SESSION_REASON_LOST;

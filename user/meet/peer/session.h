@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A session with another peer: finds a UDP path to it, keeps the path and moves it. It is pure:
+ * A session with another peer: finds a path to it, keeps the path and moves it. It is pure:
  * datagrams and times go in, datagrams, deadlines and events come out. It does no I/O, reads no
  * clock and allocates nothing after peer_session_new(), so that tests run it through simulated
  * NATs.
@@ -9,6 +9,9 @@
  * registered. Each peer selects its own, by checks: Binding requests that the session's secret
  * authenticates (RFC 8445, section 7). Nothing else than an authentic check, answered by the peer,
  * makes or moves a path; a check that is not authentic gets no answer.
+ *
+ * An address may be one of TCP (stun_endpoint.tcp). It ranks behind those of UDP, since lost bytes
+ * delay those behind them. The caller connects when it first gets a datagram for it, which is lost.
  *
  * The relay is one more address of the other peer, which ranks behind the others. Without a direct
  * path, PEER_SESSION_WANTS_RELAY asks for it, and peer_session_set_relay() adds it.
@@ -84,13 +87,17 @@ void peer_session_sent(struct peer_session *session, uint64_t now_ns);
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
 /*
  * Adds a channel of the relay, an address by peer/relay.h, that is bound for the introduction with
- * this id. Returns false if it belongs to none that is held. And: that channel has ended.
+ * this id. Returns false if it belongs to none that is held.
  */
 bool peer_session_set_relay(struct peer_session *session,
 			    const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
 			    const struct stun_endpoint *at, uint64_t now_ns);
-void peer_session_lose_relay(struct peer_session *session, const struct stun_endpoint *at,
-			     uint64_t now_ns);
+/* The caller has connected to this address of TCP: checks it at once. */
+void peer_session_connected(struct peer_session *session, const struct stun_endpoint *at,
+			    uint64_t now_ns);
+/* That channel of the relay, or the connection to that address of TCP, has ended. */
+void peer_session_lose(struct peer_session *session, const struct stun_endpoint *at,
+		       uint64_t now_ns);
 /* The network of this host has changed: checks all known addresses at once. */
 void peer_session_network_changed(struct peer_session *session, uint64_t now_ns);
 

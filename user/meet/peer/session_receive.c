@@ -140,6 +140,7 @@ static bool on_response(struct peer_session *session, const struct stun_endpoint
 		return true;
 	}
 	measure(&session->remote[i], now_ns - checks->sent[sent].at_ns);
+	stun_get_xor_address(message, SLUICE_STUN_XOR_MAPPED_ADDRESS, &session->remote[i].mapped);
 	session->remote[i].consent_ns = checks->sent[sent].at_ns;
 	on_answered(session, i, message->length >= PEER_SESSION_FULL_SIZE, checks->sent[sent].full,
 		    now_ns);
@@ -153,8 +154,7 @@ bool peer_session_receive(struct peer_session *session, const struct stun_endpoi
 	bool taken;
 	int found;
 
-	if (session->state == PEER_SESSION_FAILED ||
-	    (session->options.relay == PEER_SESSION_RELAY_ONLY && !relay_is_endpoint(from)))
+	if (session->state == PEER_SESSION_FAILED || session_is_disabled(session, from))
 		return false;
 	found = session_keys_of(session, message);
 	if (found != SESSION_NONE) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The relay as the last of the other peer's addresses: when to ask for it, and how to leave it. A
- * session on the relay asks for introductions with back-off, since a NAT or a network may have
- * changed; the relay stays in use until a direct address has answered a full-size check.
+ * session on the relay, or on TCP, asks for introductions with back-off, since a NAT or a network
+ * may have changed; its path stays in use until a better one has answered a full-size check.
  */
 #include "meet/peer/relay.h"
 #include "meet/peer/session.h"
@@ -60,10 +60,12 @@ void session_relay_timeout(struct peer_session *session, uint64_t now_ns)
 
 void session_plan_upgrade(struct peer_session *session, uint64_t now_ns)
 {
-	bool relayed = session->selected != SESSION_NONE &&
-		       session->remote[session->selected].kind == PEER_SESSION_REMOTE_RELAYED;
+	unsigned int class = session->selected != SESSION_NONE
+				     ? session_class(&session->remote[session->selected])
+				     : 0;
 
-	if (!relayed || !session->initiator || session->options.relay != PEER_SESSION_RELAY_LAST) {
+	if (class <= (session->options.no_udp ? 1U : 0U) || !session->initiator ||
+	    session->options.relay == PEER_SESSION_RELAY_ONLY) {
 		session->upgrade_ns = SESSION_NEVER;
 	} else if (session->upgrade_ns == SESSION_NEVER) {
 		session->upgrade_gap_ns = UPGRADE_MIN_NS;
@@ -110,8 +112,21 @@ bool peer_session_set_relay(struct peer_session *session,
 	return true;
 }
 
-void peer_session_lose_relay(struct peer_session *session, const struct stun_endpoint *at,
-			     uint64_t now_ns)
+void peer_session_connected(struct peer_session *session, const struct stun_endpoint *at,
+			    uint64_t now_ns)
+{
+	unsigned int i;
+
+	for (i = 0; i < session->remotes; i++)
+		if (stun_endpoint_is_same(&session->remote[i].at, at) &&
+		    ((int)i == session->selected || session->checks[i].budget)) {
+			session->checks[i].urgent = true;
+			session->checks[i].due_ns = now_ns;
+		}
+}
+
+void peer_session_lose(struct peer_session *session, const struct stun_endpoint *at,
+		       uint64_t now_ns)
 {
 	struct peer_session_remote *remote;
 	unsigned int i;

@@ -48,6 +48,14 @@ static void set_remote(struct peer_session *session, unsigned int i, const struc
 	session->checks[i] = (struct session_checks){ .keys = keys, .due_ns = SESSION_NEVER };
 }
 
+bool session_is_disabled(const struct peer_session *session, const struct stun_endpoint *at)
+{
+	const struct peer_session_options *options = &session->options;
+
+	return !relay_is_endpoint(at) && (options->relay == PEER_SESSION_RELAY_ONLY ||
+					  (at->tcp ? options->no_tcp : options->no_udp));
+}
+
 bool session_is_barred(const struct peer_session_remote *remote)
 {
 	return remote->reason == PEER_SESSION_REASON_SCOPE ||
@@ -115,36 +123,39 @@ static bool is_same_nat(const struct introduction *introduction)
 
 /* RFC 8445, section 5.1.2.2; mapped is what RFC 6544, section 4.2, calls NAT-assisted. */
 static const uint8_t preference[] = { CANDIDATE_HOST, CANDIDATE_MAPPED, CANDIDATE_REFLEXIVE };
-#define KINDS (sizeof(preference) / sizeof(*preference))
+#define KINDS  (sizeof(preference) / sizeof(*preference))
+#define PASSES (4 * KINDS)
 
 /*
- * Private addresses come first behind the same NAT, and else last: they are checked in the order of
- * the table.
+ * Private addresses come first behind the same NAT, and else last; all of TCP after those of UDP:
+ * they are checked in the order of the table.
  */
 void session_take_candidates(struct peer_session *session, unsigned int keys)
 {
 	const struct introduction *introduction = &session->keys[keys].introduction;
 	bool private_first = is_same_nat(introduction), is_private;
 	const struct candidate *candidate;
+	struct stun_endpoint at;
 	unsigned int pass, i;
 
 	keep_selected(session);
-	for (pass = 0; pass < 2 * KINDS; pass++)
+	for (pass = 0; pass < PASSES; pass++)
 		for (i = 0; i < introduction->candidates; i++) {
 			candidate = &introduction->candidate[i];
-			is_private = scope_of(&candidate->at.addr) == SCOPE_PRIVATE;
-			if (candidate->transport != CANDIDATE_UDP ||
+			at = candidate->at;
+			at.tcp = candidate->transport == CANDIDATE_TCP;
+			is_private = scope_of(&at.addr) == SCOPE_PRIVATE;
+			if (at.tcp != (pass >= PASSES / 2) ||
 			    candidate->kind != preference[pass % KINDS] ||
-			    (is_private == private_first) != (pass < KINDS) ||
+			    (is_private == private_first) != (pass / KINDS % 2 == 0) ||
 			    session->remotes == PEER_SESSION_REMOTES_MAX ||
-			    session_find_remote(session, &candidate->at, keys) != SESSION_NONE)
+			    session_find_remote(session, &at, keys) != SESSION_NONE)
 				continue;
-			set_remote(session, session->remotes, &candidate->at, candidate->kind,
-				   keys);
-			if (!session_is_possible(&candidate->at))
+			set_remote(session, session->remotes, &at, candidate->kind, keys);
+			if (!session_is_possible(&at))
 				session->remote[session->remotes].reason =
 					PEER_SESSION_REASON_SCOPE;
-			else if (session->options.relay == PEER_SESSION_RELAY_ONLY)
+			else if (session_is_disabled(session, &at))
 				session->remote[session->remotes].reason =
 					PEER_SESSION_REASON_DISABLED;
 			session->remotes++;
@@ -152,6 +163,11 @@ void session_take_candidates(struct peer_session *session, unsigned int keys)
 }
 
 /* --- which one is used */
+
+unsigned int session_class(const struct peer_session_remote *remote)
+{
+	return remote->kind == PEER_SESSION_REMOTE_RELAYED ? 2 : remote->at.tcp;
+}
 
 /* Lower is better. Not usable: UINT32_MAX. */
 static unsigned int rank_of(const struct peer_session *session, unsigned int i, uint64_t now_ns)
@@ -162,23 +178,23 @@ static unsigned int rank_of(const struct peer_session *session, unsigned int i, 
 	if (!remote->answered ||
 	    ((int)i != session->selected && now_ns - remote->consent_ns > CONSENT_NS))
 		return UINT32_MAX;
-	return (checks->tries >= SESSION_TRIES_DOUBT ? 16U : 0) + (remote->full ? 0 : 8U) +
-	       (remote->kind == PEER_SESSION_REMOTE_RELAYED ? 4U : 0) +
-	       (remote->private_scope ? 0 : 2U) + (checks->keys == session->latest ? 0 : 1U);
+	return (checks->tries >= SESSION_TRIES_DOUBT ? 32U : 0) + (remote->full ? 0 : 16U) +
+	       4 * session_class(remote) + (remote->private_scope ? 0 : 2U) +
+	       (checks->keys == session->latest ? 0 : 1U);
 }
 
 bool session_is_wanted(const struct peer_session *session, unsigned int i)
 {
-	const struct peer_session_remote *used;
+	const struct peer_session_remote *used, *other = &session->remote[i];
 
 	if (session->selected == SESSION_NONE || (int)i == session->selected)
 		return true;
 	used = &session->remote[session->selected];
 	return !used->full || session->checks[session->selected].tries >= SESSION_TRIES_DOUBT ||
 	       session->checks[session->selected].keys != session->latest ||
-	       (used->kind == PEER_SESSION_REMOTE_RELAYED &&
-		session->remote[i].kind != PEER_SESSION_REMOTE_RELAYED) ||
-	       (session->remote[i].private_scope && !used->private_scope);
+	       session_class(other) < session_class(used) ||
+	       (session_class(other) == session_class(used) && other->private_scope &&
+		!used->private_scope);
 }
 
 void session_select(struct peer_session *session, uint64_t now_ns)

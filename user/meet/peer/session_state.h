@@ -82,7 +82,7 @@ struct peer_session {
 	uint64_t give_up_ns;
 	uint64_t introduced_ns;		     /* when the latest introduction came */
 	uint64_t relay_ns;		     /* when to ask for the relay, without a path */
-	uint64_t upgrade_ns, upgrade_gap_ns; /* the next attempt to leave it */
+	uint64_t upgrade_ns, upgrade_gap_ns; /* the next attempt to leave it, or TCP */
 	uint64_t ask_ns, ask_gap_ns; /* the next request for an introduction; SESSION_NEVER */
 	uint64_t out_ns;	     /* the last datagram to the selected address */
 	uint64_t data_ns;	     /* the last one that was no check or response */
@@ -125,8 +125,12 @@ int session_find_remote(const struct peer_session *session, const struct stun_en
  */
 int session_add_remote(struct peer_session *session, const struct stun_endpoint *at,
 		       unsigned int keys);
+/* Do the options forbid this address? */
+bool session_is_disabled(const struct peer_session *session, const struct stun_endpoint *at);
 /* May this address never be used? */
 bool session_is_barred(const struct peer_session_remote *remote);
+/* Lower is better: UDP, TCP, the relay. */
+unsigned int session_class(const struct peer_session_remote *remote);
 /* Selects the best address. */
 void session_select(struct peer_session *session, uint64_t now_ns);
 /* Searches for a path at this address. */
@@ -149,7 +153,7 @@ void session_recover(struct peer_session *session, uint64_t now_ns);
 
 /* An introduction has come: the relay is asked for after its start. */
 void session_plan_relay(struct peer_session *session);
-/* The selected address has changed: begins or ends the attempts to leave the relay. */
+/* The selected address has changed: begins or ends the attempts to find one of a better class. */
 void session_plan_upgrade(struct peer_session *session, uint64_t now_ns);
 /* The network has changed: the next attempt is due soon. */
 void session_hasten_upgrade(struct peer_session *session, uint64_t now_ns);

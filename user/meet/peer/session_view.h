@@ -35,6 +35,7 @@ struct peer_session_options {
 	uint8_t secret[KEY_SIZE]; /* own static private key */
 	uint64_t interval_ns;	  /* of keepalives; 0: PEER_SESSION_INTERVAL_NS */
 	enum peer_session_relay relay;
+	bool no_udp, no_tcp; /* use no address of this transport; the relay has none */
 	/*
 	 * Limits the checks that search for a path, of all sessions with this pointer
 	 * (base/rate.h): a hostile server may introduce any number of peers, with addresses of
@@ -73,7 +74,7 @@ enum peer_session_reason {
 	PEER_SESSION_REASON_SILENT,   /* no check was answered */
 	PEER_SESSION_REASON_TOO_BIG,  /* short checks pass, full-size ones do not */
 	PEER_SESSION_REASON_LOST,     /* was usable; its consent, or the relay, has ended */
-	PEER_SESSION_REASON_DISABLED, /* by PEER_SESSION_RELAY_ONLY */
+	PEER_SESSION_REASON_DISABLED, /* by the options of the session */
 	PEER_SESSION_REASONS,
 };
 
@@ -95,6 +96,8 @@ struct peer_session_remote {
 	bool answered; /* it has answered a check, its consent is fresh */
 	bool full;     /* it has answered a full-size check */
 	bool selected;
+	/* Own address, as the other peer sees it from there; port 0: unknown. */
+	struct stun_endpoint mapped;
 	uint64_t rtt_ns;     /* smoothed (RFC 6298); 0: unknown */
 	uint64_t consent_ns; /* when the last answered check was sent */
 	uint32_t checks, answers;
@@ -107,6 +110,7 @@ struct peer_session_stats {
 	uint64_t keepalives_sent;
 	uint64_t keepalives_saved; /* outbound traffic made them unnecessary */
 	uint64_t path_changes;
+	uint64_t consents_lost;
 	uint64_t repunches; /* introductions after the first one */
 };
 

@@ -3,8 +3,10 @@
 #include "base/log.h"
 #include "base/sd_notify.h"
 #include "meet/peer/process.h"
+#include "meet/privileges.h"
 #include "meet/quic/listener.h"
 #include "meet/quic/node.h"
+#include "meet/report/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +19,7 @@
 
 struct connector {
 	struct node node;
+	struct report report;
 	const struct peer_target *target;
 	struct link *link; /* NULL: not connected */
 	struct listener_tcp tcp;
@@ -152,6 +155,12 @@ static void on_ready(void *arg, struct link *link)
 					connector->target->to, strerror(-result)));
 	else
 		sd_notify("READY=1");
+	report_path(&connector->report, link);
+}
+
+static void on_path_changed(void *arg, struct link *link)
+{
+	report_path(&((struct connector *)arg)->report, link);
 }
 
 static void on_answered(void *arg, unsigned int code)
@@ -182,6 +191,7 @@ static void on_over(void *arg, struct link *link)
 {
 	struct connector *connector = arg;
 
+	report_over(&connector->report, link);
 	connector->link = NULL;
 	if (connector->target->listen.kind == SERVICE_TCP)
 		listener_tcp_use(&connector->tcp, NULL);
@@ -224,12 +234,14 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	struct connector connector = {
 		.node = { .identity = identity,
 			  .runtime = { .ready = on_ready,
+				       .path_changed = on_path_changed,
 				       .answered = on_answered,
 				       .ended = on_ended },
 			  .hooks = { .registered = on_registered,
 				     .refused = on_refused,
 				     .over = on_over,
 				     .connect_failed = on_connect_failed } },
+		.report = { .view = { .node = &connector.node, .target = target } },
 		.target = target,
 		.retry_us = RETRY_FIRST_US,
 		.listen_fd = -1,
@@ -246,6 +258,10 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 			return connector.listen_fd;
 	}
 	result = node_open(&connector.node, err);
+	if (!result)
+		result = report_open(&connector.report, err);
+	if (!result && identity->user)
+		result = privileges_drop(identity->user, err);
 	if (!result) {
 		result = start(&connector);
 		if (!result)
@@ -256,6 +272,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 			result = connector.result;
 		listener_tcp_close(&connector.tcp);
 	}
+	report_close(&connector.report);
 	/* the hooks would report the end of what ends here */
 	connector.node.runtime.answered = NULL;
 	connector.node.runtime.ended = NULL;

@@ -44,6 +44,7 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 	if (!path)
 		return;
 	runtime_send(link->runtime, &path->at, packets, length, size);
+	link->bytes_out += length;
 	peer_session_sent(link->session, runtime_now_ns());
 }
 
@@ -157,6 +158,7 @@ void link_packet(struct link *link, const struct stun_endpoint *from, const uint
 	}
 	if (!connection->quic || !quic_receive(connection->quic, packet, length, now_ns))
 		return;
+	link->bytes_in += length;
 	peer_session_heard(link->session, from);
 	if (index_of(connection) == link->active)
 		link->silent_ns = 0;
@@ -176,11 +178,26 @@ static void release_relays(struct link *link, uint64_t now_ns)
 			peer_client_hold_relay(link->runtime->client, &remote[i].at, false, now_ns);
 }
 
-/* Keeps the binding that is used, and no other one if there is a path. */
-static void hold_relay(struct link *link, uint64_t now_ns)
+/* Lets the TCP connections end that the link does not use. They do within a minute. */
+static void release_tcp(const struct link *link)
+{
+	const struct peer_session_remote *remote;
+	unsigned int i, count;
+
+	remote = peer_session_remotes(link->session, &count);
+	for (i = 0; i < count && link->runtime->tcp; i++)
+		if (remote[i].at.tcp)
+			tcp_paths_hold(link->runtime->tcp, &remote[i].at, false);
+}
+
+/* Keeps the binding or the TCP connection that is used, and no other one if there is a path. */
+static void hold_path(struct link *link, uint64_t now_ns)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
+	release_tcp(link);
+	if (path && path->at.tcp)
+		tcp_paths_hold(link->runtime->tcp, &path->at, true);
 	link->relayed = path && path->kind == PEER_SESSION_REMOTE_RELAYED;
 	if (link->relayed)
 		peer_client_hold_relay(link->runtime->client, &path->at, true, now_ns);
@@ -196,10 +213,10 @@ bool link_relay(struct link *link, const struct peer_client_event *event, uint64
 		    sizeof(event->session_id)))
 		link->relay_code = bound ? 0 : event->code;
 	if (!bound)
-		peer_session_lose_relay(link->session, &event->relay, now_ns);
+		peer_session_lose(link->session, &event->relay, now_ns);
 	else if (!peer_session_set_relay(link->session, event->session_id, &event->relay, now_ns))
 		return false;
-	hold_relay(link, now_ns);
+	hold_path(link, now_ns);
 	return bound;
 }
 
@@ -210,6 +227,8 @@ int link_new(struct link **link, struct runtime *runtime, const struct introduct
 {
 	struct peer_session_options options = { .random = on_random,
 						.relay = runtime->relay,
+						.no_udp = runtime->tcp_only,
+						.no_tcp = runtime->udp_only,
 						.interval_ns = runtime->interval_ns,
 						.searches_full_ns = &runtime->searches_full_ns };
 	struct link *created = calloc(1, sizeof(*created));
@@ -237,6 +256,7 @@ void link_free(struct link *link, uint64_t now_ns)
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
 	release_relays(link, now_ns);
+	release_tcp(link);
 	if (path && path->kind == PEER_SESSION_REMOTE_RELAYED)
 		peer_client_hold_relay(link->runtime->client, &path->at, false, now_ns);
 	connection_close(&link->connection[0], now_ns);
@@ -248,6 +268,7 @@ void link_free(struct link *link, uint64_t now_ns)
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns)
 {
 	release_relays(link, now_ns);
+	release_tcp(link);
 	peer_session_introduce(link->session, introduction, now_ns);
 }
 
@@ -258,19 +279,27 @@ struct carrier *link_carrier(struct link *link)
 
 /* --- progress */
 
+static void log_remote(struct log_line *line, const struct peer_session_remote *remote)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (remote->kind != PEER_SESSION_REMOTE_RELAYED)
+		log_field(line, "address", "%s",
+			  addr_format_port(&remote->at.addr, remote->at.port_be, text));
+	log_field(line, "kind", "%s", peer_session_remote_kinds[remote->kind]);
+	if (remote->kind != PEER_SESSION_REMOTE_RELAYED)
+		log_field(line, "transport", "%s", remote->at.tcp ? "tcp" : "udp");
+}
+
 static void log_path(const struct link *link)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
-	char text[ADDR_TEXT_MAX];
 	struct log_line line;
 
 	log_begin(&line, LOG_LEVEL_INFO, path ? "path" : "path lost");
 	log_field(&line, "peer", "%s", link->name);
 	if (path) {
-		if (path->kind != PEER_SESSION_REMOTE_RELAYED)
-			log_field(&line, "address", "%s",
-				  addr_format_port(&path->at.addr, path->at.port_be, text));
-		log_field(&line, "kind", "%s", peer_session_remote_kinds[path->kind]);
+		log_remote(&line, path);
 		log_field(&line, "rtt_ms", "%.1f", (double)path->rtt_ns / 1e6);
 	}
 	log_end(&line);
@@ -281,7 +310,8 @@ static void on_path(struct link *link, uint64_t now_ns)
 	struct connection *connection = &link->connection[link->active];
 
 	log_path(link);
-	hold_relay(link, now_ns);
+	hold_path(link, now_ns);
+	link->runtime->path_changed(link->runtime->arg, link);
 	if (!peer_session_path(link->session) || !connection->quic)
 		return;
 	quic_path_changed(connection->quic, now_ns);
@@ -312,17 +342,13 @@ static void describe_failure(struct link *link)
 {
 	const struct peer_session_remote *remote;
 	unsigned int i, count;
-	char text[ADDR_TEXT_MAX];
 	struct log_line line;
 
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
 		log_begin(&line, LOG_LEVEL_INFO, "candidate failed");
 		log_field(&line, "peer", "%s", link->name);
-		if (remote[i].kind != PEER_SESSION_REMOTE_RELAYED)
-			log_field(&line, "address", "%s",
-				  addr_format_port(&remote[i].at.addr, remote[i].at.port_be, text));
-		log_field(&line, "kind", "%s", peer_session_remote_kinds[remote[i].kind]);
+		log_remote(&line, &remote[i]);
 		log_field(&line, "reason", "%s", peer_session_reasons[remote[i].reason]);
 		log_end(&line);
 	}
@@ -370,6 +396,7 @@ static void session_update(struct link *link, uint64_t now_ns)
  */
 static void became_ready(struct link *link, uint64_t now_ns)
 {
+	const struct peer_session_remote *path = peer_session_path(link->session);
 	struct runtime *runtime = link->runtime;
 
 	link->ready = true;
@@ -377,8 +404,9 @@ static void became_ready(struct link *link, uint64_t now_ns)
 	connection_close(&link->connection[!link->active], now_ns);
 	if (!link->reported)
 		peer_client_report(runtime->client, peer_session_introduction(link->session),
-				   link->relayed ? SLUICE_RENDEZVOUS_RELAYED
-						 : SLUICE_RENDEZVOUS_DIRECT_UDP,
+				   link->relayed	  ? SLUICE_RENDEZVOUS_RELAYED
+				   : path && path->at.tcp ? SLUICE_RENDEZVOUS_DIRECT_TCP
+							  : SLUICE_RENDEZVOUS_DIRECT_UDP,
 				   now_ns);
 	link->reported = true;
 	runtime->ready(runtime->arg, link);

@@ -33,6 +33,8 @@ struct link {
 	bool reported;		 /* the outcome, to the server */
 	bool relayed;		 /* the path is a channel of the relay */
 	unsigned int relay_code; /* why there is none for the latest introduction; 0 */
+	/* Of QUIC packets. */
+	uint64_t bytes_in, bytes_out;
 	/* Until QUIC has answered on a new path; 0: it has. */
 	uint64_t silent_ns;
 	unsigned int silent_packets; /* that it did not answer */

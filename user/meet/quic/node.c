@@ -110,12 +110,25 @@ out:
 	return result;
 }
 
+/*
+ * systemd gives a unit alone access to its credentials, by an access list whose mask appears as the
+ * permissions of the group.
+ */
+static bool is_credential(const char *path)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	size_t length = dir ? strlen(dir) : 0;
+
+	return length && !strncmp(path, dir, length) && path[length] == '/';
+}
+
 static int read_secret(struct node *node, struct err *err)
 {
 	const char *path = node->identity->key_file;
 	struct stat st;
 
-	if (!stat(path, &st) && S_ISREG(st.st_mode) && st.st_mode & (S_IRGRP | S_IROTH))
+	if (!stat(path, &st) && S_ISREG(st.st_mode) &&
+	    st.st_mode & (is_credential(path) ? S_IROTH : S_IRGRP | S_IROTH))
 		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, EPERM,
 					"%s: other users can read this private key (mode %04o)",
@@ -180,6 +193,7 @@ static void introduced(struct node *node, const struct introduction *introductio
 	struct link *link = find_link(node, introduction->name);
 	unsigned int slot;
 
+	node_tcp_introduced(node, introduction);
 	if (link && link->initiator == introduction->initiator) {
 		link_introduce(link, introduction, runtime_now_ns());
 		return;
@@ -226,8 +240,8 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 		log_field(&line, "nat", "%s", event->behind_nat ? "yes" : "no");
 		log_end(&line);
 		mapping_seen(node->runtime.mapping, event->server, &event->mapped);
-		node_network_offer(node);
 		node_server_registered(node, event->server);
+		node_network_offer(node);
 		if (!node->registered && node->hooks.registered)
 			node->hooks.registered(node->runtime.arg);
 		node->registered = true;
@@ -332,6 +346,16 @@ void node_update(void *arg)
 	arm(node);
 }
 
+bool node_is_registered(const struct node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->identity->servers; i++)
+		if (peer_client_registered(node->runtime.client, i))
+			return true;
+	return false;
+}
+
 /* --- life */
 
 /* Connections and flows take a descriptor each. */
@@ -354,14 +378,15 @@ int node_open(struct node *node, struct err *err)
 	node->runtime.update = node_update;
 	node->runtime.interval_ns = node->identity->keepalive_s * 1000000000ULL;
 	node->runtime.tcp_only = node->identity->transport == PEER_TRANSPORT_TCP;
-	node->runtime.relay = node->identity->relay_only || node->runtime.tcp_only
-				      ? PEER_SESSION_RELAY_ONLY
+	node->runtime.udp_only = node->identity->transport == PEER_TRANSPORT_UDP;
+	node->runtime.relay = node->identity->relay_only    ? PEER_SESSION_RELAY_ONLY
 			      : node->identity->direct_only ? PEER_SESSION_RELAY_NEVER
 							    : PEER_SESSION_RELAY_LAST;
 	node->runtime.update_arg = node;
 	/* before the keys are here, which its process has no use for */
 	result = mapping_start(&node->runtime.mapping,
-			       node->runtime.relay == PEER_SESSION_RELAY_ONLY
+			       node->runtime.relay == PEER_SESSION_RELAY_ONLY ||
+					       node->runtime.tcp_only
 				       ? PEER_PORT_MAPPING_OFF
 				       : node->identity->port_mapping);
 	if (result)
@@ -415,6 +440,7 @@ void node_close(struct node *node)
 			runtime_send(&node->runtime, &to, buffer, size, size);
 	}
 	node_servers_close(node);
+	node_tcp_close(node);
 	peer_client_free(node->runtime.client);
 	mapping_stop(node->runtime.mapping);
 	loop_free(node->runtime.loop);

@@ -45,6 +45,18 @@ struct node_network {
 	struct in6_addr source[PEER_CLIENT_SERVERS_MAX]; /* own address toward each server */
 };
 
+/*
+ * A connection to a server from the port of TCP connections, by which a peer that is registered by
+ * UDP learns its server-reflexive address of TCP. As long as it exists, the NAT keeps the mapping.
+ */
+struct node_reflexive {
+	struct tcp_stream *stream; /* NULL: there was no use for it yet */
+	struct loop_timer *timer;
+	uint8_t id[SLUICE_STUN_ID_SIZE];
+	struct stun_endpoint at;
+	bool offered;
+};
+
 struct node {
 	struct runtime runtime;
 	struct node_hooks hooks; /* called with runtime.arg */
@@ -55,6 +67,7 @@ struct node {
 	struct link *links;
 	struct link *by_slot[NODE_LINKS_MAX];
 	struct node_network network;
+	struct node_reflexive reflexive;
 	int lookup_fd[2]; /* from the threads that look up names; -1 */
 	bool registered, updating, again;
 	uint64_t refusals_full_ns; /* base/rate.h */
@@ -71,6 +84,9 @@ void node_close(struct node *node);
 /* Sends what is queued, and does what is due. Call it after anything that queues. */
 void node_update(void *node);
 
+/* Is it registered with a server at present? */
+bool node_is_registered(const struct node *node);
+
 /* --- node_network.c */
 
 /*
@@ -81,6 +97,10 @@ void node_network_watch(struct node *node);
 void node_network_close(struct node *node);
 /* Offers what there is now. Returns whether that differs from what was offered before. */
 bool node_network_offer(struct node *node);
+/* There is a better candidate: peers without a direct path are introduced again. */
+void node_network_introduce(struct node *node);
+/* Returns the address from which this host would send there; :: if it cannot. */
+struct in6_addr node_source_toward(const struct stun_endpoint *to);
 
 /* --- node_datagram.c */
 
@@ -88,6 +108,21 @@ bool node_network_offer(struct node *node);
 void node_readable(void *node);
 /* Takes a datagram, or a message of a server's connection. */
 void node_receive(void *node, const struct stun_endpoint *from, const uint8_t *data, size_t length);
+
+/* --- node_tcp.c */
+
+/*
+ * Opens the port of TCP connections to other peers, unless the options exclude them, and offers its
+ * addresses. Without it, as when there is no descriptor left, paths use UDP or the relay.
+ */
+void node_tcp_open(struct node *node);
+/* A peer was introduced: opens the port, and offers it to that peer, if UDP does not reach it. */
+void node_tcp_introduced(struct node *node, const struct introduction *introduction);
+/* Shall other peers connect to the port? */
+bool node_tcp_is_offered(const struct node *node);
+/* Forgets the server-reflexive address: a server is connected to from the port. */
+void node_tcp_forget(struct node *node);
+void node_tcp_close(struct node *node);
 
 /* --- node_lookup.c */
 

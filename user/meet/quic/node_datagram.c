@@ -4,6 +4,7 @@
 #include "meet/peer/relay.h"
 #include "meet/quic/node.h"
 #include "meet/quic/quic.h"
+#include "meet/tcp/server_stream.h"
 
 #include <string.h>
 
@@ -47,7 +48,9 @@ static void on_inner(struct node *node, const struct stun_endpoint *from, const 
 		return;
 	for (link = node->links; link; link = link->next)
 		if (peer_session_owns(link->session, &message)) {
-			peer_session_receive(link->session, from, &message, runtime_now_ns());
+			if (peer_session_receive(link->session, from, &message, runtime_now_ns()) &&
+			    from->tcp)
+				tcp_paths_prove(node->runtime.tcp, from);
 			return;
 		}
 }
@@ -97,8 +100,13 @@ void runtime_send(struct runtime *runtime, const struct stun_endpoint *to, const
 {
 	bool relayed = relay_is_endpoint(to);
 	int server = relayed ? (int)relay_server(to) : peer_client_server_of(runtime->client, to);
-	struct server_stream *stream = server >= 0 ? runtime->stream[server] : NULL;
+	struct tcp_stream *stream = server >= 0 ? runtime->stream[server] : NULL;
 
+	if (to->tcp) {
+		if (runtime->tcp)
+			tcp_paths_send(runtime->tcp, to, data, length, size);
+		return;
+	}
 	if (stream && !stream->connected)
 		stream = NULL;
 	if (server >= 0 && !stream && runtime->tcp_only)

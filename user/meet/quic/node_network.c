@@ -18,9 +18,40 @@
 #define QUIET_US 100000
 #define BOUND_US 1000000
 
+/* Makes of each address one candidate for each transport, as far as there is room. */
+static int add_transports(const struct node *node, struct candidate candidates[CANDIDATES_MAX],
+			  int hosts)
+{
+	const struct runtime *runtime = &node->runtime;
+	struct candidate host[CANDIDATES_MAX];
+	int i, count = 0;
+
+	memcpy(host, candidates, (size_t)hosts * sizeof(*host));
+	for (i = 0; i < hosts; i++) {
+		if (!runtime->tcp_only && count < CANDIDATES_MAX)
+			candidates[count++] = host[i];
+		if (!node_tcp_is_offered(node) || count == CANDIDATES_MAX)
+			continue;
+		candidates[count] = host[i];
+		candidates[count].transport = CANDIDATE_TCP;
+		candidates[count++].at.port_be = tcp_paths_port(runtime->tcp);
+	}
+	return count;
+}
+
+/* A peer behind a NAT is reached by it rather than by the last address of the host. */
+static int add(struct candidate candidates[CANDIDATES_MAX], int count,
+	       const struct candidate *candidate)
+{
+	if (count == CANDIDATES_MAX)
+		count--;
+	candidates[count] = *candidate;
+	return count + 1;
+}
+
 bool node_network_offer(struct node *node)
 {
-	struct candidate candidates[CANDIDATES_MAX];
+	struct candidate candidates[CANDIDATES_MAX], other;
 	struct err err = { 0 };
 	int count = 0;
 
@@ -28,12 +59,16 @@ bool node_network_offer(struct node *node)
 	if (node->runtime.relay != PEER_SESSION_RELAY_ONLY)
 		count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
 				    node->runtime.socket.ip6, &err);
-	/* a peer behind a NAT is reached by it rather than by the last address of the host */
-	if (count >= 0 &&
-	    mapping_candidate(node->runtime.mapping,
-			      &candidates[count < CANDIDATES_MAX ? count : CANDIDATES_MAX - 1]) &&
-	    count < CANDIDATES_MAX)
-		count++;
+	if (count > 0)
+		count = add_transports(node, candidates, count);
+	if (count >= 0 && mapping_candidate(node->runtime.mapping, &other))
+		count = add(candidates, count, &other);
+	if (count >= 0 && node->reflexive.offered) {
+		other = (struct candidate){ .at = node->reflexive.at,
+					    .kind = CANDIDATE_REFLEXIVE,
+					    .transport = CANDIDATE_TCP };
+		count = add(candidates, count, &other);
+	}
 	if (count >= 0)
 		return peer_client_set_candidates(node->runtime.client, candidates,
 						  (unsigned int)count, runtime_now_ns());
@@ -41,8 +76,7 @@ bool node_network_offer(struct node *node)
 	return false;
 }
 
-/* Returns the address from which this host would send there; :: if it cannot. */
-static struct in6_addr source_toward(const struct stun_endpoint *to)
+struct in6_addr node_source_toward(const struct stun_endpoint *to)
 {
 	struct stun_endpoint own = { .port_be = 0 };
 	union any_sockaddr addr;
@@ -69,7 +103,7 @@ static unsigned int set_sources(struct node *node)
 
 	for (i = 0; i < node->identity->servers; i++) {
 		known = &node->network.source[i];
-		source = source_toward(peer_client_server_at(node->runtime.client, i));
+		source = node_source_toward(peer_client_server_at(node->runtime.client, i));
 		if (IN6_ARE_ADDR_EQUAL(known, &source))
 			continue;
 		*known = source;
@@ -111,24 +145,26 @@ static void on_event(void *arg)
 						      : 0);
 }
 
-/*
- * A mapping may come later than the registration. Peers that were introduced without it and have no
- * direct path are introduced again.
- */
-static void on_mapping(void *arg)
+void node_network_introduce(struct node *node)
 {
 	const struct peer_session_remote *path;
-	struct candidate unused;
-	struct node *node = arg;
 	struct link *link;
 
+	for (link = node->links; link; link = link->next) {
+		path = peer_session_path(link->session);
+		if (link->initiator && (!path || path->kind == PEER_SESSION_REMOTE_RELAYED))
+			peer_client_connect(node->runtime.client, link->name, runtime_now_ns());
+	}
+}
+
+/* A mapping may come later than the registration. */
+static void on_mapping(void *arg)
+{
+	struct candidate unused;
+	struct node *node = arg;
+
 	if (node_network_offer(node) && mapping_candidate(node->runtime.mapping, &unused))
-		for (link = node->links; link; link = link->next) {
-			path = peer_session_path(link->session);
-			if (link->initiator && (!path || path->kind == PEER_SESSION_REMOTE_RELAYED))
-				peer_client_connect(node->runtime.client, link->name,
-						    runtime_now_ns());
-		}
+		node_network_introduce(node);
 	node_update(node);
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * TCP to the servers, where UDP gets no answer, or --transport tcp demands it. A peer that
- * registers over TCP is reached through the relay; the other peer may use UDP. A server may only
+ * TCP to the servers, where UDP gets no answer, or --transport tcp demands it. A server may only
  * have been away, so that a Binding request by UDP is sent from time to time; its answer ends TCP.
  */
 #include "base/addr.h"
 #include "base/log.h"
 #include "meet/quic/node.h"
+#include "meet/tcp/server_stream.h"
 #include "net/stun_build.h"
 
 #include <errno.h>
@@ -79,43 +79,48 @@ static void connect_now(void *arg)
 {
 	struct node_server *server = arg;
 	struct runtime *runtime = &server->node->runtime;
-	struct server_stream *stream = runtime->stream[server->index];
+	struct tcp_stream *stream = runtime->stream[server->index];
 
 	if (!wants_tcp(server))
 		return;
+	/* the mapping of this connection by a NAT is that of the port */
+	node_tcp_open(server->node);
+	node_tcp_forget(server->node);
 	if (!stream) {
 		stream = malloc(sizeof(*stream));
 		if (!stream) {
 			retry_later(server);
 			return;
 		}
-		*stream = (struct server_stream){ .loop = runtime->loop,
-						  .received = on_received,
-						  .changed = on_changed,
-						  .flush = on_flush,
-						  .arg = server,
-						  .fd = -1 };
+		*stream = (struct tcp_stream){ .loop = runtime->loop,
+					       .frame = server_stream_frame,
+					       .received = on_received,
+					       .changed = on_changed,
+					       .flush = on_flush,
+					       .arg = server,
+					       .fd = -1 };
 		runtime->stream[server->index] = stream;
 	}
 	if (stream->fd < 0 &&
-	    server_stream_open(stream, peer_client_server_at(runtime->client, server->index)))
+	    tcp_stream_connect(stream, tcp_paths_port(runtime->tcp),
+			       peer_client_server_at(runtime->client, server->index)))
 		retry_later(server);
 }
 
 static void disconnect(struct node_server *server)
 {
-	struct server_stream *stream = server->node->runtime.stream[server->index];
+	struct tcp_stream *stream = server->node->runtime.stream[server->index];
 
 	loop_timer_stop(server->retry);
 	loop_timer_stop(server->probe);
 	server->retry_us = RETRY_FIRST_US;
 	if (stream)
-		server_stream_close(stream);
+		tcp_stream_close(stream, true);
 }
 
 static bool is_connected(const struct node_server *server)
 {
-	const struct server_stream *stream = server->node->runtime.stream[server->index];
+	const struct tcp_stream *stream = server->node->runtime.stream[server->index];
 
 	return stream && stream->connected;
 }
@@ -123,7 +128,7 @@ static bool is_connected(const struct node_server *server)
 void node_server_silent(struct node *node, unsigned int index)
 {
 	struct node_server *server = &node->server[index];
-	const struct server_stream *stream = node->runtime.stream[index];
+	const struct tcp_stream *stream = node->runtime.stream[index];
 
 	node_lookup_start(node, index);
 	if (node->identity->transport == PEER_TRANSPORT_UDP)
@@ -257,7 +262,7 @@ void node_servers_close(struct node *node)
 
 	for (i = 0; i < PEER_CLIENT_SERVERS_MAX; i++) {
 		if (node->runtime.stream[i])
-			server_stream_close(node->runtime.stream[i]);
+			tcp_stream_close(node->runtime.stream[i], false);
 		free(node->runtime.stream[i]);
 		node->runtime.stream[i] = NULL;
 	}

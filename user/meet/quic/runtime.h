@@ -11,8 +11,9 @@
 #include "meet/peer/service.h"
 #include "meet/peer/session_view.h"
 #include "meet/quic/quic.h"
-#include "meet/quic/server_stream.h"
 #include "meet/quic/socket.h"
+#include "meet/tcp/paths.h"
+#include "meet/tcp/stream.h"
 
 struct link;
 
@@ -27,8 +28,9 @@ struct runtime {
 	uint64_t searches_full_ns; /* of all links */
 	uint64_t interval_ns;	   /* of keepalives */
 	/* To the servers; NULL, or not connected: UDP, unless tcp_only. */
-	struct server_stream *stream[PEER_CLIENT_SERVERS_MAX];
-	bool tcp_only;
+	struct tcp_stream *stream[PEER_CLIENT_SERVERS_MAX];
+	struct tcp_paths *tcp; /* to other peers; NULL: there was no use for them yet */
+	bool tcp_only, udp_only;
 	/* What this peer exposes. */
 	const struct service *services;
 	unsigned int service_count;
@@ -37,6 +39,8 @@ struct runtime {
 	void *update_arg;
 	/* A link can be used. */
 	void (*ready)(void *arg, struct link *link);
+	/* A link has another path, or none any more. */
+	void (*path_changed)(void *arg, struct link *link);
 	/* As in struct carrier_options. */
 	void (*answered)(void *arg, unsigned int code);
 	loop_fn ended;
@@ -44,8 +48,8 @@ struct runtime {
 };
 
 /*
- * Sends datagrams of @size bytes each, the last of which may be shorter: to an address, to a server
- * by the transport that it is reached by, or through a relay.
+ * Sends datagrams of @size bytes each, the last of which may be shorter: to an address of either
+ * transport, to a server by the transport that it is reached by, or through a relay.
  */
 void runtime_send(struct runtime *runtime, const struct stun_endpoint *to, const void *data,
 		  size_t length, size_t size);

@@ -35,7 +35,7 @@
 	X(unanswered_short, "requests not answered: the answer would be longer than the request")  \
 	X(unanswered_budget, "requests not answered: the prefix has used up its budget")           \
 	X(stranger_in_bytes, "bytes of answered UDP requests of unauthenticated sources")          \
-	X(stranger_out_bytes, "bytes of the answers to them")
+	X(stranger_out_bytes, "bytes of answers to unauthenticated UDP sources")
 
 #define RENDEZVOUS_COUNTER_INDEX(name, help) COUNT_##name,
 enum rendezvous_counter {

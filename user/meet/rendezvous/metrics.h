@@ -26,8 +26,8 @@ struct rendezvous_metrics {
 int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loop,
 			    const struct status *status, struct err *err);
 /*
- * Starts the self check, unless there is neither a metrics server nor a daemon. The server must
- * receive already. @checked is that of self_check_start().
+ * Starts the self check. The server must receive already. Does nothing without a metrics server or
+ * a daemon. @checked is passed to self_check_start().
  */
 int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
 			     const struct endpoints *endpoints, loop_fn checked, void *arg,

@@ -51,6 +51,13 @@ static bool is_allowed(const struct request *request, const struct candidate *ca
 	}
 }
 
+/* Only the server supplies the server-reflexive candidate of the transport of the registration. */
+static bool is_redundant(const struct request *request, const struct candidate *candidate)
+{
+	return candidate->kind == CANDIDATE_REFLEXIVE &&
+	       candidate->transport == path_transport(request->path);
+}
+
 /* Reads the candidates. Returns the number of candidates, or -1 after an error response. */
 static int read_candidates(const struct request *request,
 			   struct candidate candidates[CANDIDATES_MAX])
@@ -65,7 +72,7 @@ static int read_candidates(const struct request *request,
 			continue;
 		if (read == CANDIDATES_MAX ||
 		    candidate_parse(request->message, &attr, &candidates[read], &proof) ||
-		    candidates[read].kind == CANDIDATE_REFLEXIVE) {
+		    is_redundant(request, &candidates[read])) {
 			reply_error(request, 400, COUNT_bad_request);
 			return -1;
 		}

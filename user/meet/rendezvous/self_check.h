@@ -13,8 +13,8 @@
 struct self_check;
 
 /*
- * Starts the check of the server's first address. Calls @checked after each request and each
- * answer, but not before it returns. Returns 0, or -errno with *err set.
+ * Starts the check of the server's first address. @checked is called after each request and each
+ * answer, but not before this function returns. Returns 0, or -errno with *err set.
  */
 int self_check_start(struct self_check **check, struct loop *loop,
 		     const struct endpoints *endpoints, loop_fn checked, void *arg,

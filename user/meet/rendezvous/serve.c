@@ -8,8 +8,8 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/sd_notify.h"
+#include "meet/privileges.h"
 #include "meet/rendezvous/metrics.h"
-#include "meet/rendezvous/privileges.h"
 #include "meet/rendezvous/status.h"
 #include "meet/rendezvous/xdp.h"
 

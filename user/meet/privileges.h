@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Gives up the privileges of the process. */
-#ifndef SLUICE_MEET_RENDEZVOUS_PRIVILEGES_H
-#define SLUICE_MEET_RENDEZVOUS_PRIVILEGES_H
+#ifndef SLUICE_MEET_PRIVILEGES_H
+#define SLUICE_MEET_PRIVILEGES_H
 
 #include "base/err.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "meet/rendezvous/privileges.h"
+#include "meet/privileges.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/report/parent.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define REPORT_US 5000000
+
+void parent_report(const char *text)
+{
+	send(STDIN_FILENO, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void on_timer(void *arg)
+{
+	const struct parent *parent = arg;
+
+	parent_report(node_is_registered(parent->node) ? "\n" : "not registered with a server");
+}
+
+static void on_input(void *arg)
+{
+	struct parent *parent = arg;
+	char ignored[64];
+	ssize_t got = read(STDIN_FILENO, ignored, sizeof(ignored));
+
+	/* the daemon was told to reload, and nothing has changed for this peer */
+	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	loop_remove(parent->node->runtime.loop, STDIN_FILENO);
+	parent->stop(parent->arg);
+}
+
+int parent_watch(struct parent *parent)
+{
+	struct loop *loop = parent->node->runtime.loop;
+	struct loop_timer *timer = loop_timer(loop, true, on_timer, parent);
+
+	if (!timer || loop_timer_start(timer, REPORT_US))
+		return -ENOMEM;
+	return loop_read(loop, STDIN_FILENO, on_input, parent);
+}
