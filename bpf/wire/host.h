@@ -45,7 +45,7 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 				     struct wire_view *view)
 {
 	__u32 genid = host_genid(skb, &view->requested), before = view->genid;
-	__u64 found, known = view->socket;
+	__u64 known = view->socket;
 
 	view->genid = genid;
 	view->socket = 0;
@@ -62,14 +62,12 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 		view->reached = true;
 		return;
 	}
-	found = socket_at(skb, key, &view->requested);
-	view->reached = found != SOCKET_NONE;
-	if (view->reached) {
-		view->socket = found > SOCKET_CONNECTED ? found : 0;
+	view->socket = socket_at(skb, key, &view->requested);
+	view->reached = view->socket;
+	if (view->reached)
 		return;
-	}
 	if (addr_is_set(&view->server)) {
-		view->redirect = socket_at(skb, key, &view->server) == SOCKET_CONNECTED;
+		view->redirect = socket_at(skb, key, &view->server) & SLUICE_WIRE_BACK;
 		return;
 	}
 	view->unknown = !walk_allowed(false);

@@ -15,6 +15,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include <sluice/wire.h>
 #include <stdbool.h>
 
 extern void *bpf_cast_to_kern_ctx(void *context) __ksym __weak;
@@ -24,19 +25,25 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 const volatile bool casts = false;
 
 /*
- * Is the UDP socket at the kernel's address @address open on the port, and not connected? A closed
- * socket has no port (net/ipv4/udp.c, udp_lib_unhash()). The kernel may have reused its memory; a
- * read cannot fault.
+ * Is a UDP socket (struct sluice_wire_flow) still open on the port, and connected or not, as it
+ * was? A closed socket has no port (net/ipv4/udp.c, udp_lib_unhash()). The kernel may have reused
+ * its memory; a read cannot fault.
  */
-static __always_inline bool socket_is_unconnected(__u64 address, __be16 port_be, bool kfuncs)
+static __always_inline bool socket_is_same(__u64 socket, __be16 port_be, bool kfuncs)
 {
-	const struct sock *sk = (const void *)address;
+	const struct sock *sk = (const void *)(socket & ~(__u64)SLUICE_WIRE_SOCKET_FLAGS);
+	__be16 peer_port_be;
+	__u16 port;
 
-	if (!kfuncs || !casts)
-		return BPF_CORE_READ(sk, __sk_common.skc_num) == bpf_ntohs(port_be) &&
-		       !BPF_CORE_READ(sk, __sk_common.skc_dport);
-	sk = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
-	return sk->__sk_common.skc_num == bpf_ntohs(port_be) && !sk->__sk_common.skc_dport;
+	if (kfuncs && casts) {
+		sk = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+		port = sk->__sk_common.skc_num;
+		peer_port_be = sk->__sk_common.skc_dport;
+	} else {
+		port = BPF_CORE_READ(sk, __sk_common.skc_num);
+		peer_port_be = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	}
+	return port == bpf_ntohs(port_be) && !peer_port_be == !(socket & SLUICE_WIRE_CONNECTED);
 }
 
 #endif

@@ -29,7 +29,7 @@ struct wire_view {
 	__u32 flags;		      /* enum sluice_wire_flag */
 	__u32 genid;		      /* of the host's addresses when `server` was checked */
 	__u32 routed;
-	__u64 socket; /* the record's; after a lookup, the unconnected socket found, or 0 */
+	__u64 socket; /* of the record; then the result of the lookup */
 	/* Results of the lookups. */
 	bool reached;	   /* a socket receives requests to `requested` */
 	bool redirect;	   /* a connected-back socket does at `server`, or sends from there */
@@ -460,7 +460,7 @@ static __always_inline bool route_is_valid(__u32 flags, __u32 routed, __u64 sock
 					   __u32 now, bool kfuncs)
 {
 	return sluice_flow_idle(now, routed) <= SLUICE_WIRE_RECHECK &&
-	       (flags & SLUICE_WIRE_ELSEWHERE || socket_is_unconnected(socket, port_be, kfuncs));
+	       (flags & SLUICE_WIRE_ELSEWHERE || socket_is_same(socket, port_be, kfuncs));
 }
 
 /*

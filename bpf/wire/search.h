@@ -46,7 +46,7 @@ __noinline __u32 search4(struct __sk_buff *skb, __be32 peer, __be16 peer_port_be
 		asm volatile("" : "+r"(step));
 		if (ifa) {
 			tuple.ipv4.daddr = BPF_CORE_READ(ifa, ifa_local);
-			if (socket_find(skb, &tuple, sizeof(tuple.ipv4)) == SOCKET_CONNECTED)
+			if (socket_find(skb, &tuple, sizeof(tuple.ipv4)) & SLUICE_WIRE_BACK)
 				return tuple.ipv4.daddr;
 			ifa = BPF_CORE_READ(ifa, ifa_next);
 		} else {
@@ -85,7 +85,7 @@ __noinline __u64 search6(struct __sk_buff *skb, __u64 peer_high, __u64 peer_low,
 				     bpf_core_field_offset(struct inet6_ifaddr, addr);
 
 			bpf_probe_read_kernel(tuple.ipv6.daddr, sizeof(tuple.ipv6.daddr), addr);
-			if (socket_find(skb, &tuple, sizeof(tuple.ipv6)) == SOCKET_CONNECTED)
+			if (socket_find(skb, &tuple, sizeof(tuple.ipv6)) & SLUICE_WIRE_BACK)
 				return (__u64)addr;
 			ifa = BPF_CORE_READ(ifa, next);
 		} else {

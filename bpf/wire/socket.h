@@ -13,13 +13,6 @@
 
 #include <bpf/bpf_core_read.h>
 
-/* The result of a lookup; any other value is the kernel's address of an unconnected socket. */
-enum socket_found {
-	SOCKET_NONE,
-	SOCKET_OTHER,	  /* connected, but requests must not be redirected to it */
-	SOCKET_CONNECTED, /* to the peer, from an address that the kernel has chosen */
-};
-
 /*
  * The limit on upper devices to inspect: a bridge or bond, VLANs, macvlans, and those above the
  * first one.
@@ -91,11 +84,11 @@ static __always_inline bool socket_is_client(struct sock *sk)
 
 /*
  * Finds the socket that would receive the datagram; @tuple is its source and destination. Returns
- * enum socket_found.
+ * it as in struct sluice_wire_flow; 0 if there is none.
  */
 static __noinline __u64 socket_find(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 size)
 {
-	__u64 address, found = SOCKET_OTHER;
+	__u64 address, found = SLUICE_WIRE_CONNECTED;
 	volatile __u64 hidden;
 	struct bpf_sock *sk;
 
@@ -104,17 +97,18 @@ static __noinline __u64 socket_find(struct __sk_buff *skb, struct bpf_sock_tuple
 	else
 		sk = bpf_sk_lookup_udp(skb, tuple, sizeof(tuple->ipv6), BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
-		return SOCKET_NONE;
+		return 0;
 	/* the verifier allows reads beyond struct bpf_sock only through a plain number */
 	hidden = (__u64)(long)sk;
 	if (!bpf_probe_read_kernel(&address, sizeof(address), (void *)&hidden)) {
+		found = address;
 		/* the kernel finds a connected socket only for the peer to which it is connected */
-		if (!sk->dst_port)
-			found = address;
-		else if (!socket_chose_addr((struct sock *)address) &&
-			 !socket_is_client((struct sock *)address) &&
-			 socket_leaves_here(skb, (struct sock *)address))
-			found = SOCKET_CONNECTED;
+		if (sk->dst_port)
+			found |= SLUICE_WIRE_CONNECTED;
+		if (sk->dst_port && !socket_chose_addr((struct sock *)address) &&
+		    !socket_is_client((struct sock *)address) &&
+		    socket_leaves_here(skb, (struct sock *)address))
+			found |= SLUICE_WIRE_BACK;
 	}
 	bpf_sk_release(sk);
 	return found;

@@ -60,7 +60,10 @@ struct sluice_wire_flow {
 	struct sluice_addr server[SLUICE_WIRE_REQUESTED];
 	__u32 judged; /* sluice_flow_clock() of the last wrong answer */
 	__u32 genid;  /* address generation when `server` was last checked */
-	/* kernel address of the unconnected socket that receives the requests; 0: unknown */
+	/*
+	 * the socket that receives the requests: its address in the kernel, with enum
+	 * sluice_wire_socket in the low bits; 0: unknown
+	 */
 	__u64 socket;
 };
 _Static_assert(sizeof(struct sluice_wire_flow) == 128, "struct sluice_wire_flow");
@@ -95,6 +98,13 @@ enum sluice_wire_flag {
 	/* The server's socket is bound to another device, so lookups on this device do not find it.
 	 */
 	SLUICE_WIRE_DEVICE = 1 << 10,
+};
+
+enum sluice_wire_socket {
+	SLUICE_WIRE_CONNECTED = 1 << 0, /* to the peer */
+	/* and so that requests to another address may be redirected to it */
+	SLUICE_WIRE_BACK = 1 << 1,
+	SLUICE_WIRE_SOCKET_FLAGS = SLUICE_WIRE_CONNECTED | SLUICE_WIRE_BACK,
 };
 
 /*

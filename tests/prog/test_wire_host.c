@@ -635,6 +635,19 @@ static void test_redirect(void **state)
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		close(server);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
+		/* a socket at the requested address is connected to the peer, and closed */
+		request = request_of(version, next_port(), BACK);
+		inside = to_target(request, near_of(&request));
+		server = server_open(request.target, BACK);
+		connect_socket(server, version == 4 ? AF_INET : AF_INET6, request.source,
+			       request.source_port);
+		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
+		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_passed);
+		flow_recent(&request);
+		close(server);
+		server = connect_back(&request);
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		close(server);
 		/* a peer that also uses the server's address gets replies from that address */
 		request = request_of(version, next_port(), BACK);
 		converse(&host, &request);
@@ -983,8 +996,10 @@ static void test_bridge_port(void **state)
 	}
 }
 
-/* A socket that requests reach connects back, or is closed; the programs are those for kernels
- * without casts. */
+/*
+ * A socket that requests reach connects back, or is closed. The programs are those for kernels
+ * without casts.
+ */
 static void test_bridge_redirect(void **state)
 {
 	struct shape request, inside;
@@ -1010,7 +1025,10 @@ static void test_bridge_redirect(void **state)
 	}
 }
 
-/* Reads the address from the kernel, so that it may change without another load. */
+/*
+ * The program reads the bridge's address from the kernel, so the address may change without another
+ * load.
+ */
 static void test_bridge_changes(void **state)
 {
 	struct shape request = guest_request(4), inside = to_target(request, BRIDGE4);

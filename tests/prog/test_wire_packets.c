@@ -162,7 +162,7 @@ static void test_fragments(void **state)
 		later.body = BODY_TCP;
 		if (version == 4)
 			pass_uncounted(&host, host.in, &later);
-		/* a datagram that is right: its fragments are tracked, and not changed */
+		/* a datagram with the right source: its fragments are tracked but not changed */
 		request.source_port = next_port();
 		reply = answer(&request, request.target);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);

@@ -149,7 +149,8 @@ class Bed:
                 "02:00:00:00:00:01")
         for routed in ROUTED, f"{ROUTED_NET}/17":
             command(self.ip, "-n", host, "route", "add", "local", routed, "dev", "lo")
-        # the bridge before the unused devices: mode wire searches only the first 48 for a socket
+        # create the bridge before the unused devices: mode wire searches only the first 48 for a
+        # socket
         self.make_bridge(host, far, self.netns["guest"])
         command(self.ip, "-n", host, "-batch", "-", input="".join(
             f"link add unused{number} type bridge\n" for number in range(DEVICES)))

@@ -146,7 +146,7 @@ static int serve_back(const struct plan *plan, int fd)
 	return result(send(fd, buffer, n, 0));
 }
 
-/* Converts a received IP_PKTINFO for sending. Clears the interface, which the route selects. */
+/* Converts a received IP_PKTINFO for sending. Clears the interface, since the route selects it. */
 static void pktinfo_turn(struct msghdr *msg)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
@@ -371,7 +371,7 @@ static void join_group(const struct plan *plan, int fd)
 		die("IP_ADD_MEMBERSHIP");
 }
 
-/* Sizes the buffers for a block. The kernel charges the memory of whole packets. */
+/* Sizes the buffers for a block. The kernel charges the truesize of packets. */
 static void set_up_blocks(const struct plan *plan, int fd)
 {
 	int room = 1 << 20, size = (int)plan->size, on = 1;

@@ -56,7 +56,7 @@ static void add_events(struct metrics *metrics, struct metrics_objects *objects,
 				    info.run_cnt);
 	}
 	metrics_counter(metrics, "sluice_steer_events_lost", NULL,
-			"socket events lost because the daemon was busy; a sweep finds the sockets",
+			"socket events lost, as the daemon was busy: a sweep finds the sockets",
 			steer_section_lost(steer));
 }
 

@@ -89,6 +89,8 @@ peer_run()
 	local where=$1 name=$2
 	shift 2
 	identity "$name"
+	# or an earlier peer of this name would have logged what the caller waits for
+	rm -f "$TEST_TMP/$name.log"
 	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer run "${IDENTITY[@]}" "$@"
 	wait_log "$TEST_TMP/$name.log" 'msg="registered"'
 }
@@ -99,6 +101,7 @@ peer_connect()
 	local where=$1 name=$2
 	shift 2
 	identity "$name"
+	rm -f "$TEST_TMP/$name.log"
 	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer connect "${IDENTITY[@]}" "$@"
 }
 

@@ -27,3 +27,8 @@ contains -F "kind=relayed" "$TEST_TMP/alice.log" || fail "never relayed" "$(cat 
 contains -F "transport=tcp" "$TEST_TMP/alice.log" || fail "not by TCP" "$(cat "$TEST_TMP/alice.log")"
 want_equal "$(json "[p['transport'] for p in d['registered'] if p['name'] == 'bob'][0]" \
 	sluice -j rendezvous show)" udp
+
+say "what the addresses of one transport show of the NATs is not compared with those of the other"
+shown="(p['id'], x['transport'], x['own_nat'], x['peer_nat'])"
+want_equal "$(json "sorted($shown for p in d['peers'] for x in p['paths'])" sluice -j peer list)" \
+	"[('alice', 'tcp', 'endpoint-independent', None), ('bob', 'tcp', None, 'endpoint-independent')]"

@@ -44,6 +44,15 @@ done
 want_equal "$(grep -hF 'msg="path" ' "$TEST_TMP"/{alice,bob,carol,dave}.log | grep -F kind=server-reflexive |
 	grep -cvF transport=tcp || true)" 0 "paths by UDP"
 
+listed="{x['peer']: x for p in d['peers'] for x in p['paths']}"
+want_equal "$(json "sorted(($listed).keys())" sluice -j peer list)" "['alice', 'bob', 'carol', 'dave']"
+want_equal "$(json "{tuple(x[k] for k in ('transport', 'own_nat', 'peer_nat')) for x in ($listed).values()}" \
+	sluice -j peer list)" "{('tcp', 'endpoint-independent', 'endpoint-independent')}"
+# the port that both NATs have mapped to the same port
+ports="[($listed)[peer][end].split(':')[1] for peer, end in (('bob', 'local'), ('alice', 'remote'))]"
+want_equal "$(json "len(set($ports))" sluice -j peer list)" 1
+want_status 0 sluice peer list --id alice
+want_text "tcp"
 say "the server stops, and the paths stay"
 counted()
 {

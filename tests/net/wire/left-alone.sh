@@ -82,7 +82,7 @@ serve "$HOST" sendto4 50003
 serve "$CONTAINER2" sendto4 "$PORT"
 serve "$LAN" sendto4 "$PORT"
 
-# want_kernel: the behaviour without sluice
+# want_kernel: checks the answers without sluice
 want_kernel()
 {
 	want_right "$CONTAINER" "$ANY4" 50001
@@ -98,7 +98,7 @@ want_kernel
 
 LOAD=(wire_load --follow docker0 --port "$PORT,50001-50002,50004,$RAW_PORT")
 "${LOAD[@]}"
-say "a server with PKTINFO, and one bound to a single address"
+say "a server with PKTINFO, and a server bound to a single address"
 want_right "$CONTAINER" "$FAR4" 50001
 want_right "$CONTAINER" "$FAR6" 50001
 want_right "$CONTAINER" "$FAR4" 50004

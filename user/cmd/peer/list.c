@@ -164,13 +164,14 @@ static void add_failed(struct table *table, const json_t *path)
 
 	for (i = 0; i < json_array_size(candidates); i++) {
 		const json_t *candidate = json_array_get(candidates, i);
-		char peer[80], kind[32], address[96], reason[32];
+		char peer[80], kind[32], by[8], address[96], reason[32];
 
 		if (!json_is_string(json_object_get(candidate, "reason")))
 			continue;
-		table_row(table, "%s|%s|%s|%s|%.0f|%.0f",
+		table_row(table, "%s|%s|%s|%s|%s|%.0f|%.0f",
 			  answer_string(path, "peer", peer, sizeof(peer)),
 			  answer_string(candidate, "kind", kind, sizeof(kind)),
+			  answer_string(candidate, "transport", by, sizeof(by)),
 			  answer_string(candidate, "address", address, sizeof(address)),
 			  answer_string(candidate, "reason", reason, sizeof(reason)),
 			  answer_number(candidate, "checks"), answer_number(candidate, "answers"));
@@ -198,7 +199,8 @@ static void print_text(const struct output *output, const json_t *process)
 {
 	const json_t *paths = json_object_get(process, "paths");
 	const json_t *ended = json_object_get(process, "ended");
-	struct table *failed = table_new("peer|failed candidate|address|reason|>checks|>answers");
+	struct table *failed =
+		table_new("peer|failed candidate|by|address|reason|>checks|>answers");
 	size_t i;
 
 	print_process(output, process);

@@ -35,21 +35,32 @@ static json_t *since_json(uint64_t at_ns)
 
 /* --- what a path uses */
 
+/* Returns the connection to a server; NULL: it is reached by UDP. */
+static const struct tcp_stream *connection_to(const struct runtime *runtime, unsigned int server)
+{
+	const struct tcp_stream *stream = runtime->stream[server];
+
+	return stream && stream->connected ? stream : NULL;
+}
+
 static const struct tcp_stream *stream_of(const struct link *link,
 					  const struct peer_session_remote *remote)
 {
-	const struct tcp_stream *stream = NULL;
+	return relay_is_endpoint(&remote->at)
+		       ? connection_to(link->runtime, relay_server(&remote->at))
+		       : NULL;
+}
 
-	if (relay_is_endpoint(&remote->at))
-		stream = link->runtime->stream[relay_server(&remote->at)];
-	return stream && stream->connected ? stream : NULL;
+static const char *transport_of(const struct link *link, const struct peer_session_remote *remote)
+{
+	return remote->at.tcp || stream_of(link, remote) ? "tcp" : "udp";
 }
 
 const char *view_transport(const struct link *link)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
-	return !path ? NULL : path->at.tcp || stream_of(link, path) ? "tcp" : "udp";
+	return path ? transport_of(link, path) : NULL;
 }
 
 const struct stun_endpoint *view_remote(const struct link *link,
@@ -103,6 +114,7 @@ static const char *own_nat(const struct node *node, const struct link *link)
 	const struct introduction *introduction = peer_session_introduction(link->session);
 	const struct peer_session_remote *remote;
 	struct peer_client_registration registration;
+	bool tcp = connection_to(&node->runtime, introduction->server);
 	unsigned int i, count;
 	const char *nat = NULL;
 
@@ -113,6 +125,7 @@ static const char *own_nat(const struct node *node, const struct link *link)
 	for (i = 0; i < count; i++) {
 		/* another address is that of no NAT, or of another one */
 		if (!remote[i].mapped.port_be || relay_is_endpoint(&remote[i].at) ||
+		    remote[i].at.tcp != tcp ||
 		    !is_same_addr(&remote[i].mapped, &introduction->mapped))
 			continue;
 		if (remote[i].mapped.port_be != introduction->mapped.port_be)
@@ -122,6 +135,7 @@ static const char *own_nat(const struct node *node, const struct link *link)
 	for (i = 0; i < node->identity->servers; i++) {
 		registration = peer_client_registration(node->runtime.client, i);
 		if (i == introduction->server || !registration.registered ||
+		    (connection_to(&node->runtime, i) != NULL) != tcp ||
 		    !is_same_addr(&registration.mapped, &introduction->mapped))
 			continue;
 		if (registration.mapped.port_be != introduction->mapped.port_be)
@@ -134,26 +148,28 @@ static const char *own_nat(const struct node *node, const struct link *link)
 static const char *peer_nat(const struct link *link)
 {
 	const struct introduction *introduction = peer_session_introduction(link->session);
-	const struct stun_endpoint *reflexive = NULL;
+	const struct candidate *reflexive = NULL, *candidate = introduction->candidate;
 	const struct peer_session_remote *remote;
 	unsigned int i, count;
 	const char *nat = NULL;
 
 	for (i = 0; i < introduction->candidates && !reflexive; i++)
-		if (introduction->candidate[i].kind == CANDIDATE_REFLEXIVE)
-			reflexive = &introduction->candidate[i].at;
+		if (candidate[i].kind == CANDIDATE_REFLEXIVE)
+			reflexive = &candidate[i];
 	if (!reflexive)
 		return NULL;
 	for (i = 0; i < introduction->candidates; i++)
-		if (introduction->candidate[i].kind == CANDIDATE_HOST &&
-		    stun_endpoint_is_same(&introduction->candidate[i].at, reflexive))
+		if (candidate[i].kind == CANDIDATE_HOST &&
+		    candidate[i].transport == reflexive->transport &&
+		    stun_endpoint_is_same(&candidate[i].at, &reflexive->at))
 			return NAT_NONE;
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
-		if (!remote[i].heard || !is_same_addr(&remote[i].at, reflexive) ||
+		if (!remote[i].heard || !is_same_addr(&remote[i].at, &reflexive->at) ||
+		    remote[i].at.tcp != (reflexive->transport == CANDIDATE_TCP) ||
 		    remote[i].kind == PEER_SESSION_REMOTE_MAPPED)
 			continue;
-		if (remote[i].at.port_be != reflexive->port_be)
+		if (remote[i].at.port_be != reflexive->at.port_be)
 			return NAT_DEPENDENT;
 		nat = NAT_INDEPENDENT;
 	}
@@ -181,8 +197,9 @@ static json_t *candidates_json(const struct link *link)
 	for (i = 0; i < count; i++)
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:o, s:s, s:s?, s:o, s:I, s:I}", "kind",
-				  peer_session_remote_kinds[remote[i].kind], "address",
+			json_pack("{s:s, s:s, s:o, s:s, s:s?, s:o, s:I, s:I}", "kind",
+				  peer_session_remote_kinds[remote[i].kind], "transport",
+				  transport_of(link, &remote[i]), "address",
 				  address_json(view_remote(link, &remote[i])), "state",
 				  state_of(&remote[i]), "reason",
 				  remote[i].reason ? peer_session_reasons[remote[i].reason] : NULL,
@@ -202,10 +219,6 @@ static const char *why_relayed(const struct node *node, const struct link *link)
 		return NULL;
 	if (node->identity->relay_only)
 		return "by --relay-only";
-	if (node->runtime.tcp_only)
-		return "by --transport tcp";
-	if (stream_of(link, path))
-		return "the server gives no answer by UDP";
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
 		if (relay_is_endpoint(&remote[i].at))
@@ -277,14 +290,13 @@ static json_t *servers_json(const struct node *node)
 
 	for (i = 0; i < node->identity->servers; i++) {
 		const struct peer_client_registration of = peer_client_registration(client, i);
-		const struct tcp_stream *stream = node->runtime.stream[i];
 
 		json_array_append_new(
 			list, json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o}", "server",
 					output_name(node->identity->server[i].host), "address",
 					address_json(peer_client_server_at(client, i)), "transport",
-					stream && stream->connected ? "tcp" : "udp", "registered",
-					of.registered, "public",
+					connection_to(&node->runtime, i) ? "tcp" : "udp",
+					"registered", of.registered, "public",
 					of.registered ? address_json(&of.mapped) : json_null(),
 					"behind_nat",
 					of.registered ? json_boolean(of.behind_nat) : json_null(),

@@ -18,7 +18,7 @@ struct view {
 json_t *view_process(const struct view *view);
 json_t *view_link(const struct node *node, const struct link *link);
 
-/* What carries the path: "udp", or "tcp" if it is that to the relay; NULL without a path. */
+/* What carries the path, or that to the relay: "udp" or "tcp"; NULL without a path. */
 const char *view_transport(const struct link *link);
 /* The address of this host that the path leaves from; port 0: unknown. */
 struct stun_endpoint view_local(const struct link *link);
