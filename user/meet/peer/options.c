@@ -123,7 +123,9 @@ static int parse_listen(const struct opt_value *v, struct err *err)
 
 	int result = service_parse_address(v->what, v->text, &target->listen, err);
 
-	/* the kernel would choose the source of an answer, and could choose another address */
+	/*
+	 * the kernel would choose the source address of a reply, and could choose a different one
+	 */
 	if (!result && target->listen.kind == SERVICE_UDP &&
 	    (IN6_IS_ADDR_UNSPECIFIED(&target->listen.at.addr) ||
 	     (addr_is_ip4(&target->listen.at.addr) && !target->listen.at.addr.s6_addr32[3])))
@@ -175,9 +177,9 @@ const struct opt peer_identity_opts[] = {
 	  " gets no answer",
 	  .words = port_mappings, .noun = "port mapping", .preset = "auto" },
 	{ "direct-only", 0, NULL, opt_switch, IDENTITY(direct_only),
-	  "never use the relay of the server: without a direct path there is none" },
+	  "never use the relay of the server: without a direct path, the peers cannot communicate" },
 	{ "relay-only", 0, NULL, opt_switch, IDENTITY(relay_only),
-	  "send through the relay of the server alone, and offer no addresses of this host" },
+	  "send only through the relay of the server, and offer no addresses of this host" },
 	{ "transport", 0, "auto|udp|tcp", opt_word, IDENTITY(transport),
 	  "of paths to servers and other peers: both, with TCP where UDP gets no answer, or one of them",
 	  .words = transports, .noun = "transport", .preset = "auto" },

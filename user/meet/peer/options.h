@@ -8,7 +8,7 @@
 #include "meet/peer/service.h"
 #include "metrics/options.h"
 
-#define PEER_KEYS_MAX 64 /* of --peer-key; more are in a file */
+#define PEER_KEYS_MAX 64 /* of --peer-key; use a file for more */
 
 struct peer_server {
 	char host[256];
@@ -20,7 +20,7 @@ struct peer_key {
 	uint8_t key[KEY_SIZE];
 };
 
-/* Whether the gateway is asked to forward a port, and how. */
+/* The port mapping protocol to use with the gateway. */
 enum peer_port_mapping {
 	PEER_PORT_MAPPING_AUTO, /* NAT-PMP, and UPnP if that gets no mapping */
 	PEER_PORT_MAPPING_NAT_PMP,
@@ -35,7 +35,7 @@ enum peer_transport {
 	PEER_TRANSPORT_TCP,
 };
 
-/* Whom the peer is, and whom it trusts. */
+/* The identity of the peer, and the keys that it trusts. */
 struct peer_identity {
 	struct peer_server server[PEER_CLIENT_SERVERS_MAX];
 	unsigned int servers;
@@ -77,7 +77,7 @@ extern const struct opt peer_run_opts[];     /* into struct peer_exposed */
 extern const struct opt peer_connect_opts[]; /* into struct peer_target */
 extern const struct opt peer_list_opts[];
 
-/* Checks that what is needed is given. Returns 0, or -EINVAL with *err set. */
+/* Checks that all required options are present. Returns 0, or -EINVAL with *err set. */
 int peer_identity_check(const struct peer_identity *identity, struct err *err);
 int peer_exposed_check(const struct peer_exposed *exposed, struct err *err);
 int peer_target_check(const struct peer_target *target, const struct peer_identity *identity,
