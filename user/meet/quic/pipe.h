@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Connects a stream to local descriptors: a TCP socket, or the standard input and output. Each
- * direction ends independently, as in TCP. A direction buffers at most one window, so a slow reader
- * stops the writer at the other peer.
+ * direction ends independently, as in TCP. A direction buffers at most one window, so a slow
+ * consumer stops the producer at the other peer.
  */
 #ifndef SLUICE_MEET_QUIC_PIPE_H
 #define SLUICE_MEET_QUIC_PIPE_H
