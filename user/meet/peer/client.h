@@ -41,7 +41,10 @@ void peer_client_set_server(struct peer_client *client, unsigned int server,
  * path has failed: the NAT mapping of the registrations may be lost too.
  */
 void peer_client_refresh(struct peer_client *client, uint64_t now_ns);
-/* Unregisters. peer_client_stopped() tells when that is done, or has been tried long enough. */
+/*
+ * Unregisters. peer_client_stopped() returns true once all servers have confirmed, or the last
+ * retransmission has timed out.
+ */
 void peer_client_stop(struct peer_client *client, uint64_t now_ns);
 bool peer_client_stopped(const struct peer_client *client);
 
@@ -58,7 +61,7 @@ void peer_client_report(struct peer_client *client, const struct introduction *i
 
 /*
  * Binds a channel of the relay at the server that sent the introduction, and refreshes the binding.
- * PEER_CLIENT_RELAYED follows once, and PEER_CLIENT_RELAY_ENDED when it ends for whatever reason.
+ * PEER_CLIENT_RELAYED follows once, and PEER_CLIENT_RELAY_ENDED when the binding fails or ends.
  * Returns 0, also if the channel is already bound, or -EBUSY if PEER_CLIENT_RELAYS_MAX bindings
  * exist.
  */
@@ -77,10 +80,10 @@ bool peer_client_receive(struct peer_client *client, const struct stun_endpoint 
 void peer_client_timeout(struct peer_client *client, uint64_t now_ns);
 /* Returns the time at which to call peer_client_timeout(); UINT64_MAX: never. */
 uint64_t peer_client_due_ns(const struct peer_client *client);
-/* Writes the next datagram that is to be sent now. Returns its size, or 0 if no datagram is due. */
+/* Writes the next datagram that is due. Returns its size, or 0 if no datagram is due. */
 size_t peer_client_send(struct peer_client *client, uint8_t buffer[PEER_CLIENT_DATAGRAM_SIZE],
 			struct stun_endpoint *to, uint64_t now_ns);
-/* Returns false if there is none. */
+/* Returns false if the queue is empty. */
 bool peer_client_next_event(struct peer_client *client, struct peer_client_event *event);
 
 /* Returns true if the peer is registered with this server. */

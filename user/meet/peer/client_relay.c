@@ -11,7 +11,7 @@
 #define SECOND_NS 1000000000ULL
 
 #define SENDS 5
-/* sluice-protocol(7): a binding ends after 60 seconds, and is refreshed every 18 to 21 */
+/* sluice-protocol(7): a binding expires after 60 s, and is refreshed every 18 to 21 s */
 #define REFRESH_NS	  (18 * SECOND_NS)
 #define REFRESH_JITTER_NS (3 * SECOND_NS)
 #define LIFE_MIN_S	  30

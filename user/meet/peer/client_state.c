@@ -116,8 +116,9 @@ void client_fail_connect(struct peer_client *client, struct client_connect *conn
 }
 
 /*
- * Returns true if the server is asked to connect now. A pending register request with a nonce is
- * sufficient: it precedes the connect request, and if it is lost, the server answers 437.
+ * Returns true if a connect request may be sent to the server now. A pending register request with
+ * a nonce is sufficient: it precedes the connect request, and if it is lost, the server answers
+ * 437.
  */
 static bool takes_connects(const struct client_server *server)
 {

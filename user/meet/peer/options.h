@@ -28,7 +28,7 @@ enum peer_port_mapping {
 	PEER_PORT_MAPPING_OFF,
 };
 
-/* To servers and other peers. */
+/* Transport to servers and other peers. */
 enum peer_transport {
 	PEER_TRANSPORT_AUTO, /* TCP if UDP gets no answer */
 	PEER_TRANSPORT_UDP,
@@ -63,7 +63,7 @@ struct peer_exposed {
 
 struct peer_target {
 	const char *to;
-	const char *service;	       /* NULL: the one without a name */
+	const char *service;	       /* NULL: the service without a name */
 	struct service_address listen; /* kind 0: none */
 	bool stdio;
 };

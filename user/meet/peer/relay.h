@@ -2,7 +2,7 @@
 /*
  * Represents a relay channel of a server as an address, so that a session handles the relay like
  * any other address of the peer. The addresses are from the discard-only prefix (RFC 6666): they
- * never appear on a network, and no candidate may have one (meet/scope.h).
+ * never appear on a network, and are never valid candidates (meet/scope.h).
  */
 #ifndef SLUICE_MEET_PEER_RELAY_H
 #define SLUICE_MEET_PEER_RELAY_H

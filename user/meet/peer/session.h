@@ -52,8 +52,8 @@ int peer_session_introduce(struct peer_session *session, const struct introducti
 
 /*
  * Returns true if a message belongs to this session, by its SESSION-ID attribute or by the
- * transaction id of a response. peer_session_receive() takes what belongs to it and is authentic.
- * It returns true if it has.
+ * transaction id of a response. peer_session_receive() returns true if it has accepted an authentic
+ * message of this session.
  */
 bool peer_session_owns(const struct peer_session *session, const struct stun_message *message);
 bool peer_session_receive(struct peer_session *session, const struct stun_endpoint *from,
@@ -61,7 +61,7 @@ bool peer_session_receive(struct peer_session *session, const struct stun_endpoi
 void peer_session_timeout(struct peer_session *session, uint64_t now_ns);
 /* Returns the time at which to call peer_session_timeout(); UINT64_MAX: never. */
 uint64_t peer_session_due_ns(const struct peer_session *session);
-/* Writes the next datagram that is to be sent now. Returns its size, or 0 if no datagram is due. */
+/* Writes the next datagram that is due. Returns its size, or 0 if no datagram is due. */
 size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSION_FULL_SIZE],
 			 struct stun_endpoint *to, uint64_t now_ns);
 /* Returns the events since the last call: bits of enum peer_session_event. */

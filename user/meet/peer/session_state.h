@@ -7,7 +7,7 @@
 #include "meet/peer/secret.h"
 #include "meet/peer/session_view.h"
 
-#define SESSION_SENT	  16 /* checks to one address that may still be answered */
+#define SESSION_SENT	  16 /* unanswered checks recorded per address */
 #define SESSION_RESPONSES 16 /* queued responses */
 #define SESSION_NEVER	  UINT64_MAX
 #define SESSION_NONE	  (-1)
@@ -144,7 +144,7 @@ void session_search_remote(struct peer_session *session, unsigned int remote, ui
 void session_search(struct peer_session *session, uint64_t now_ns);
 /* Ends a search that was started because the selected address did not answer. */
 void session_end_doubt(struct peer_session *session);
-/* Begins the first search of an introduction. */
+/* Starts the first search of an introduction. */
 void session_begin_search(struct peer_session *session, uint64_t now_ns);
 /*
  * Returns true if the address may be better than the selected one, or if there is no full-size path

@@ -51,7 +51,7 @@ enum peer_session_state {
 	PEER_SESSION_WAITING,  /* until the start time */
 	PEER_SESSION_PUNCHING, /* no path yet, or the path is lost */
 	PEER_SESSION_UP,       /* there is a path */
-	PEER_SESSION_FAILED,   /* no path was found, or the lost one was not replaced */
+	PEER_SESSION_FAILED,   /* no path was found, or a lost path was not replaced */
 };
 
 /* Bits, each cleared by peer_session_events(). */
@@ -62,7 +62,7 @@ enum peer_session_event {
 	PEER_SESSION_WANTS_INTRODUCTION = 2,
 	/* call peer_client_refresh(): the mappings of the registrations may be lost too */
 	PEER_SESSION_WANTS_REFRESH = 4,
-	/* the state is PEER_SESSION_FAILED */
+	/* the session has failed: PEER_SESSION_FAILED */
 	PEER_SESSION_ENDED = 8,
 	/* there is no path: call peer_client_relay() for the latest introduction */
 	PEER_SESSION_WANTS_RELAY = 16,
@@ -73,7 +73,7 @@ enum peer_session_reason {
 	PEER_SESSION_REASON_NONE,     /* being checked, or usable */
 	PEER_SESSION_REASON_SCOPE,    /* a special address, or a port below 1024 */
 	PEER_SESSION_REASON_SILENT,   /* no check was answered */
-	PEER_SESSION_REASON_TOO_BIG,  /* short checks pass, full-size ones do not */
+	PEER_SESSION_REASON_TOO_BIG,  /* short checks pass, full-size checks do not */
 	PEER_SESSION_REASON_LOST,     /* was usable; its consent, relay or connection has ended */
 	PEER_SESSION_REASON_DISABLED, /* excluded by the options of the session */
 	PEER_SESSION_REASONS,
@@ -106,7 +106,7 @@ struct peer_session_remote {
 
 struct peer_session_stats {
 	uint64_t checks_sent, checks_answered; /* own */
-	uint64_t checks_received;	       /* authentic ones */
+	uint64_t checks_received;	       /* authentic checks */
 	uint64_t rejected;		       /* not authentic, replayed or malformed */
 	uint64_t keepalives_sent;
 	uint64_t keepalives_saved; /* outbound traffic made them unnecessary */

@@ -11,9 +11,9 @@
 #include <sys/un.h>
 
 /*
- * Sets the address of this process, which is the peer @id: in $RUNTIME_DIRECTORY, else in
- * /run/sluice for root and $XDG_RUNTIME_DIR/sluice for other users. Removes stale sockets of killed
- * processes with this name. Returns false if there is no such directory.
+ * Sets the socket address of this process, for the peer @id: in $RUNTIME_DIRECTORY, or otherwise in
+ * /run/sluice for root and in $XDG_RUNTIME_DIR/sluice for other users. Removes stale sockets of
+ * killed processes with this name. Returns false if there is no such directory.
  */
 bool peer_status_address(const char *id, struct sockaddr_un *address);
 

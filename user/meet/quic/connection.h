@@ -36,7 +36,7 @@ struct quic_stream {
 	bool is_queued;
 	bool blocked; /* blocked by flow control until the next flush */
 	bool finished;
-	bool reset; /* to be sent */
+	bool reset; /* a reset is pending */
 };
 
 TAILQ_HEAD(quic_stream_queue, quic_stream);
@@ -54,9 +54,9 @@ struct quic {
 	bool ready;
 	bool beat; /* the next packet with a datagram has a frame that arms the probe timer */
 	bool over;
-	char end[160]; /* why it is over */
+	char end[160]; /* reason why the connection is over */
 	struct quic_stream_list streams;
-	struct quic_stream_queue writable; /* have something to send */
+	struct quic_stream_queue writable; /* streams with data to send */
 	struct quic_datagram *datagram;	   /* ring of QUIC_QUEUE entries; NULL: not used yet */
 	unsigned int datagram_first, datagrams;
 };

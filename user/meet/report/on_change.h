@@ -20,7 +20,7 @@ struct change {
 	bool relayed;
 	char kind[24], transport[8], trust[8];
 	char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
-	char reason[192]; /* why it is down; may be empty */
+	char reason[192]; /* reason why the path is down; may be empty */
 };
 
 struct on_change;
