@@ -81,14 +81,15 @@ const struct peer_session_remote *peer_session_path(const struct peer_session *s
 bool peer_session_knows(const struct peer_session *session, const struct stun_endpoint *from);
 /*
  * Reports that other traffic was sent on the selected path: it defers the keepalive, and requires
- * consent. Reports that an authentic datagram of other traffic has arrived from the peer. The path
- * is checked if sent traffic gets no answer within a second.
+ * consent. The path is checked if sent traffic gets no answer within a second.
  */
 void peer_session_sent(struct peer_session *session, uint64_t now_ns);
+/* Reports that an authentic datagram of other traffic has arrived from this address. */
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
 /*
  * Adds a relay channel, as an address (peer/relay.h), that is bound for the introduction with this
- * id. Returns false if the session does not hold this introduction.
+ * id. Returns false if the session does not hold this introduction, has failed, or has no free
+ * slot.
  */
 bool peer_session_set_relay(struct peer_session *session,
 			    const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],

@@ -152,7 +152,7 @@ void node_server_silent(struct node *node, unsigned int server);
 void node_server_warn(struct node *node, unsigned int server, const char *reason);
 /* Handles a successful registration with the server. */
 void node_server_registered(struct node *node, unsigned int server);
-/* Returns true if the datagram answers the probe for UDP. */
+/* Handles a response to the UDP probe. Returns false for any other datagram. */
 bool node_server_answers(struct node *node, const struct stun_endpoint *from, const uint8_t *data,
 			 size_t length);
 /* Handles a new address of the name of the server. */
