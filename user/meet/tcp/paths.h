@@ -40,8 +40,7 @@ struct tcp_paths_options {
 
 /* Listens on a port that the kernel selects. @ip6: also for IPv6. Returns 0 or -errno. */
 int tcp_paths_open(struct tcp_paths **paths, const struct tcp_paths_options *options, bool ip6);
-/* Closes all connections; the kernel still delivers data sent on proved ones. @paths may be NULL.
- */
+/* Closes all connections; the kernel still delivers data of proved ones. @paths may be NULL. */
 void tcp_paths_close(struct tcp_paths *paths);
 /*
  * Returns the port, which other connections may share: see tcp_stream_connect(). Returns 0 if
