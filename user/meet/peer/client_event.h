@@ -34,16 +34,14 @@ struct peer_client_options {
 };
 
 enum peer_client_event_kind {
-	PEER_CLIENT_REGISTERED, /* server, mapped, behind_nat, rtt_ns; also if the address changes
-				 */
+	PEER_CLIENT_REGISTERED,	    /* server, mapped, behind_nat, rtt_ns; also on a change */
 	PEER_CLIENT_SERVER_SILENT,  /* server: no answer; retried with back-off */
 	PEER_CLIENT_REFUSED,	    /* server, code: retried with back-off */
 	PEER_CLIENT_UNREGISTERED,   /* server: after peer_client_stop() */
 	PEER_CLIENT_INTRODUCED,	    /* introduction */
 	PEER_CLIENT_CONNECT_FAILED, /* name, code, server: the last server that was tried */
 	PEER_CLIENT_RELAYED,	    /* session_id, relay: its channel is bound */
-	PEER_CLIENT_RELAY_ENDED, /* session_id, relay, code: the bind failed, or the binding ended
-				  */
+	PEER_CLIENT_RELAY_ENDED,    /* session_id, relay, code: failed, or ended */
 };
 
 /* Codes in addition to STUN error codes. */

@@ -9,9 +9,8 @@
 #include <nettle/hmac.h>
 #include <string.h>
 
-#define REFRESH_LABEL "sluice refresh 1"
-#define CHALLENGE_SIZE \
-	64 /* size of the 401 response; a request without a nonce must not be shorter */
+#define REFRESH_LABEL	"sluice refresh 1"
+#define CHALLENGE_SIZE	64 /* of the 401 response; a request without a nonce is no shorter */
 #define PORT_MIN	1024
 #define START_DELAY_MAX 5000 /* milliseconds; a server's own limit is 2000 */
 #define MS_NS		1000000ULL
@@ -192,7 +191,7 @@ bool client_check_refreshed(const struct stun_message *message, const struct cli
 	uint64_t proof_le;
 
 	memcpy(transaction_be, request->id, sizeof(transaction_be));
-	/* constant time is not needed: the key is valid for one registration only */
+	/* no constant-time comparison: 64 bits, and the key is valid for one registration only */
 	return read_exact(message, SLUICE_RENDEZVOUS_REFRESH_PROOF, &proof_le, sizeof(proof_le)) &&
 	       le64toh(proof_le) == sluice_rendezvous_proof_mac(&server->refresh_key, &server->id,
 								transaction_be);

@@ -28,12 +28,11 @@ struct link {
 	unsigned int slot;
 	bool initiator; /* and thus the QUIC client */
 	struct connection connection[2];
-	unsigned int active; /* index of the active connection */
-	bool ready;	     /* the active connection is ready */
-	bool reported;	     /* the outcome was reported to the server */
-	bool relayed;	     /* the path is a channel of the relay */
-	unsigned int
-		relay_code; /* why the relay failed for the latest introduction; 0: it did not */
+	unsigned int active;	 /* index of the active connection */
+	bool ready;		 /* the active connection is ready */
+	bool reported;		 /* the outcome was reported to the server */
+	bool relayed;		 /* the path is a channel of the relay */
+	unsigned int relay_code; /* latest failure of the relay; 0: none */
 	/* QUIC packets only. */
 	uint64_t bytes_in, bytes_out;
 	/* Next retry on a new path that QUIC has not answered; 0: none. */
