@@ -21,10 +21,10 @@ struct connection {
 	struct tcp_stream stream;
 	struct tcp_paths *paths;
 	struct stun_endpoint at;
-	bool dialed; /* and not accepted */
+	bool dialed; /* outbound, not accepted */
 	bool proved, held;
-	bool over;	  /* to be freed, outside of its callbacks */
-	uint64_t ends_us; /* unless it is proved and held */
+	bool over;	  /* to be freed outside of its callbacks */
+	uint64_t ends_us; /* expiry, unless the connection is proved and held */
 };
 
 TAILQ_HEAD(connections, connection);
@@ -35,7 +35,7 @@ struct tcp_paths {
 	int fd; /* the listener */
 	bool paused;
 	in_port_t port_be;
-	struct connections connections; /* the oldest one first */
+	struct connections connections; /* sorted by age, oldest first */
 };
 
 static bool is_any(const struct connection *connection)
@@ -75,7 +75,7 @@ static struct connection *find(const struct tcp_paths *paths, const struct stun_
 	return NULL;
 }
 
-/* It ends so many seconds later. */
+/* Sets the expiry of a connection to @seconds from now. */
 static void set_end(struct connection *connection, unsigned int seconds)
 {
 	struct tcp_paths *paths = connection->paths;
@@ -117,7 +117,7 @@ static void on_received(void *arg, const uint8_t *record, size_t size)
 			  size - RECORD_HEADER);
 }
 
-/* The stream has closed the descriptor before, if the connection has failed. */
+/* Handles a change of the stream. After a failure, the stream has already closed the descriptor. */
 static void on_changed(void *arg)
 {
 	struct connection *connection = arg;
@@ -166,7 +166,7 @@ static void connection_add(struct connection *connection, unsigned int seconds)
 	set_end(connection, seconds);
 }
 
-/* --- both ways to a connection */
+/* --- outbound and inbound connections */
 
 static void dial(struct tcp_paths *paths, const struct stun_endpoint *at)
 {
@@ -177,14 +177,17 @@ static void dial(struct tcp_paths *paths, const struct stun_endpoint *at)
 	if (!connection)
 		return;
 	connection->dialed = true;
-	/* EADDRNOTAVAIL: that of the other peer has arrived, and waits to be accepted */
+	/*
+	 * EADDRNOTAVAIL: the other peer has already connected, and its connection is not accepted
+	 * yet
+	 */
 	if (tcp_stream_connect(&connection->stream, paths->port_be, at))
 		free(connection);
 	else
 		connection_add(connection, TCP_PATHS_DIAL_S);
 }
 
-/* Of strangers, the one ends that had most time. */
+/* Closes the oldest unproved connection if the limit is reached. */
 static void make_room(struct tcp_paths *paths)
 {
 	struct connection *connection;
@@ -203,7 +206,7 @@ static void take(struct tcp_paths *paths, const struct stun_endpoint *at, int fd
 {
 	struct connection *connection = find(paths, at);
 
-	/* from another address of this host */
+	/* our attempt used another source address of this host */
 	if (connection && is_dialing(connection))
 		end(connection);
 	else if (connection) {
@@ -240,13 +243,15 @@ static void on_accept(void *arg)
 	reap(paths);
 	if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM))
 		return;
-	/* what waits would wake this process at once again */
+	/*
+	 * stop polling the listener, since the pending connections would wake this process at once
+	 */
 	loop_remove(paths->options.loop, paths->fd);
 	paths->paused = true;
 	loop_timer_start(paths->timer, SWEEP_US);
 }
 
-/* --- the whole */
+/* --- open, send and close */
 
 static void on_sweep(void *arg)
 {
