@@ -13,8 +13,7 @@
 
 struct poll_group {
 	char name[NAME_MAX];	  /* name of the pin directory */
-	unsigned long long inode; /* inode of the pin directory; a later group of the same name has
-				     another inode */
+	unsigned long long inode; /* inode of the pin directory; a later group has another */
 	char netns[NAME_MAX + 1]; /* name of its namespace */
 	struct sluice_steer_group info;
 	char program[BPF_OBJ_NAME_LEN];

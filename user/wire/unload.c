@@ -126,7 +126,7 @@ static int remove_all(struct pins *pins, void *arg, struct err *err)
 	unlink(pins_path(pins->dir, WIRE_OBJECT, wire_state_dir.meta, path));
 	/*
 	 * detach all ingress programs before any egress program: the reply to a rewritten request
-	 * needs egress
+	 * needs the egress program
 	 */
 	for (out = 0; out < 2; out++)
 		for (i = 0; !result && i < count; i++) {
