@@ -157,6 +157,11 @@ static void prove(unsigned int side)
 	tcp_paths_prove(peer[side].paths, &peer[!side].at);
 }
 
+static bool is_any(const struct connection *connection)
+{
+	return true;
+}
+
 static unsigned int connections(unsigned int side)
 {
 	return count(peer[side].paths, is_any);
@@ -356,7 +361,10 @@ static int silent_listener(int filled[2], in_port_t *port_be)
 	return fd;
 }
 
-/* However many addresses there are, few attempts run at once; each ends by itself. */
+/*
+ * However many addresses there are, few attempts run at once; each ends by itself. A peer that
+ * names silent addresses does not keep this one from the addresses of others.
+ */
 static void test_dials(void **state)
 {
 	struct stun_endpoint at = peer[1].at;
@@ -370,12 +378,47 @@ static void test_dials(void **state)
 		tcp_paths_send(peer[0].paths, &at, "", 1, 1);
 	}
 	assert_int_equal(connections(0), TCP_PATHS_DIALS_MAX);
-	pass(TCP_PATHS_DIAL_S + 1);
-	assert_int_equal(connections(0), 0);
 	connect_both();
+	assert_int_equal(connections(0), TCP_PATHS_DIALS_MAX);
+	prove(0);
+	prove(1);
+	pass(TCP_PATHS_DIAL_S + 1);
+	assert_int_equal(connections(0), 1);
 	close(fd);
 	close(filled[0]);
 	close(filled[1]);
+}
+
+/*
+ * A peer that proves as many connections as there may be does not keep others out, nor ends those
+ * that are held.
+ */
+static void test_many_proved(void **state)
+{
+	struct tcp_paths *paths = peer[1].paths;
+	struct connection *other;
+	unsigned int i;
+	int fd;
+
+	connect_both();
+	prove(1);
+	tcp_paths_hold(paths, &peer[0].at, true);
+	for (i = 0; i < TCP_PATHS_MAX; i++) {
+		struct stun_endpoint at = { .port_be = htons((uint16_t)(i + 1024)), .tcp = true };
+
+		other = connection_new(paths, &at);
+		assert_non_null(other);
+		other->proved = true;
+		connection_add(other, TCP_PATHS_IDLE_S);
+	}
+	fd = stranger();
+	assert_int_equal(connections(1), 1 + TCP_PATHS_MAX);
+	assert_true(is_stranger(TAILQ_LAST(&paths->connections, connections)));
+	assert_int_equal(peer[1].ended, 1);
+	peer[1].received = 0;
+	send_to(1, 0, 100, 100);
+	run_until(&peer[1].received, 1);
+	close(fd);
 }
 
 int main(void)
@@ -390,6 +433,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dials, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_proved, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

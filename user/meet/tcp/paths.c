@@ -38,9 +38,9 @@ struct tcp_paths {
 	struct connections connections; /* the oldest one first */
 };
 
-static bool is_any(const struct connection *connection)
+static bool is_spare(const struct connection *connection)
 {
-	return true;
+	return !connection->held;
 }
 
 static bool is_dialing(const struct connection *connection)
@@ -89,8 +89,31 @@ static void set_end(struct connection *connection, unsigned int seconds)
 
 static void end(struct connection *connection)
 {
+	const struct tcp_paths_options *options = &connection->paths->options;
+
 	connection->over = true;
 	tcp_stream_close(&connection->stream, true);
+	if (connection->proved)
+		options->ended(options->arg, &connection->at);
+}
+
+/*
+ * One more of these is to come. If they are too many, the oldest one ends, which had most time: so
+ * nobody who has many keeps others out.
+ */
+static void make_room(struct tcp_paths *paths, bool (*is)(const struct connection *),
+		      unsigned int max)
+{
+	struct connection *connection;
+
+	if (count(paths, is) < max)
+		return;
+	for (connection = TAILQ_FIRST(&paths->connections); connection;
+	     connection = TAILQ_NEXT(connection, entry))
+		if (!connection->over && is(connection)) {
+			end(connection);
+			return;
+		}
 }
 
 static void reap(struct tcp_paths *paths)
@@ -129,8 +152,6 @@ static void on_changed(void *arg)
 		return;
 	}
 	end(connection);
-	if (connection->proved)
-		paths->options.ended(paths->options.arg, &connection->at);
 }
 
 static void on_flush(void *arg)
@@ -145,7 +166,8 @@ static struct connection *connection_new(struct tcp_paths *paths, const struct s
 {
 	struct connection *connection;
 
-	connection = count(paths, is_any) < TCP_PATHS_MAX ? calloc(1, sizeof(*connection)) : NULL;
+	make_room(paths, is_spare, TCP_PATHS_MAX);
+	connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return NULL;
 	connection->paths = paths;
@@ -172,8 +194,8 @@ static void dial(struct tcp_paths *paths, const struct stun_endpoint *at)
 {
 	struct connection *connection;
 
-	connection = count(paths, is_dialing) < TCP_PATHS_DIALS_MAX ? connection_new(paths, at)
-								    : NULL;
+	make_room(paths, is_dialing, TCP_PATHS_DIALS_MAX);
+	connection = connection_new(paths, at);
 	if (!connection)
 		return;
 	connection->dialed = true;
@@ -182,21 +204,6 @@ static void dial(struct tcp_paths *paths, const struct stun_endpoint *at)
 		free(connection);
 	else
 		connection_add(connection, TCP_PATHS_DIAL_S);
-}
-
-/* Of strangers, the one ends that had most time. */
-static void make_room(struct tcp_paths *paths)
-{
-	struct connection *connection;
-
-	if (count(paths, is_stranger) < TCP_PATHS_UNPROVED_MAX)
-		return;
-	for (connection = TAILQ_FIRST(&paths->connections); connection;
-	     connection = TAILQ_NEXT(connection, entry))
-		if (!connection->over && is_stranger(connection)) {
-			end(connection);
-			return;
-		}
 }
 
 static void take(struct tcp_paths *paths, const struct stun_endpoint *at, int fd)
@@ -210,7 +217,7 @@ static void take(struct tcp_paths *paths, const struct stun_endpoint *at, int fd
 		close(fd);
 		return;
 	}
-	make_room(paths);
+	make_room(paths, is_stranger, TCP_PATHS_UNPROVED_MAX);
 	connection = connection_new(paths, at);
 	if (!connection)
 		close(fd);
@@ -264,8 +271,6 @@ static void on_sweep(void *arg)
 			continue;
 		}
 		end(connection);
-		if (connection->proved)
-			paths->options.ended(paths->options.arg, &connection->at);
 	}
 	reap(paths);
 	if (paths->paused)

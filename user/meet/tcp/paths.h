@@ -7,7 +7,8 @@
  *
  * A connection is unproved until tcp_paths_prove(): the caller has received an authentic message
  * through it. An unproved one ends soon, and few that were accepted are kept. A proved one ends
- * when nothing has arrived for a while, unless tcp_paths_hold() keeps it.
+ * when nothing has arrived for a while, unless tcp_paths_hold() keeps it. Beyond each bound, the
+ * oldest one ends.
  */
 #ifndef SLUICE_MEET_TCP_PATHS_H
 #define SLUICE_MEET_TCP_PATHS_H
@@ -15,7 +16,7 @@
 #include "base/loop.h"
 #include "net/stun.h"
 
-#define TCP_PATHS_MAX	       1024 /* connections */
+#define TCP_PATHS_MAX	       1024 /* connections that are not held */
 #define TCP_PATHS_DIALS_MAX    64   /* attempts to connect at once */
 #define TCP_PATHS_UNPROVED_MAX 32   /* accepted ones */
 #define TCP_PATHS_DIAL_S       10
