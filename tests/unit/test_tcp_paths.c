@@ -243,12 +243,12 @@ static void test_idle(void **state)
 	connect_both();
 	prove(0);
 	prove(1);
-	tcp_paths_hold(peer[0].paths, &peer[1].at, true);
-	tcp_paths_hold(peer[1].paths, &peer[0].at, true);
+	tcp_paths_hold(peer[0].paths, &peer[1].at, &peer[0]);
+	tcp_paths_hold(peer[1].paths, &peer[0].at, &peer[1]);
 	pass(10 * TCP_PATHS_IDLE_S);
 	assert_int_equal(connections(0), 1);
 	assert_int_equal(connections(1), 1);
-	tcp_paths_hold(peer[0].paths, &peer[1].at, false);
+	tcp_paths_release(peer[0].paths, &peer[1].at, &peer[0]);
 	pass(TCP_PATHS_IDLE_S - 1);
 	assert_int_equal(connections(0), 1);
 	/* what arrives defers the end */
@@ -262,6 +262,27 @@ static void test_idle(void **state)
 	assert_int_equal(peer[0].ended, 1);
 	assert_int_equal(connections(1), 0);
 	connect_both();
+}
+
+/* Whoever names the address of a connection that another one holds does not end it. */
+static void test_holder(void **state)
+{
+	struct tcp_paths *paths = peer[0].paths;
+	const int other = 0;
+
+	connect_both();
+	prove(0);
+	prove(1);
+	tcp_paths_hold(peer[1].paths, &peer[0].at, &peer[1]);
+	tcp_paths_hold(paths, &peer[1].at, &peer[0]);
+	tcp_paths_release(paths, &peer[1].at, &other);
+	tcp_paths_hold(paths, &peer[1].at, &other);
+	tcp_paths_release(paths, &peer[1].at, &other);
+	pass(TCP_PATHS_IDLE_S + 1);
+	assert_int_equal(connections(0), 1);
+	tcp_paths_release(paths, &peer[1].at, &peer[0]);
+	pass(TCP_PATHS_IDLE_S + 1);
+	assert_int_equal(connections(0), 0);
 }
 
 static int stranger(void)
@@ -402,7 +423,7 @@ static void test_many_proved(void **state)
 
 	connect_both();
 	prove(1);
-	tcp_paths_hold(paths, &peer[0].at, true);
+	tcp_paths_hold(paths, &peer[0].at, &peer[1]);
 	for (i = 0; i < TCP_PATHS_MAX; i++) {
 		struct stun_endpoint at = { .port_be = htons((uint16_t)(i + 1024)), .tcp = true };
 
@@ -429,6 +450,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unproved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_holder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),

@@ -22,9 +22,10 @@ struct connection {
 	struct tcp_paths *paths;
 	struct stun_endpoint at;
 	bool dialed; /* and not accepted */
-	bool proved, held;
-	bool over;	  /* to be freed, outside of its callbacks */
-	uint64_t ends_us; /* unless it is proved and held */
+	bool proved;
+	const void *holder; /* NULL: it is not held */
+	bool over;	    /* to be freed, outside of its callbacks */
+	uint64_t ends_us;   /* unless it is proved and held */
 };
 
 TAILQ_HEAD(connections, connection);
@@ -40,7 +41,7 @@ struct tcp_paths {
 
 static bool is_spare(const struct connection *connection)
 {
-	return !connection->held;
+	return !connection->holder;
 }
 
 static bool is_dialing(const struct connection *connection)
@@ -134,7 +135,7 @@ static void on_received(void *arg, const uint8_t *record, size_t size)
 	struct connection *connection = arg;
 	const struct tcp_paths_options *options = &connection->paths->options;
 
-	if (connection->proved && !connection->held)
+	if (connection->proved && !connection->holder)
 		set_end(connection, TCP_PATHS_IDLE_S);
 	options->received(options->arg, &connection->at, record + RECORD_HEADER,
 			  size - RECORD_HEADER);
@@ -264,7 +265,7 @@ static void on_sweep(void *arg)
 
 	for (connection = TAILQ_FIRST(&paths->connections); connection;
 	     connection = TAILQ_NEXT(connection, entry)) {
-		if (connection->over || (connection->proved && connection->held))
+		if (connection->over || (connection->proved && connection->holder))
 			continue;
 		if (connection->ends_us > now_us) {
 			waits = true;
@@ -314,15 +315,22 @@ void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at)
 	set_end(connection, TCP_PATHS_IDLE_S);
 }
 
-void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, bool hold)
+void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder)
 {
 	struct connection *connection = find(paths, at);
 
-	if (!connection || connection->held == hold)
+	if (connection && !connection->holder)
+		connection->holder = holder;
+}
+
+void tcp_paths_release(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder)
+{
+	struct connection *connection = find(paths, at);
+
+	if (!connection || connection->holder != holder)
 		return;
-	connection->held = hold;
-	if (!hold)
-		set_end(connection, TCP_PATHS_IDLE_S);
+	connection->holder = NULL;
+	set_end(connection, TCP_PATHS_IDLE_S);
 }
 
 in_port_t tcp_paths_port(const struct tcp_paths *paths)

@@ -52,6 +52,11 @@ in_port_t tcp_paths_port(const struct tcp_paths *paths);
 void tcp_paths_send(struct tcp_paths *paths, const struct stun_endpoint *to, const void *data,
 		    size_t length, size_t size);
 void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at);
-void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, bool hold);
+/*
+ * One holder keeps a connection, and it alone releases it: a peer may name the address of the
+ * connection of another one as its own.
+ */
+void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder);
+void tcp_paths_release(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder);
 
 #endif
