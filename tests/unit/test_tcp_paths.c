@@ -264,7 +264,7 @@ static void test_idle(void **state)
 	connect_both();
 }
 
-/* Whoever names the address of a connection that another one holds does not end it. */
+/* A peer that names the address of a connection of another one does not end it. */
 static void test_holder(void **state)
 {
 	struct tcp_paths *paths = peer[0].paths;

@@ -100,7 +100,7 @@ static void end(struct connection *connection)
 
 /*
  * One more of these is to come. If they are too many, the oldest one ends, which had most time: so
- * nobody who has many keeps others out.
+ * a peer that has many keeps no other peer out.
  */
 static void make_room(struct tcp_paths *paths, bool (*is)(const struct connection *),
 		      unsigned int max)
