@@ -83,7 +83,7 @@ int local_socket_accept(int listening, uid_t owner)
  */
 static int connect_to(const struct sockaddr_un *address, __useconds_t wait_us, uid_t owner)
 {
-	const struct timeval wait = { .tv_sec = wait_us / 1000000 };
+	const struct timeval wait = { .tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000 };
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t length = sizeof(peer);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), result = 0;
