@@ -21,11 +21,11 @@ struct connection {
 	struct tcp_stream stream;
 	struct tcp_paths *paths;
 	struct stun_endpoint at;
-	bool dialed; /* and not accepted */
+	bool dialed; /* outbound, not accepted */
 	bool proved;
-	const void *holder; /* NULL: it is not held */
-	bool over;	    /* to be freed, outside of its callbacks */
-	uint64_t ends_us;   /* unless it is proved and held */
+	const void *holder; /* NULL: not held */
+	bool over;	    /* to be freed outside of its callbacks */
+	uint64_t ends_us;   /* expiry, unless the connection is proved and held */
 };
 
 TAILQ_HEAD(connections, connection);
@@ -36,7 +36,7 @@ struct tcp_paths {
 	int fd; /* the listener */
 	bool paused;
 	in_port_t port_be;
-	struct connections connections; /* the oldest one first */
+	struct connections connections; /* sorted by age, oldest first */
 };
 
 static bool is_spare(const struct connection *connection)
@@ -76,7 +76,7 @@ static struct connection *find(const struct tcp_paths *paths, const struct stun_
 	return NULL;
 }
 
-/* It ends so many seconds later. */
+/* Sets the expiry of a connection to @seconds from now. */
 static void set_end(struct connection *connection, unsigned int seconds)
 {
 	struct tcp_paths *paths = connection->paths;
@@ -99,8 +99,8 @@ static void end(struct connection *connection)
 }
 
 /*
- * One more of these is to come. If they are too many, the oldest one ends, which had most time: so
- * a peer that has many keeps no other peer out.
+ * Closes the oldest such connection if the limit is reached. So a peer with many connections does
+ * not lock others out.
  */
 static void make_room(struct tcp_paths *paths, bool (*is)(const struct connection *),
 		      unsigned int max)
@@ -141,7 +141,7 @@ static void on_received(void *arg, const uint8_t *record, size_t size)
 			  size - RECORD_HEADER);
 }
 
-/* The stream has closed the descriptor before, if the connection has failed. */
+/* Handles a change of the stream. After a failure, the stream has already closed the descriptor. */
 static void on_changed(void *arg)
 {
 	struct connection *connection = arg;
@@ -189,7 +189,7 @@ static void connection_add(struct connection *connection, unsigned int seconds)
 	set_end(connection, seconds);
 }
 
-/* --- both ways to a connection */
+/* --- outbound and inbound connections */
 
 static void dial(struct tcp_paths *paths, const struct stun_endpoint *at)
 {
@@ -200,7 +200,10 @@ static void dial(struct tcp_paths *paths, const struct stun_endpoint *at)
 	if (!connection)
 		return;
 	connection->dialed = true;
-	/* EADDRNOTAVAIL: that of the other peer has arrived, and waits to be accepted */
+	/*
+	 * EADDRNOTAVAIL: the other peer has already connected, and its connection is not accepted
+	 * yet
+	 */
 	if (tcp_stream_connect(&connection->stream, paths->port_be, at))
 		free(connection);
 	else
@@ -211,7 +214,7 @@ static void take(struct tcp_paths *paths, const struct stun_endpoint *at, int fd
 {
 	struct connection *connection = find(paths, at);
 
-	/* from another address of this host */
+	/* our attempt used another source address of this host */
 	if (connection && is_dialing(connection))
 		end(connection);
 	else if (connection) {
@@ -248,13 +251,15 @@ static void on_accept(void *arg)
 	reap(paths);
 	if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM))
 		return;
-	/* what waits would wake this process at once again */
+	/*
+	 * stop polling the listener, since the pending connections would wake this process at once
+	 */
 	loop_remove(paths->options.loop, paths->fd);
 	paths->paused = true;
 	loop_timer_start(paths->timer, SWEEP_US);
 }
 
-/* --- the whole */
+/* --- open, send and close */
 
 static void on_sweep(void *arg)
 {
