@@ -18,7 +18,7 @@
 
 /* --- server */
 
-/* For drop_client(), when this process has no other descriptor left; -1: none. */
+/* A descriptor for drop_client() to free, when the process has no other one left. -1: none. */
 static int spare = -1;
 
 static void spare_open(void)
@@ -72,7 +72,7 @@ int local_socket_listen(const struct sockaddr_un *address, struct err *err)
 	return result;
 }
 
-/* A client that waits would wake the event loop again at once, without end. */
+/* Closes a pending client, which would otherwise wake the event loop in a busy loop. */
 static void drop_client(int listening)
 {
 	if (spare < 0)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* For all sockets of a user, each of which has half of what is left. */
+/* The timeout for all sockets of one user. Each socket gets half of the remaining time. */
 #define WAIT_US	    20000000
 #define WAIT_MIN_US 10000
 #define ANSWER_MAX  (16 << 20)
@@ -21,7 +21,7 @@ static struct peer_list_options options;
 
 /* --- the processes */
 
-/* Of the user whose sockets are asked: silent ones, however many, take WAIT_US. */
+/* The remaining time of the current user, so that silent sockets cannot block the command. */
 struct patience {
 	uid_t uid;
 	uint64_t left_us;
