@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Audits replies: counts, for each socket, those that left from an address other than the requested
- * one. Mode socket also records servers that connect to their clients, since it does not fix their
- * replies. Such a server may connect the socket that has received the request, or open another one
- * for each client.
+ * Audits replies: counts, for each socket, the replies that left from an address other than the
+ * requested one. Mode socket also records servers that connect to their clients, since it does not
+ * fix their replies. Such a server may connect the socket that has received the request, or open
+ * another socket for each client.
  */
 #ifndef SLUICE_BPF_REPLY_AUDIT_H
 #define SLUICE_BPF_REPLY_AUDIT_H
@@ -19,11 +19,11 @@
 #include <bpf/bpf_core_read.h>
 #include <stdbool.h>
 
-const volatile bool process_known; /* programs on connect(2) can identify the calling process */
+const volatile bool process_known; /* the programs on connect(2) can identify the calling process */
 
 /*
  * Restores the source that the socket used. This hook runs after netfilter, so NAT may have changed
- * the source; conntrack's tuple of the packet's direction has the original.
+ * the source; the conntrack tuple of the packet's direction has the original source.
  */
 static __always_inline void source_before_nat(struct __sk_buff *skb, struct sluice_addr *source)
 {
@@ -81,9 +81,9 @@ static __always_inline void audit(const struct flow_key *key, const struct sluic
 }
 
 /*
- * Records a datagram to a port of a peer other than the one that the peer sent from. The datagram
- * may be a reply (SIP to the port in Via, DHCP through a relay) or something else, so it does not
- * count as a wrong reply.
+ * Records a datagram to a port from which the peer has sent no request. The datagram may be a reply
+ * (SIP to the port in Via, DHCP through a relay) or something else, so it does not count as a wrong
+ * reply.
  */
 static __always_inline void audit_other_port(const struct flow_key *key,
 					     const struct sluice_addr *asked,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The datagrams that the reply programs see, and the sockets that receive or send them. */
+/*
+ * Parses the datagrams of the reply programs, and inspects the sockets that receive or send them.
+ */
 #ifndef SLUICE_BPF_REPLY_DATAGRAM_H
 #define SLUICE_BPF_REPLY_DATAGRAM_H
 
@@ -23,7 +25,7 @@ struct datagram {
 	__be16 target_port_be;
 };
 
-/* Excludes TCP and ICMP cheaply, by the first protocol number of the IP header. */
+/* Returns false for TCP and ICMP, by the protocol number of the IP header. */
 static __always_inline bool may_be_udp(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
@@ -40,7 +42,7 @@ static __always_inline bool may_be_udp(struct __sk_buff *skb)
 	}
 }
 
-/* Returns false for other protocols and for malformed headers, which it counts. */
+/* Returns false for other protocols, and for malformed headers, which it also counts. */
 static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagram *datagram)
 {
 	struct packet_cursor cursor = packet_begin(
@@ -64,7 +66,7 @@ static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagra
 	return true;
 }
 
-/* Is the socket bound to the wildcard address of the datagram's family? */
+/* Returns true if the socket is bound to the wildcard address of the datagram's family. */
 static __always_inline bool sock_is_wildcard(struct __sk_buff *skb, const struct bpf_sock *sk)
 {
 	if (skb->protocol == bpf_htons(ETH_P_IP))
@@ -81,7 +83,7 @@ static __always_inline struct sk_buff *kernel_skb(struct __sk_buff *skb)
 	return (struct sk_buff *)skb;
 }
 
-/* Is the address multicast or broadcast, and thus never a source? */
+/* Returns true for a multicast or broadcast address, which is never a valid source. */
 static __always_inline bool addr_is_group(const struct sluice_addr *addr)
 {
 	if (addr_is_ip4(addr)) /* 224.0.0.0/4; a broadcast address of a subnet is not known here */
@@ -94,7 +96,7 @@ static __always_inline bool addr_is_loopback4(const struct sluice_addr *addr)
 	return addr_is_ip4(addr) && addr->byte[12] == 127;
 }
 
-/* Was the datagram sent to several hosts? */
+/* Returns true if the datagram was sent to several hosts. */
 static __always_inline bool is_group(const struct __sk_buff *skb, const struct datagram *datagram)
 {
 	return skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Learning: incoming datagrams create, refresh or end flows, from which replies get their source.
+ * Learns flows: incoming datagrams create, refresh or delete flows, from which replies get their
+ * source.
  */
 #ifndef SLUICE_BPF_REPLY_LEARN_H
 #define SLUICE_BPF_REPLY_LEARN_H
@@ -29,7 +30,7 @@ static __always_inline enum sluice_reply_counter learn_new(struct __sk_buff *skb
 	struct sluice_flow flow;
 	enum addr_use use;
 
-	/* the common case of a stream to an address that only a route makes local */
+	/* common case: a stream of datagrams to an address that is local only by a route */
 	if (sock->refused == seal)
 		return SLUICE_REPLY_skipped_not_own;
 	use = local_addr_usable(sock, local, ip4, generation, true);
@@ -52,8 +53,8 @@ static __always_inline enum sluice_reply_counter learn_new(struct __sk_buff *skb
 }
 
 /*
- * Stores or refreshes the flow. If the datagram's destination cannot be a source, ends the flow, so
- * that the kernel chooses the source of the reply. Returns the counter to increment, or
+ * Stores or refreshes the flow. If the datagram's destination cannot be a source, deletes the flow,
+ * so that the kernel chooses the source of the reply. Returns the counter to increment, or
  * SLUICE_REPLY_COUNTERS_MAX for none.
  */
 static __always_inline enum sluice_reply_counter learn(struct __sk_buff *skb,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Decides whether a socket is managed: it must be on a managed port. With --port any, the port must
- * not be one that the kernel has chosen; the socket's local storage records that.
+ * Decides whether a socket is managed: it must be on a managed port. With --port any, the kernel
+ * must not have chosen the port; the socket's local storage records who chose it.
  */
 #ifndef SLUICE_BPF_REPLY_MANAGED_H
 #define SLUICE_BPF_REPLY_MANAGED_H
@@ -15,8 +15,8 @@
 #include <stdbool.h>
 
 /*
- * Creates the storage of a socket at its first datagram. With --port any, a socket whose port the
- * kernel has chosen counts as a client's.
+ * Creates the local storage of a socket at its first datagram. With --port any, a socket whose port
+ * the kernel has chosen counts as a client's.
  */
 static __always_inline struct sluice_sock *sock_record(struct __sk_buff *skb, struct bpf_sock *sk)
 {
@@ -39,7 +39,7 @@ static __always_inline struct sluice_sock *sock_record(struct __sk_buff *skb, st
 	return sock;
 }
 
-/* A client's source may change with the routes, so sluice must not fix it. */
+/* Returns false for a client's socket: its source follows the routes, so sluice must not fix it. */
 static __always_inline bool sock_managed(const struct sluice_sock *sock)
 {
 	return !any_port || !sock->port_chosen;

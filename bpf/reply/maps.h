@@ -18,9 +18,9 @@ struct {
 } sluice_meta SEC(".maps");
 
 /*
- * Written by sluice_learn, and by the fixes to confirm an address; max_entries is set at load.
- * BPF_F_MMAPABLE is set only for alignment: the values start on a page, so each set and slot starts
- * on a cache line.
+ * Written by sluice_learn, and by sluice_fix4 and sluice_fix6 to confirm an address; max_entries is
+ * set at load. BPF_F_MMAPABLE is set only for alignment: the values start on a page, so each set
+ * and slot starts on a cache line.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

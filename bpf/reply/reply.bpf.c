@@ -6,11 +6,12 @@
  * the local address for (socket, peer). sluice_fix4 and sluice_fix6 run before the route lookup of
  * a send, and so before conntrack, and set the source unless the application has set it. In mode
  * audit, sluice_audit replaces the fixes and only counts wrong sources. sluice_connect4 and
- * sluice_connect6 record servers that connect to their clients, which the fixes do not cover: a
- * connected socket has a source, and receives nothing sent to another address. That source is known
- * only when the socket sends; sluice_audit then compares it with the requested address.
+ * sluice_connect6 record servers that connect to their clients. The fixes do not cover these
+ * servers: a connected socket has a fixed source, and receives no datagrams to other addresses. The
+ * source is known only when the socket sends; sluice_audit then compares it with the requested
+ * address.
  *
- * A send with a source that is not local fails, so the fixes first check that it is
+ * A send with a source that is not local fails, so the fixes first check that the source is local
  * (reply/usable_addr.h). When in doubt, a program passes the datagram unchanged.
  */
 #include "common/addr.h"

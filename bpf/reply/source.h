@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The source of a reply, and the reasons to leave it to the kernel. */
+/* Chooses the source of a reply, or the reason to leave the choice to the kernel. */
 #ifndef SLUICE_BPF_REPLY_SOURCE_H
 #define SLUICE_BPF_REPLY_SOURCE_H
 
@@ -26,8 +26,9 @@ static __always_inline struct flow_key key_of(const struct sluice_sock *sock,
 }
 
 /*
- * Has the application set the source of a send (IP_PKTINFO, IPV6_PKTINFO)? Then it stays, and is
- * counted. @words is the address, or all words of it combined by OR.
+ * Returns true if the application has set the source of a send (IP_PKTINFO, IPV6_PKTINFO), and
+ * counts the send; the caller must not change the source. @words is the address, or the OR of all
+ * its words.
  */
 static __always_inline bool source_is_set(__u32 words)
 {
@@ -44,8 +45,8 @@ static __always_inline void key_peer4(struct flow_key *key, const struct bpf_soc
 }
 
 /*
- * The same for IPv6. A link-local destination is on the link that the caller names, or else on the
- * device that the socket is bound to (net/ipv6/udp.c, udpv6_sendmsg).
+ * The same for IPv6. The scope of a link-local destination is sin6_scope_id, or else the device
+ * that the socket is bound to (net/ipv6/udp.c, udpv6_sendmsg).
  */
 static __always_inline void key_peer6(struct flow_key *key, const struct bpf_sock_addr *ctx,
 				      const struct bpf_sock *sk)
@@ -55,7 +56,7 @@ static __always_inline void key_peer6(struct flow_key *key, const struct bpf_soc
 	key->peer.word_be[2] = ctx->user_ip6[2];
 	key->peer.word_be[3] = ctx->user_ip6[3];
 	key->peer_port_be = ctx->user_port;
-	/* the verifier then follows one state, of any scope, not another one for no scope */
+	/* with an unknown scope instead of a constant 0, the verifier follows a single state */
 	key->scope = hidden_zero(key->peer.word_be[0]);
 	if (addr_is_link_local(&key->peer)) {
 		const void *to = BPF_CORE_READ((struct bpf_sock_addr_kern *)ctx, uaddr);
@@ -86,7 +87,7 @@ static __always_inline enum sluice_reply_counter flow_source(const struct sluice
 		return SLUICE_REPLY_left_no_flow;
 	if (sluice_flow_idle(tick_clock(), flow.seen) > age)
 		return SLUICE_REPLY_left_expired;
-	/* not before the search, which the verifier would follow for each family */
+	/* must follow the search, which the verifier would otherwise follow once for each family */
 	asm volatile("" ::: "memory");
 	ip4 = addr_is_ip4(&key->peer);
 	generation = local_addr_generation(sock->net, ip4);
@@ -99,7 +100,7 @@ static __always_inline enum sluice_reply_counter flow_source(const struct sluice
 	return SLUICE_REPLY_fixed;
 }
 
-/* Does the same; with --any-peer-port, falls back to the flow for any port of the peer. */
+/* Calls flow_source(); with --any-peer-port, falls back to the flow for any port of the peer. */
 static __always_inline enum sluice_reply_counter source_for(const struct sluice_sock *sock,
 							    struct flow_key *key,
 							    struct sluice_addr *source)

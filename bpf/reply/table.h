@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The operations on the flow table of mode socket: find, refresh, store and read a flow.
- * sluice/flow.h explains the layout.
+ * Finds, refreshes, stores and reads flows in the flow table of mode socket. sluice/flow.h explains
+ * the layout.
  */
 #ifndef SLUICE_BPF_REPLY_TABLE_H
 #define SLUICE_BPF_REPLY_TABLE_H
@@ -92,7 +92,7 @@ static __always_inline __u32 flow_oldest(struct sluice_flow_set *set, __u32 now)
 
 /*
  * Stores only the time, without the lock, which is the common case of learning. Returns false if
- * anything else has changed. If another flow takes over the slot concurrently, the time is right
+ * anything else has changed. If another flow takes over the slot concurrently, the time is correct
  * for that flow as well.
  */
 static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
@@ -132,7 +132,7 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 	return outcome;
 }
 
-/* Ends the flow. Returns whether there was one. */
+/* Deletes the flow. Returns true if there was one. */
 static __always_inline bool flow_end(struct sluice_flow_set *set, const struct flow_key *key)
 {
 	bool found;
@@ -158,8 +158,8 @@ struct flow_view {
 };
 
 /*
- * Copies the flow, reading each field once, so that the caller uses the values that it has checked.
- * Returns false if there is no such flow.
+ * Copies the flow, and reads each field once, so that the caller uses the values that it has
+ * checked. Returns false if there is no such flow.
  */
 static __always_inline bool flow_copy(const struct sluice_flow_set *set, const struct flow_key *key,
 				      struct flow_view *view)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * May a send use an address as its source? A send fails if its source is not local
+ * Checks whether a send can use an address as its source. A send fails if its source is not local
  * (net/ipv4/route.c, ip_route_output_key_hash_rcu).
  */
 #ifndef SLUICE_BPF_REPLY_USABLE_ADDR_H
@@ -17,15 +17,15 @@
 enum addr_use {
 	ADDR_UNUSABLE,
 	ADDR_USABLE,
-	ADDR_UNKNOWN, /* the limit on walks is reached */
+	ADDR_UNKNOWN, /* the limit on walks was reached */
 };
 
 /*
- * May a send of the socket use the address as its source? @generation is local_addr_generation(),
- * read before the walk: if an address changes during the walk, the cached result is already
- * outdated. Negative results are cached as well, since each datagram to an address that only a
- * route makes local needs one. @limited applies the limit on walks; the address of a flow is always
- * checked.
+ * Returns whether a send of the socket can use the address as its source. @generation is
+ * local_addr_generation(), read before the walk: if an address changes during the walk, the cached
+ * result is already outdated. Negative results are cached as well: each datagram to an address that
+ * is local only by a route needs one. @limited applies the limit on walks; the address of a flow is
+ * always checked.
  */
 static __always_inline enum addr_use local_addr_usable(const struct sluice_sock *sock,
 						       const struct sluice_addr *addr, bool ip4,
@@ -47,8 +47,7 @@ static __always_inline enum addr_use local_addr_usable(const struct sluice_sock 
 }
 
 /*
- * Reads an IPv4 setting of an interface, or that of all interfaces; @option is an IPV4_DEVCONF
- * number.
+ * Reads an IPv4 setting of an interface, or the setting `all`; @option is an IPV4_DEVCONF number.
  */
 static __always_inline int ip4_setting(const struct ipv4_devconf *conf, int option)
 {
@@ -61,11 +60,11 @@ static __always_inline int ip4_setting(const struct ipv4_devconf *conf, int opti
 }
 
 /*
- * May a reply to a peer behind the device leave from 127.0.0.0/8? DNAT can redirect requests there.
- * A send fails on an interface without route_localnet (net/ipv4/route.c, __mkroute_output). This
- * device has the setting, or the kernel would not have delivered the request. The reply may leave
- * by another device. It will not fail if all devices have the setting, or if the reverse path
- * filter has proven that the route back uses this device.
+ * Returns true if a reply to a peer behind the device can leave from 127.0.0.0/8, to which DNAT can
+ * redirect requests. A send fails on an interface without route_localnet (net/ipv4/route.c,
+ * __mkroute_output). This device has the setting, or the kernel would not have delivered the
+ * request. The reply may leave by another device. The send cannot fail if all devices have the
+ * setting, or if the reverse path filter has proven that the route back uses this device.
  */
 static __always_inline bool may_leave_from_loopback(struct net *net,
 						    const struct net_device *device)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * Recognises frames for other hosts. A program sees them before the kernel drops them, before a
- * bridge forwards them, or before a macvlan on the interface takes them.
+ * bridge forwards them, or before a macvlan on the interface receives them.
  */
 #ifndef SLUICE_BPF_WIRE_BRIDGE_H
 #define SLUICE_BPF_WIRE_BRIDGE_H
@@ -45,9 +45,9 @@ static __always_inline bool ethernet_equal(const __u8 *a, const __u8 *b)
 }
 
 /*
- * Is this the Ethernet address of the bridge that the port belongs to? Returns true if the kernel's
- * BTF lacks the fields. If the cached address does not match, it may have changed, and is read
- * again, at most once a tick.
+ * Returns true if @address is the Ethernet address of the port's bridge, or if the kernel's BTF
+ * lacks the fields. If the cached address does not match, the bridge's address may have changed:
+ * reads it again, at most once a tick.
  */
 static __noinline bool bridge_has(struct __sk_buff *skb, const __u8 *address, __u32 now)
 {
@@ -71,10 +71,10 @@ static __noinline bool bridge_has(struct __sk_buff *skb, const __u8 *address, __
 }
 
 /*
- * Is the frame for this host? Only the Ethernet address decides: another host behind the bridge may
- * have one of this host's IP addresses. The kernel has compared it with the port's own address
- * (skb->pkt_type), which the bridge accepts as well. The program reads the bridge's address from
- * the kernel, since it may change while no loader runs.
+ * Returns true if the frame is for this host. Only the Ethernet address decides: another host
+ * behind the bridge may have one of this host's IP addresses. The kernel has already compared the
+ * Ethernet address with that of the port (skb->pkt_type), which the bridge accepts as well. The
+ * program reads the bridge's address from the kernel, since it may change while no loader runs.
  */
 static __always_inline bool frame_is_local(struct __sk_buff *skb, __u32 now)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * Rewrites an address of a plain datagram by one store, which covers both checksums. The kernel's
- * checksum helpers would need a call more, and the same check of whether the headers are writable.
+ * checksum helpers would cost one more call, and would check again that the headers are writable.
  *
  * Rejected: a store through skb->data. In a program with such a store the kernel makes the headers
  * of every cloned packet writable, and TCP sends only clones.
@@ -24,9 +24,10 @@
 #define STORE_FLAGS (BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH)
 
 /*
- * Changes the checksum of the UDP header at @off. CHECKSUM_PARTIAL may also be about the datagram
- * in a tunnel's, whose own checksum is whole then, or none (Documentation/networking/
- * checksum-offloads.rst, "LCO"). The kernel's helpers do not distinguish these.
+ * Changes the checksum of the UDP header at @off. In a tunnel packet, CHECKSUM_PARTIAL may refer to
+ * the inner datagram; the outer checksum is then complete, or zero
+ * (Documentation/networking/checksum-offloads.rst, "LCO"). The kernel's helpers do not distinguish
+ * the two cases.
  */
 static __always_inline __sum16 change_udp_check(struct __sk_buff *skb, __u32 off, __sum16 check,
 						__wsum difference)
@@ -104,7 +105,10 @@ static __always_inline bool change_plain6(struct __sk_buff *skb, __u32 off,
 				    sizeof(changed), STORE_FLAGS);
 }
 
-/* Are the headers those that parse_plain() reads, and does the kernel allow the rest? */
+/*
+ * Returns true if the headers are at the offsets of parse_plain(), and the kernel has the cast
+ * kfuncs.
+ */
 static __always_inline bool is_plain(const struct parsed *pkt, bool kfuncs)
 {
 	__u32 header = pkt->version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);

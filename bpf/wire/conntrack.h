@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Looks up the conntrack entry of a peer's requests. Kernels before 6.0, and those without
- * conntrack, lack the functions, so only separate programs call this. The others do not see DNAT
- * rules, and leave the entry of a peer's first request to a server that connects back until it
- * expires after 30 s.
+ * Looks up the conntrack entry of a peer's requests. Kernels before 6.0, and kernels without
+ * conntrack, lack the kfuncs, so only separate programs call them. The programs without the kfuncs
+ * cannot detect DNAT. If the server connects back, they leave the entry of the peer's first request
+ * until it expires after 30 s.
  */
 #ifndef SLUICE_BPF_WIRE_CONNTRACK_H
 #define SLUICE_BPF_WIRE_CONNTRACK_H
@@ -13,7 +13,7 @@
 
 #include <linux/in.h>
 
-/* include/uapi and net/netfilter/nf_conntrack_bpf.c; without the fields of 6.11 */
+/* net/netfilter/nf_conntrack_bpf.c, without the fields added in 6.11; constants: include/uapi */
 struct bpf_ct_opts {
 	__s32 netns_id;
 	__s32 error;
@@ -32,8 +32,8 @@ void bpf_ct_release(struct nf_conn *ct) __ksym __weak;
 
 /*
  * Looks up the entry of requests to @requested. Returns true if DNAT sends them elsewhere, so that
- * this host's sockets do not receive them. @cut shortens the timeout of an entry without an answer,
- * since the peer's further requests belong to another entry.
+ * this host's sockets do not receive them. @cut shortens the timeout of an UNREPLIED entry, since
+ * the peer's further requests belong to another entry.
  */
 static __noinline bool conntrack_has_dnat(struct __sk_buff *skb, const struct wire_key *key,
 					  const struct sluice_addr *requested, bool cut)

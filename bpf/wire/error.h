@@ -19,7 +19,7 @@ enum error_fate {
 	ERROR_WITHHELD,
 };
 
-/* Rewrites the address in the quote, and the same address in the outer header. */
+/* Rewrites the address in the quoted packet, and in the outer header if it is there too. */
 static __always_inline enum error_fate error_translate(struct __sk_buff *skb,
 						       const struct parsed *pkt,
 						       enum sluice_wire_end end,
@@ -37,7 +37,7 @@ static __always_inline enum error_fate error_translate(struct __sk_buff *skb,
 	return ERROR_TRANSLATED;
 }
 
-/* Handles an error toward the server, about an answer. */
+/* Handles an error that is sent to the server, and quotes its answer. */
 static __always_inline enum error_fate error_about_reply(struct __sk_buff *skb,
 							 const struct parsed *pkt, bool gateway,
 							 struct wire_key *key,
@@ -54,10 +54,10 @@ static __always_inline enum error_fate error_about_reply(struct __sk_buff *skb,
 }
 
 /*
- * Handles the server's refusal of a request. If the server's answers are known to come from another
- * address, its socket has most likely connected back from there: redirects the next requests to
- * that address, until that address refuses one too. Returns true if that address has not refused
- * one yet: the caller then withholds the error, since many clients would give up.
+ * Handles the server's refusal of a request. If the server is known to answer from another address,
+ * its socket has most likely connected back from that address: redirects further requests there,
+ * until that address refuses a request too. Returns true if it has not refused any yet: the caller
+ * then withholds the error, since many clients would give up.
  */
 static __noinline bool gateway_refusal(struct sluice_wire_set *set, const struct wire_key *key,
 				       const struct sluice_addr *refused)
@@ -87,7 +87,7 @@ unlock:
 	return withheld;
 }
 
-/* Handles an error toward the peer, about a request. */
+/* Handles an error that is sent to the peer, and quotes its request. */
 static __always_inline enum error_fate error_about_request(struct __sk_buff *skb,
 							   const struct parsed *pkt, bool gateway,
 							   struct wire_key *key,
@@ -100,7 +100,7 @@ static __always_inline enum error_fate error_about_request(struct __sk_buff *skb
 	set = request_set(skb, &pkt->quoted, gateway, key);
 	if (!set)
 		return ERROR_LEFT;
-	/* a refusal by another host, such as a firewall, says nothing about the server's sockets */
+	/* a refusal by another host, such as a firewall, does not concern the server's sockets */
 	if (gateway && pkt->refusal && addr_equal(&pkt->outer.source, &pkt->quoted.target) &&
 	    gateway_refusal(set, key, &pkt->quoted.target))
 		return ERROR_WITHHELD;
@@ -109,7 +109,7 @@ static __always_inline enum error_fate error_about_request(struct __sk_buff *skb
 	return error_translate(skb, pkt, SLUICE_WIRE_TARGET, to);
 }
 
-/* Returns true if the caller drops the error. */
+/* Returns true if the caller must drop the error. */
 static __always_inline bool error_pass(struct __sk_buff *skb, const struct parsed *pkt, bool out,
 				       struct wire_key *key, struct sluice_addr *to)
 {

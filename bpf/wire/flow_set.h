@@ -16,7 +16,7 @@
 #include <sluice/flow.h>
 #include <stdbool.h>
 
-/* Does the slot have this key? */
+/* Returns true if the slot has this key. */
 typedef bool (*slot_is_fn)(const void *slot, const void *key);
 
 /* Returns the slot with the tag and key, or SLUICE_FLOW_WAYS. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The table of fragmented datagrams. Later fragments have no ports, so they follow the decision
- * about the first one. In IPv4 the protocol is part of a datagram's identity (RFC 791): here it is
- * always UDP. include/sluice/flow.h explains the sets.
+ * The table of fragmented datagrams. A later fragment has no ports, so the decision about the first
+ * fragment applies to it as well. In IPv4 the protocol is part of a datagram's identity (RFC 791);
+ * the table omits it, since it is always UDP. include/sluice/flow.h explains the sets.
  */
 #ifndef SLUICE_BPF_WIRE_FRAGMENT_H
 #define SLUICE_BPF_WIRE_FRAGMENT_H

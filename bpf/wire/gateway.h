@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Handles a server behind this host, as host.h handles one on this host. The programs run at the
- * server's interface: they see requests on egress, and correct answers on ingress, before
- * PREROUTING. They cannot see the server's sockets. So they insert only addresses that the user has
- * named as the server's, and redirect requests only after the server has refused one.
+ * Handles a server behind this host; host.h handles servers on this host. The programs run at the
+ * interface toward the server: they record requests on egress, and correct answers on ingress,
+ * before PREROUTING. They cannot read the server's sockets. So they insert only addresses that the
+ * user has listed for the server, and redirect requests only after the server has refused one.
  */
 #ifndef SLUICE_BPF_WIRE_GATEWAY_H
 #define SLUICE_BPF_WIRE_GATEWAY_H
@@ -17,7 +17,7 @@ static __always_inline bool addr_is_servers(const struct sluice_addr *addr)
 	return bpf_map_lookup_elem(&sluice_w_server, addr);
 }
 
-/* Handles an outgoing datagram, perhaps a request to the server. */
+/* Handles an outgoing datagram, which may be a request to the server. */
 static __always_inline void gateway_request(struct __sk_buff *skb, const struct ends *ends,
 					    struct wire_key *key, struct wire_view *view,
 					    struct change *change)
@@ -44,10 +44,13 @@ static __always_inline void gateway_request(struct __sk_buff *skb, const struct 
 	change->outcome = SLUICE_WIRE_request_rewritten;
 }
 
-/* Stands in for the socket's cookie, so that a decision about an answer stays valid for a while. */
+/*
+ * Replaces the socket cookie, which is unknown here, so that a decision about an answer can be
+ * stored.
+ */
 #define GATEWAY_COOKIE 1
 
-/* Handles an incoming datagram, perhaps an answer from the server. */
+/* Handles an incoming datagram, which may be an answer from the server. */
 static __always_inline void gateway_reply(struct __sk_buff *skb, const struct ends *ends,
 					  struct wire_key *key, struct wire_view *view,
 					  struct change *change)

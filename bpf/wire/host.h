@@ -38,8 +38,8 @@ static __always_inline bool is_group(const struct __sk_buff *skb, const struct s
 }
 
 /*
- * Looks up which address a request must go to: the requested address, if a socket receives it
- * there; the server address, if a socket there is connected to the peer; or none.
+ * Looks up the address that must receive a request: the requested address, if a socket receives the
+ * request there; or the server address, if a socket there is connected to the peer; or none.
  */
 static __noinline void request_route(struct __sk_buff *skb, const struct wire_key *key,
 				     struct wire_view *view)
@@ -73,7 +73,7 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 	view->unknown = !walk_allowed(false);
 	if (view->unknown)
 		return;
-	/* a request that this host forwards, or that only a route makes local */
+	/* a request that this host forwards, or whose destination is local only by a route */
 	if (!addr_is_local(skb, &view->requested, genid)) {
 		view->reached = view->elsewhere = true;
 		return;
@@ -86,7 +86,7 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 	view->redirect = addr_is_set(&view->server);
 }
 
-/* Handles an incoming datagram, perhaps a request to a server of this host. */
+/* Handles an incoming datagram, which may be a request to a server on this host. */
 static __always_inline void host_request(struct __sk_buff *skb, const struct ends *ends,
 					 struct wire_key *key, struct wire_view *view,
 					 bool conntrack, struct change *change)
@@ -100,7 +100,7 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	set = request_set(skb, ends, false, key);
 	if (!set)
 		return;
-	/* a group's address is in no record that may be changed */
+	/* no record whose datagrams may be changed contains a group address */
 	change->outcome = request_is_clear(set, key, &ends->target, is_group_frame(skb), false, now,
 					   conntrack);
 	if (likely(change->outcome != SLUICE_WIRE_COUNTERS_MAX))
@@ -134,7 +134,7 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	change->outcome = SLUICE_WIRE_request_rewritten;
 }
 
-/* Handles an outgoing datagram, perhaps an answer from a server of this host. */
+/* Handles an outgoing datagram, which may be an answer from a server on this host. */
 static __always_inline void host_reply(struct __sk_buff *skb, const struct ends *ends,
 				       struct wire_key *key, struct wire_view *view, bool conntrack,
 				       struct change *change)

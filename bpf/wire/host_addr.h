@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Is an address local to this host? The programs cache the result until an address of the namespace
- * changes.
+ * Checks whether an address is local to this host. The programs cache the result until an address
+ * of the namespace changes.
  */
 #ifndef SLUICE_BPF_WIRE_HOST_ADDR_H
 #define SLUICE_BPF_WIRE_HOST_ADDR_H
@@ -40,8 +40,8 @@ static __always_inline __u32 sender_genid(struct __sk_buff *skb, const struct sl
 }
 
 /*
- * Is the address local to the host? @genid is host_genid(), read before the walk: if an address
- * changes during the walk, the cached result is already outdated.
+ * Returns true if the address is local to the host. @genid is host_genid(), read before the walk:
+ * if an address changes during the walk, the cached result is already outdated.
  */
 static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_addr *addr,
 				     __u32 genid)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The kernel's sk_buff of a packet, and its sockets, as typed pointers, which plain loads can read.
- * A call of a helper costs tens of ns with retpolines and safe returns.
+ * Casts a packet's context and sockets to typed kernel pointers, which plain loads can read. With
+ * retpolines and return thunks, a helper call costs tens of ns.
  *
  * Needs Linux 6.2. Kernels 5.13 to 5.15 refuse a program that references an unknown kfunc, even in
- * dead code. They have no conntrack kfuncs either, so only the programs that use these refer to
- * this one: each function takes the constant `kfuncs`, which is false in the other programs.
+ * dead code. They have no conntrack kfuncs either, so only the programs that call the conntrack
+ * kfuncs reference this kfunc: each function takes the constant `kfuncs`, which is false in the
+ * other programs.
  */
 #ifndef SLUICE_BPF_WIRE_KERNEL_CAST_H
 #define SLUICE_BPF_WIRE_KERNEL_CAST_H
@@ -21,13 +22,13 @@
 extern void *bpf_cast_to_kern_ctx(void *context) __ksym __weak;
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 
-/* Does the kernel have them? */
+/* True if the kernel has the cast kfuncs; set by the loader. */
 const volatile bool casts = false;
 
 /*
- * Is a UDP socket (struct sluice_wire_flow) still open on the port, and connected or not, as it
- * was? A closed socket has no port (net/ipv4/udp.c, udp_lib_unhash()). The kernel may have reused
- * its memory; a read cannot fault.
+ * Returns true if the UDP socket (struct sluice_wire_flow) is still open on the port, and still
+ * connected or unconnected as recorded. A closed socket has no port (net/ipv4/udp.c,
+ * udp_lib_unhash()). The kernel may have reused the memory of the socket, but a read cannot fault.
  */
 static __always_inline bool socket_is_same(__u64 socket, __be16 port_be, bool kfuncs)
 {

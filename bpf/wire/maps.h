@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The maps of mode wire, each with its writers. The names fit the 15 characters that the kernel
- * keeps.
+ * The maps of mode wire, each with its writers. The names fit the kernel's limit of 15 characters.
  */
 #ifndef SLUICE_BPF_WIRE_MAPS_H
 #define SLUICE_BPF_WIRE_MAPS_H

@@ -40,7 +40,7 @@ struct change {
 /* --- parse */
 
 enum parsed_kind {
-	PARSED_NOTHING, /* a packet that mode wire does not handle */
+	PARSED_NOTHING, /* mode wire does not handle the packet */
 	PARSED_DATAGRAM,
 	PARSED_LATER_FRAGMENT,
 	PARSED_ERROR, /* an ICMP error that quotes a UDP datagram */
@@ -57,16 +57,16 @@ struct ends {
 };
 
 struct parsed {
-	struct ends outer;  /* without ports in an ICMP error */
-	struct ends quoted; /* in an ICMP error only */
+	struct ends outer;  /* no ports if the packet is an ICMP error */
+	struct ends quoted; /* set only for an ICMP error */
 	__be32 fragment_id_be;
 	__sum16 ip_check; /* of the outer IPv4 header */
 	__u8 kind;	  /* enum parsed_kind */
 	__u8 version;
-	bool refusal; /* the error: no socket at the port */
+	bool refusal; /* the ICMP error reports that the port has no socket */
 	/*
-	 * Not `fragmented`, which would be 0 for most packets: the verifier would follow a constant
-	 * 0 separately.
+	 * The negation `fragmented` would be 0 for most packets, and the verifier would follow a
+	 * constant 0 separately.
 	 */
 	bool unfragmented;
 };
@@ -133,7 +133,10 @@ static __always_inline enum packet_verdict parse_datagram(struct packet_cursor *
 	return verdict;
 }
 
-/* Passes TCP and the like early, by the first protocol number of the IP header. */
+/*
+ * Returns false for TCP and most other protocols that mode wire ignores, by the protocol number of
+ * the IP header.
+ */
 static __always_inline bool may_be_handled(const struct packet_cursor *cursor)
 {
 	const struct packet_iphdr *ip4 = packet_at(cursor, cursor->off, sizeof(*ip4));
@@ -150,8 +153,9 @@ static __always_inline bool may_be_handled(const struct packet_cursor *cursor)
 }
 
 /*
- * Reloads the packet pointers. The verifier tracks in each pointer how much of the packet is
- * readable, and would follow the rest of the program once for each length of the headers so far.
+ * Reloads the packet pointers. The verifier tracks for each pointer how much of the packet is
+ * readable, and would otherwise follow the rest of the program once for each length of the parsed
+ * headers.
  */
 static __always_inline void cursor_renew(struct packet_cursor *cursor, struct __sk_buff *skb)
 {
@@ -225,9 +229,9 @@ static __always_inline enum parsed_kind packet_parse_slow(struct __sk_buff *skb,
 	}
 	if (verdict == PACKET_OK) {
 		/*
-		 * parse() has read this header, so the load cannot fail. It is not in parse(): if
-		 * parse() could return with *pkt set, the verifier of 5.10 would follow each such
-		 * path through the second round above.
+		 * parse() has read this header, so the load cannot fail. The load is not in
+		 * parse(): if parse() could fail after it has set *pkt, the verifier of 5.10 would
+		 * follow each of these paths through the second iteration above.
 		 */
 		bpf_skb_load_bytes(skb, pkt->outer.l3_off + offsetof(struct iphdr, check),
 				   &pkt->ip_check, sizeof(pkt->ip_check));
@@ -246,8 +250,8 @@ static __always_inline enum parsed_kind packet_parse_slow(struct __sk_buff *skb,
  * Updates the checksum whose pseudo-header covers the outer addresses. BPF_F_MARK_MANGLED_0 keeps a
  * field of 0, and stores 0xffff instead of a new 0. With CHECKSUM_PARTIAL the field holds only the
  * sum of the pseudo-header, which is 0 neither before nor after the change: it includes the
- * protocol, and a non-zero sum does not fold to 0. So 0 means "no checksum" in either case, and the
- * kernel or device that completes the sum handles 0xffff itself.
+ * protocol, and a non-zero sum does not fold to 0. So 0 always means "no checksum", and the kernel
+ * or device that completes the sum handles 0xffff itself.
  */
 static __always_inline bool change_covering(struct __sk_buff *skb, const struct parsed *pkt,
 					    __wsum difference)

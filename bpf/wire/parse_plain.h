@@ -2,8 +2,8 @@
 /*
  * Reads plain headers at constant offsets: no VLAN tag in the data, no options or extension
  * headers, no fragment, all linear. Nearly all packets are plain, and the full parser would be half
- * the cost of a program. The full parser gets all other packets, including malformed ones, since it
- * counts the reason.
+ * the cost of a program. All other packets go to the full parser, including malformed packets,
+ * since it counts the reason.
  */
 #ifndef SLUICE_BPF_WIRE_PARSE_PLAIN_H
 #define SLUICE_BPF_WIRE_PARSE_PLAIN_H
@@ -12,7 +12,7 @@
 #include "wire/packet.h"
 
 enum plain_verdict {
-	PLAIN_NOT, /* or malformed: the full parser decides */
+	PLAIN_NOT, /* possibly malformed: the full parser decides */
 	PLAIN_TCP,
 	PLAIN_DATAGRAM,
 };
@@ -33,7 +33,7 @@ struct plain6 {
 #define IP4_NO_OPTIONS	 0x45 /* version 4, header of five words */
 #define IP4_ANY_FRAGMENT 0x3fff
 
-/* @size covers UDP header and payload, according to the IP header. */
+/* Checks the UDP header. @size is the size of UDP header and payload according to the IP header. */
 static __always_inline enum plain_verdict plain_datagram(const struct udphdr *udp, __u32 size,
 							 __u32 l3_off, __u32 l4_off,
 							 struct ends *ends)

@@ -3,12 +3,12 @@
  * The records of peers (include/sluice/wire.h), half-open or proven, which both directions share.
  *
  * A set's lock protects its records. A program takes the lock to record a datagram and to copy the
- * record. It decides without the lock, since the decision calls helpers, and takes the lock again
- * only to store a new decision.
+ * record. It decides without the lock, since a program cannot call helpers under a lock, and takes
+ * the lock again only to store a new decision.
  *
- * Most datagrams change only times, and their outcome is a stored decision. They need no lock,
- * which costs as much as the rest: at worst, a race with another CPU leaves a packet alone. Only a
- * rewritten source needs more, and has a seal (sluice_wire_seal()).
+ * Most datagrams only update timestamps, and follow a stored decision. They take no lock, since the
+ * lock would double the cost: at worst, a race with another CPU leaves a packet unchanged. Only the
+ * rewrite of a source needs more protection: a seal (sluice_wire_seal()).
  */
 #ifndef SLUICE_BPF_WIRE_RECORD_H
 #define SLUICE_BPF_WIRE_RECORD_H
@@ -23,23 +23,23 @@
 
 /* The state of a decision about a datagram. A program has only one, to save stack. */
 struct wire_view {
-	struct sluice_addr requested; /* that the datagram belongs to */
-	struct sluice_addr server;    /* its proof; 0: none */
-	__u32 index;		      /* of the requested address */
+	struct sluice_addr requested; /* the requested address that the datagram belongs to */
+	struct sluice_addr server;    /* source of wrong answers for `requested`; 0: none */
+	__u32 index;		      /* index of the requested address */
 	__u32 flags;		      /* enum sluice_wire_flag */
-	__u32 genid;		      /* of the host's addresses when `server` was checked */
+	__u32 genid;		      /* host_genid() when `server` was checked */
 	__u32 routed;
-	__u64 socket; /* of the record; then the result of the lookup */
+	__u64 socket; /* first from the record, then the result of the lookup */
 	/* Results of the lookups. */
-	bool reached;	   /* a socket receives requests to `requested` */
-	bool redirect;	   /* a connected-back socket does at `server`, or sends from there */
-	bool has_searched; /* all local addresses */
-	bool unknown;	   /* the limit on walks is reached */
+	bool reached;  /* a socket receives requests at `requested` */
+	bool redirect; /* a connected-back socket receives requests at `server`, or sends from it */
+	bool has_searched; /* all local addresses have been searched */
+	bool unknown;	   /* the limit on walks was reached */
 	bool elsewhere;	   /* `requested` is not local to this host */
 	bool device;	   /* the socket that replied is bound to another device */
 };
 
-/* --- reading; @index is that of a requested address */
+/* --- reading; @index is the index of a requested address */
 
 static __always_inline bool flow_has_proof(const struct sluice_wire_flow *flow)
 {
@@ -77,7 +77,7 @@ static __always_inline __u32 flow_answered(const struct sluice_wire_flow *flow, 
 	return !!(flow->flags & SLUICE_WIRE_LAST);
 }
 
-/* Is this one of the server addresses? */
+/* Returns true if @addr is one of the server addresses. */
 static __always_inline bool flow_is_server(const struct sluice_wire_flow *flow,
 					   const struct sluice_addr *addr)
 {
@@ -89,7 +89,10 @@ static __always_inline struct sluice_addr *flow_server(struct sluice_wire_flow *
 	return index ? &flow->server[1] : &flow->server[0];
 }
 
-/* Once a request was redirected, any socket's answers from the server address belong to it. */
+/*
+ * Returns the seal of a decision. Once a request was redirected, the seal covers every socket that
+ * sends from the server address.
+ */
 static __always_inline __u64 flow_seal(const struct sluice_wire_flow *flow,
 				       const struct wire_key *key,
 				       const struct sluice_addr *requested,
@@ -111,13 +114,13 @@ static __always_inline bool flow_is_sealed(const struct sluice_wire_flow *flow,
 
 /* --- changes; the caller of the first three holds the lock */
 
-/* Stores a time that is not 0, and perhaps one unit ahead. */
+/* Stores the time with its lowest bit set, since 0 means: not pending. */
 static __always_inline void flow_pend(struct sluice_wire_flow *flow, __u32 index, __u32 now)
 {
 	flow->pending[index & 1] = now | 1;
 }
 
-/* Drops the proofs of a record, and returns its slot to the half-open ones. */
+/* Drops the proofs of a record, which becomes half-open again. */
 static __always_inline void record_unprove(struct sluice_wire_set *set, __u32 way, __u32 flags)
 {
 	const struct sluice_addr none = {};
@@ -169,13 +172,13 @@ static __always_inline void record_again(struct sluice_wire_set *set, __u32 way,
 	}
 	if (!index != !(flow->flags & SLUICE_WIRE_LAST)) {
 		flow->flags ^= SLUICE_WIRE_LAST;
-		/* these were about the other address */
+		/* the flags applied to the previous address */
 		flow->flags &= ~(SLUICE_WIRE_REDIRECT | SLUICE_WIRE_ELSEWHERE);
 		flow->routed = 0;
 	}
 	if (flow->flags & SLUICE_WIRE_ELSEWHERE || flow_pending(flow, index, now))
 		return;
-	/* if both are pending now, the other one is the older */
+	/* if both addresses are pending now, the request to the other address is older */
 	flow->flags = index ? flow->flags & ~SLUICE_WIRE_OLDER : flow->flags | SLUICE_WIRE_OLDER;
 	flow_pend(flow, index, now);
 }
@@ -262,7 +265,7 @@ static __noinline void record_route(struct sluice_wire_set *set, const struct wi
 	flow = &set->flow[way];
 	if (flow->flags & UNTOUCHED)
 		goto unlock;
-	/* the other proof dates from before the addresses changed */
+	/* the other proof predates the change of addresses */
 	if (flow->genid != found->genid)
 		record_unprove(set, way, flow->flags & SLUICE_WIRE_DST);
 	*flow_server(flow, index) = found->server;
@@ -273,12 +276,12 @@ static __noinline void record_route(struct sluice_wire_set *set, const struct wi
 	flow->socket = found->socket;
 	if (found->reached || found->has_searched)
 		flow->routed = now;
-	/* a request that is refused, or forwarded, gets no answer from this host */
+	/* this host does not answer a request that it refuses or forwards */
 	if (found->elsewhere || !(found->reached || found->redirect))
 		flow->pending[index] = 0;
 	if (!flow_has_proof(flow))
 		record_unprove(set, way, 0);
-	/* a later request may have been to the other address */
+	/* a later request may have gone to the other address */
 	if (found->elsewhere && index == !!(flow->flags & SLUICE_WIRE_LAST))
 		flow->flags |= SLUICE_WIRE_ELSEWHERE;
 unlock:
@@ -385,8 +388,9 @@ static __noinline void record_mix(struct sluice_wire_set *set, const struct wire
 }
 
 /*
- * Finds the original address of a rewritten datagram that an ICMP error quotes: the server address
- * for a requested one (@reply), or the reverse. Returns false if there is none.
+ * Finds the original address of a rewritten datagram that an ICMP error quotes: with @reply, the
+ * server address that the requested address has replaced; otherwise the reverse. Returns false if
+ * there is none.
  */
 static __noinline bool record_translate(struct sluice_wire_set *set, const struct wire_key *key,
 					const struct sluice_addr *quoted, bool reply,
@@ -445,7 +449,7 @@ static __always_inline enum sluice_wire_counter reply_is_clear(const struct slui
 	return flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_reply_mixed : SLUICE_WIRE_reply_right;
 }
 
-/* Stores the time once a tick at most: a written cache line moves from CPU to CPU. */
+/* Stores the time at most once a tick: each write moves the cache line to this CPU. */
 static __always_inline void record_seen(struct sluice_wire_set *set, __u32 way, __u32 now)
 {
 	if (set->seen[way] != now)
@@ -453,8 +457,8 @@ static __always_inline void record_seen(struct sluice_wire_set *set, __u32 way, 
 }
 
 /*
- * Do requests still reach a socket, or another host, as a recent lookup has found? The server may
- * have closed or connected the socket meanwhile.
+ * Returns true if a recent lookup has found that requests reach a socket or another host, and the
+ * server has neither closed nor connected that socket since.
  */
 static __always_inline bool route_is_valid(__u32 flags, __u32 routed, __u64 socket, __be16 port_be,
 					   __u32 now, bool kfuncs)
@@ -465,8 +469,8 @@ static __always_inline bool route_is_valid(__u32 flags, __u32 routed, __u64 sock
 
 /*
  * Records a request if its outcome is clear: the record is UNTOUCHED, or the peer sends to a single
- * address, where requests have lately been seen to reach a socket, or another host. On a gateway,
- * no socket is known. Returns the counter, or SLUICE_WIRE_COUNTERS_MAX.
+ * address, and a recent lookup has found that requests to it reach a socket or another host. On a
+ * gateway, no socket is known. Returns the counter, or SLUICE_WIRE_COUNTERS_MAX.
  */
 static __always_inline enum sluice_wire_counter request_is_clear(struct sluice_wire_set *set,
 								 const struct wire_key *key,
@@ -485,7 +489,7 @@ static __always_inline enum sluice_wire_counter request_is_clear(struct sluice_w
 		return flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_request_mixed
 						 : SLUICE_WIRE_request_right;
 	}
-	/* the first request after the proof makes the record a proven one */
+	/* the first request after the proof makes the record proven */
 	if (group || flags & blocks || (flow->seal && !(flags & SLUICE_WIRE_PROVEN)) ||
 	    !addr_equal(&flow->requested[0], target) ||
 	    (!gateway &&
@@ -498,8 +502,8 @@ static __always_inline enum sluice_wire_counter request_is_clear(struct sluice_w
 }
 
 /*
- * Is it an answer of a peer's single address, about which a decision is still valid? If so, records
- * it, and copies that address.
+ * Returns true if the peer has sent to a single address, and the decision about its answers is
+ * still valid. Then also records the answer, and copies the address.
  */
 static __always_inline bool reply_is_sealed(struct sluice_wire_set *set, __u32 way,
 					    const struct wire_key *key,
@@ -507,7 +511,7 @@ static __always_inline bool reply_is_sealed(struct sluice_wire_set *set, __u32 w
 					    __u32 genid, __u32 now, struct sluice_addr *requested)
 {
 	struct sluice_wire_flow *flow = &set->flow[way];
-	/* once, so that the seal is that of the address in use */
+	/* read once, so that the seal covers the address that is used */
 	const volatile struct sluice_addr *first = &flow->requested[0];
 
 	if (flow->flags & (SLUICE_WIRE_SECOND | SLUICE_WIRE_WITHHELD))

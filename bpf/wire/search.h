@@ -4,7 +4,7 @@
  * these searches.
  *
  * The walks are global functions for the same reason as device_is_below(). They need not skip the
- * requested address: if it had a socket, there would be no search.
+ * requested address: a search runs only if no socket receives requests there.
  */
 #ifndef SLUICE_BPF_WIRE_SEARCH_H
 #define SLUICE_BPF_WIRE_SEARCH_H
@@ -16,9 +16,9 @@
 #include "wire/socket.h"
 
 /*
- * Is a search due? The server may not have answered yet. With two requested addresses, a search
- * would be a guess. @known is the socket that requests have reached so far: then the last lookup
- * was not a search.
+ * Returns true if a search is due; the server may not have answered yet. With two requested
+ * addresses, a search could only guess. @known is the socket that requests have reached so far, or
+ * 0; if it is set, the last lookup was not a search.
  */
 static __always_inline bool search_is_due(const struct wire_view *view, __u64 known)
 {
@@ -106,7 +106,7 @@ __noinline __u64 search6(struct __sk_buff *skb, __u64 peer_high, __u64 peer_low,
 	return 0;
 }
 
-/* Finds the address; leaves *found at 0 if there is none. */
+/* Finds the local address of a connected-back socket; leaves *found at 0 if there is none. */
 static __always_inline void socket_search(struct __sk_buff *skb, const struct wire_key *key,
 					  struct sluice_addr *found)
 {

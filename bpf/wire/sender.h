@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Classifies the socket that has sent an answer: has the server chosen the source, or the kernel?
+ * Classifies the socket that has sent an answer: either the server or the kernel has chosen the
+ * source.
  */
 #ifndef SLUICE_BPF_WIRE_SENDER_H
 #define SLUICE_BPF_WIRE_SENDER_H
@@ -18,7 +19,9 @@ static __always_inline __u64 sender_cookie(struct __sk_buff *skb, bool kfuncs)
 {
 	__u64 cookie = 0;
 
-	/* a packet that this host has sent to itself and forwards has the server's socket as well
+	/*
+	 * a packet that this host forwards after it has sent it to itself still has the server's
+	 * socket
 	 */
 	if (skb->ingress_ifindex)
 		return 0;
@@ -34,15 +37,16 @@ static __always_inline __u64 sender_cookie(struct __sk_buff *skb, bool kfuncs)
 }
 
 enum sender {
-	SENDER_OTHER,	  /* another host, or not the server's socket */
-	SENDER_CHOSEN,	  /* a server that chooses its source, or could */
+	SENDER_OTHER,	  /* another host, or a socket that is not the server's */
+	SENDER_CHOSEN,	  /* a server that chooses its source, or can choose it */
 	SENDER_WILDCARD,  /* the kernel has chosen the source of the answer */
-	SENDER_DEVICE,	  /* the same, for a socket that is bound to another device */
-	SENDER_CONNECTED, /* the kernel has chosen it at connect(2) */
+	SENDER_DEVICE,	  /* as SENDER_WILDCARD, but the socket is bound to another device */
+	SENDER_CONNECTED, /* the kernel has chosen the source at connect(2) */
 };
 
 /*
- * Does the server read the destination of its requests? If so, it can choose the source of answers.
+ * Returns true if the server receives the destination address of its requests, and so can choose
+ * the source of its answers.
  */
 static __always_inline bool socket_knows_target(struct sock *sk)
 {
@@ -70,9 +74,9 @@ static __always_inline bool socket_knows_target(struct sock *sk)
 }
 
 /*
- * Classifies the socket that has sent a datagram, and stores the kernel's address of an unconnected
- * one. A forwarded or bridged packet may have a socket of another namespace, or one of this host
- * that has sent the packet through a veth pair.
+ * Classifies the socket that has sent a datagram, and stores the kernel address of an unconnected
+ * socket. The socket of a forwarded or bridged packet may belong to another namespace, or to a
+ * sender on this host if the packet has crossed a veth pair.
  */
 static __noinline enum sender sender_of(struct __sk_buff *skb, bool ip4, __be16 port_be,
 					__u64 *socket)

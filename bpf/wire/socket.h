@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Looks up the socket that a request reaches. The programs look when they suspect a fault, and
- * never to predict what the kernel will do.
+ * Looks up the socket that a request reaches. The programs look it up when they suspect a fault,
+ * and never to predict what the kernel will do.
  */
 #ifndef SLUICE_BPF_WIRE_SOCKET_H
 #define SLUICE_BPF_WIRE_SOCKET_H
@@ -14,14 +14,14 @@
 #include <bpf/bpf_core_read.h>
 
 /*
- * The limit on upper devices to inspect: a bridge or bond, VLANs, macvlans, and those above the
- * first one.
+ * The limit on upper devices to inspect: a bridge or bond, VLANs, macvlans, and the devices above
+ * the first upper device.
  */
 #define UPPER_STEPS 16
 
 /*
- * Is @upper above @device? Global, not static: the verifier checks a global function once, not once
- * for each path.
+ * Returns true if @upper is above @device. Global, not static: the verifier checks a global
+ * function once, not once for each path.
  */
 __noinline int device_is_below(__u64 device, __u64 upper)
 {
@@ -57,8 +57,8 @@ __noinline int device_is_below(__u64 device, __u64 upper)
 }
 
 /*
- * Does the socket's cached route leave by the packet's device, or by one above it? Returns false
- * for a route with IPsec, since the programs cannot see encrypted replies.
+ * Returns true if the socket's cached route leaves by the packet's device, or by a device above it.
+ * Returns false for a route with IPsec, since the programs cannot parse encrypted replies.
  */
 static __always_inline bool socket_leaves_here(struct __sk_buff *skb, struct sock *sk)
 {
@@ -76,7 +76,10 @@ static __always_inline bool socket_chose_addr(struct sock *sk)
 	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDADDR_LOCK;
 }
 
-/* With --port any, a socket whose port the kernel has chosen is a client's, as in mode socket. */
+/*
+ * Returns true if, with --port any, the kernel has chosen the socket's port: the socket is then a
+ * client's, as in mode socket.
+ */
 static __always_inline bool socket_is_client(struct sock *sk)
 {
 	return any_port && !(BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK);
@@ -84,7 +87,7 @@ static __always_inline bool socket_is_client(struct sock *sk)
 
 /*
  * Finds the socket that would receive the datagram; @tuple is its source and destination. Returns
- * it as in struct sluice_wire_flow; 0 if there is none.
+ * the socket as struct sluice_wire_flow stores it; 0 if there is none.
  */
 static __noinline __u64 socket_find(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 size)
 {
@@ -98,7 +101,7 @@ static __noinline __u64 socket_find(struct __sk_buff *skb, struct bpf_sock_tuple
 		sk = bpf_sk_lookup_udp(skb, tuple, sizeof(tuple->ipv6), BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return 0;
-	/* the verifier allows reads beyond struct bpf_sock only through a plain number */
+	/* the verifier allows reads beyond struct bpf_sock only through a scalar */
 	hidden = (__u64)(long)sk;
 	if (!bpf_probe_read_kernel(&address, sizeof(address), (void *)&hidden)) {
 		found = address;
@@ -114,7 +117,10 @@ static __noinline __u64 socket_find(struct __sk_buff *skb, struct bpf_sock_tuple
 	return found;
 }
 
-/* Finds the socket that would receive a datagram of the peer to @local, as socket_find() does. */
+/*
+ * Finds the socket that would receive a datagram from the peer to @local; returns the same as
+ * socket_find().
+ */
 static __noinline __u64 socket_at(struct __sk_buff *skb, const struct wire_key *key,
 				  const struct sluice_addr *local)
 {

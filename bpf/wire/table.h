@@ -71,7 +71,7 @@ static __always_inline bool record_is(const void *slot, const void *named)
 	const struct sluice_wire_flow *flow = slot;
 	const struct wire_key *key = named;
 
-	/* a single branch, hardly ever taken: the tag has matched */
+	/* a single branch, hardly ever taken, since the tag has matched */
 	return likely(!((flow->peer_port_be ^ key->peer_port_be) | (flow->port_be ^ key->port_be) |
 			(flow->scope ^ key->scope) | (flow->peer.half[0] ^ key->peer.half[0]) |
 			(flow->peer.half[1] ^ key->peer.half[1])));
@@ -86,8 +86,8 @@ static __always_inline __u32 record_find(const struct sluice_wire_set *set,
 }
 
 /*
- * Returns sluice_flow_idle() of a slot, plus SLUICE_FLOW_CLOCK_SKEW. Has no branch, since the
- * verifier would follow two paths for each of eight slots.
+ * Returns sluice_flow_idle() of a slot, plus SLUICE_FLOW_CLOCK_SKEW. Does not branch: the verifier
+ * would follow two paths for each of eight slots.
  */
 static __always_inline __u32 slot_idle(const struct sluice_wire_set *set, __u32 way, __u32 now)
 {
@@ -114,9 +114,9 @@ static __always_inline __u32 ways_count(__u32 ways)
 }
 
 /*
- * Returns one of the slots @among: one that is free or expired, or else the least recently seen of
- * @class. Half of that class is the quota of an interface: beyond it, the interface evicts its own
- * records. The caller holds the lock.
+ * Returns one of the slots in @among: a free or expired slot, or else the least recently seen slot
+ * of @class. Half of that class is the quota of an interface: beyond it, the interface evicts its
+ * own records. The caller holds the lock.
  */
 static __always_inline __u32 slot_choose(const struct sluice_wire_set *set, __u32 among,
 					 __u32 class, __u32 scope, __u32 now)

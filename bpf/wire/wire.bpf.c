@@ -10,22 +10,22 @@
  *	egress:  source S -> A, a fault            ingress: source S -> A, a fault
  *	ingress: target A -> S, if refused         egress:  target A -> S, once refused
  *
- * The programs predict nothing, and never touch the datagrams of a server that is right. They
- * change the source of an answer only after they have seen the fault, and the destination of a
- * request only if it would be refused. The findings that a request reaches a socket, and that a
- * socket's answers are wrong, stay valid for a quarter of a second, unless the server closes or
- * connects the socket; meanwhile a datagram costs a parse and a lookup in the table of records. The
- * programs look up a refusal each time.
+ * The programs predict nothing, and never change the datagrams of a server that answers from the
+ * requested address. They change the source of an answer only after they have detected the fault,
+ * and the destination of a request only if the host would refuse the request. Decisions that a
+ * request reaches a socket, or that a socket's answers are wrong, stay valid for a quarter of a
+ * second, unless the server closes or connects the socket. Until then, a datagram costs a parse and
+ * a lookup in the table of records. A refusal is looked up for each request.
  *
  * Rejected: a route lookup for the source that the kernel would choose. That source depends on
- * ports, marks, rules and multipath hashes, on addresses that change, and on what the server asks
- * for.
+ * ports, marks, rules and multipath hashes, on addresses that change, and on the server's socket
+ * options.
  *
  * The loader loads a pair of programs, for ingress and egress, for each kind of interface. `role`
- * is a constant in each, so that the verifier drops unused code.
+ * is a constant in each, so that the verifier removes dead code.
  *
- * When in doubt, a program passes the packet unchanged. The stack is full: the deepest chain of
- * calls takes all 512 bytes, since kernel 5.10 rounds each frame up to 32 bytes.
+ * When in doubt, a program passes the packet unchanged. The stack is full: the deepest call chain
+ * uses all 512 bytes, since kernel 5.10 rounds each frame up to 32 bytes.
  */
 #include "common/kernel.h"
 #include "common/settings.h"
@@ -109,7 +109,7 @@ int sluice_wire_out(struct __sk_buff *skb)
 	return handle(skb, true, false);
 }
 
-/* The same for kernels that let programs use conntrack entries. */
+/* The same programs for kernels with conntrack kfuncs. */
 SEC("tc")
 int sluice_ct_in(struct __sk_buff *skb)
 {

@@ -790,7 +790,7 @@ static bool passes(unsigned int index)
 	       net.node[!index].channel == relay_channel(relay_of(!index));
 }
 
-/* The binding stays while it is held, and then ends. */
+/* The binding exists while it is held, and then expires. */
 static void test_relay(void **state)
 {
 	unsigned int i;

@@ -74,7 +74,7 @@ static void test_find(void **state)
 	assert_null(service_find(some, 4, SERVICE_TCP, "c"));
 	assert_null(service_find(some, 0, SERVICE_TCP, ""));
 	assert_ptr_equal(service_find(some, 4, SERVICE_TCP, ""), &some[3]);
-	/* the only service of its kind needs no name; one of several does */
+	/* the only service of its kind needs no name; each of several services does */
 	assert_ptr_equal(service_find(some, 4, SERVICE_UDP, ""), &some[1]);
 	assert_null(service_find(some, 3, SERVICE_TCP, ""));
 }

@@ -279,6 +279,10 @@ static void test_server_gone(void **state)
 	sim.server_gone = true;
 	sim_run(60 * MINUTE_NS);
 	assert_true(sim_passes());
+	/* each peer sees the other one's NAT map as the server does */
+	assert_true(stun_endpoint_is_same(&peer_session_path(sim.host[0].session)->mapped,
+					  &sim.host[0].introduction.mapped));
+	assert_int_equal(stats(0)->consents_lost, 0);
 	reboot(0);
 	reboot(1);
 	sim_run(2 * MINUTE_NS);
@@ -286,6 +290,7 @@ static void test_server_gone(void **state)
 	assert_int_equal(peer_session_state(sim.host[1].session), PEER_SESSION_FAILED);
 	assert_null(peer_session_path(sim.host[0].session));
 	assert_true(peer_session_due_ns(sim.host[0].session) == UINT64_MAX);
+	assert_int_equal(stats(0)->consents_lost, 1);
 	/* a later introduction revives the session */
 	sim.server_gone = false;
 	sim_register(0);

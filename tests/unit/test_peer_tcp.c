@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A session and TCP: when a path uses it, what it ranks before and behind, and what the options
- * forbid. The NATs are simulated; test_tcp_paths tests the connections.
+ * A session and TCP: when a path uses TCP, the rank of TCP addresses, and the effect of the
+ * options. The NATs are simulated; test_tcp_paths tests the connections.
  */
 #include "meet/peer/relay.h"
 #include "peer_sim.h"
@@ -57,7 +57,7 @@ static void count_tcp(int host, const struct stun_endpoint *to, const void *data
 	tcp_messages += to->tcp;
 }
 
-/* UDP is found first, and then nothing more is sent by TCP. */
+/* The UDP path is found first, and nothing is sent by TCP afterwards. */
 static void test_udp_first(void **state)
 {
 	lay_out(BY_ADDRESS_AND_PORT);
@@ -84,7 +84,7 @@ static void test_udp_blocked(void **state)
 	assert_true(find_tcp(0)->full);
 }
 
-/* UDP is found later, in the same search: it takes over. */
+/* A UDP path is found later in the same search, and replaces the TCP path. */
 static void test_udp_later(void **state)
 {
 	lay_out(BY_ADDRESS_AND_PORT);
@@ -99,7 +99,7 @@ static void test_udp_later(void **state)
 	assert_int_equal(sim.introductions, 1);
 }
 
-/* UDP works again: a later introduction moves the path, and the old one carries on until then. */
+/* UDP works again: a later introduction moves the path; until then, the TCP path stays in use. */
 static void test_back_to_udp(void **state)
 {
 	unsigned int i, before;
@@ -120,7 +120,7 @@ static void test_back_to_udp(void **state)
 	assert_int_equal(sim.host[1].data - before, 300);
 }
 
-/* The relay is left for TCP, as for UDP. */
+/* The path moves from the relay to TCP, as it does to UDP. */
 static void test_leaves_relay(void **state)
 {
 	lay_out(BY_ADDRESS_AND_PORT);
@@ -135,7 +135,7 @@ static void test_leaves_relay(void **state)
 	assert_true(uses_tcp(0) && uses_tcp(1));
 }
 
-/* The connection has ended: the path is the relay until another one is there. */
+/* The connection has ended: the relay is used until a new connection exists. */
 static void test_lost(void **state)
 {
 	struct stun_endpoint at;
@@ -158,7 +158,7 @@ static void test_lost(void **state)
 	assert_true(sim_passes());
 }
 
-/* The connection exists: the check is sent at once, though others wait for their turn. */
+/* Once connected, the check is sent at once, without pacing. */
 static void test_connected(void **state)
 {
 	lay_out(BY_ADDRESS_AND_PORT);
@@ -179,7 +179,7 @@ static void test_connected(void **state)
 	assert_int_equal(tcp_messages, 1);
 }
 
-/* An option of one peer is enough to exclude a transport; neither sends, or answers, by it. */
+/* An option of one peer excludes a transport; neither peer sends or answers by this transport. */
 static void test_excluded(void **state)
 {
 	lay_out(INDEPENDENT);

@@ -19,7 +19,7 @@
 
 static uint64_t test_now_us(void);
 
-/* The time passes as the test says. */
+/* The real clock plus the time that the test has skipped. */
 #define clock_now_us test_now_us
 #include "../../user/meet/tcp/paths.c"
 #undef clock_now_us
@@ -31,7 +31,7 @@ static uint64_t test_now_us(void);
 
 struct peer {
 	struct tcp_paths *paths;
-	struct stun_endpoint at; /* where the other one reaches it */
+	struct stun_endpoint at; /* address at which the other peer reaches it */
 	unsigned int received, connected, ended, sizes[MESSAGES];
 	struct stun_endpoint from;
 };
@@ -104,7 +104,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Runs the loop until the value is there. */
+/* Runs the loop until the value is reached. */
 static void run_until(const unsigned int *value, unsigned int wanted)
 {
 	uint64_t end_us = clock_now_us() + WAIT_US;
@@ -116,7 +116,7 @@ static void run_until(const unsigned int *value, unsigned int wanted)
 	assert_int_equal(*value, wanted);
 }
 
-/* Lets @seconds pass, for the deadlines of both. */
+/* Advances the clock by @seconds, for both peers. */
 static void pass(unsigned int seconds)
 {
 	unsigned int i;
@@ -136,7 +136,10 @@ static void send_to(unsigned int to, uint8_t byte, size_t length, size_t size)
 	tcp_paths_send(peer[!to].paths, &peer[to].at, data, length, size);
 }
 
-/* One peer connects; a message goes in each direction. The first one, which connects, is lost. */
+/*
+ * One peer connects; a message goes in each direction. The first message, which starts the
+ * connection, is lost.
+ */
 static void connect_both(void)
 {
 	unsigned int connected = peer[0].connected,
@@ -155,6 +158,11 @@ static void connect_both(void)
 static void prove(unsigned int side)
 {
 	tcp_paths_prove(peer[side].paths, &peer[!side].at);
+}
+
+static bool is_any(const struct connection *connection)
+{
+	return true;
 }
 
 static unsigned int connections(unsigned int side)
@@ -186,7 +194,10 @@ static void test_records(void **state)
 		assert_int_equal(peer[1].sizes[i], i < 5 ? 1200 : 7);
 }
 
-/* Both begin at once: there is one connection, and neither listener has another. */
+/*
+ * Both peers connect at the same time: the result is one connection, and neither listener has
+ * another.
+ */
 static void test_both_connect(void **state)
 {
 	send_to(1, 0, 100, 100);
@@ -196,7 +207,7 @@ static void test_both_connect(void **state)
 	assert_int_equal(connections(1), 1);
 }
 
-/* A peer that does not read cannot have more queued than the bound, and checks still have room. */
+/* If a peer does not read, the queue stays within its bound and still has space for checks. */
 static void test_full(void **state)
 {
 	struct connection *connection;
@@ -232,21 +243,21 @@ static void test_unproved(void **state)
 	assert_int_equal(connections(1), 1);
 }
 
-/* A proved one ends when it is idle, unless it is held; its end is reported, to both. */
+/* A proved connection expires when idle, unless it is held; both peers get its end reported. */
 static void test_idle(void **state)
 {
 	connect_both();
 	prove(0);
 	prove(1);
-	tcp_paths_hold(peer[0].paths, &peer[1].at, true);
-	tcp_paths_hold(peer[1].paths, &peer[0].at, true);
+	tcp_paths_hold(peer[0].paths, &peer[1].at, &peer[0]);
+	tcp_paths_hold(peer[1].paths, &peer[0].at, &peer[1]);
 	pass(10 * TCP_PATHS_IDLE_S);
 	assert_int_equal(connections(0), 1);
 	assert_int_equal(connections(1), 1);
-	tcp_paths_hold(peer[0].paths, &peer[1].at, false);
+	tcp_paths_release(peer[0].paths, &peer[1].at, &peer[0]);
 	pass(TCP_PATHS_IDLE_S - 1);
 	assert_int_equal(connections(0), 1);
-	/* what arrives defers the end */
+	/* a received message defers the expiry */
 	send_to(0, 0, 100, 100);
 	run_until(&peer[0].received, 2);
 	pass(2);
@@ -259,6 +270,27 @@ static void test_idle(void **state)
 	connect_both();
 }
 
+/* A peer that names the address of another peer's connection does not release it. */
+static void test_holder(void **state)
+{
+	struct tcp_paths *paths = peer[0].paths;
+	const int other = 0;
+
+	connect_both();
+	prove(0);
+	prove(1);
+	tcp_paths_hold(peer[1].paths, &peer[0].at, &peer[1]);
+	tcp_paths_hold(paths, &peer[1].at, &peer[0]);
+	tcp_paths_release(paths, &peer[1].at, &other);
+	tcp_paths_hold(paths, &peer[1].at, &other);
+	tcp_paths_release(paths, &peer[1].at, &other);
+	pass(TCP_PATHS_IDLE_S + 1);
+	assert_int_equal(connections(0), 1);
+	tcp_paths_release(paths, &peer[1].at, &peer[0]);
+	pass(TCP_PATHS_IDLE_S + 1);
+	assert_int_equal(connections(0), 0);
+}
+
 static int stranger(void)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = peer[1].at.port_be };
@@ -267,12 +299,15 @@ static int stranger(void)
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_true(fd >= 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	/* accepted before the next one connects, for the queue of the kernel to have room */
+	/*
+	 * accept each connection before the next connect, so that the accept queue does not
+	 * overflow
+	 */
 	event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
 	return fd;
 }
 
-/* Strangers beyond the bound have others closed, the oldest first, and not the proved one. */
+/* Unproved connections beyond the limit close the oldest unproved one, never a proved one. */
 static void test_strangers(void **state)
 {
 	int fd[STRANGERS];
@@ -291,7 +326,7 @@ static void test_strangers(void **state)
 	assert_int_equal(errno, EAGAIN);
 	pass(TCP_PATHS_PROOF_S + 1);
 	assert_int_equal(connections(1), 1);
-	/* they have got no byte */
+	/* unproved connections have not received a byte */
 	for (i = 0; i < STRANGERS; i++) {
 		assert_true(recv(fd[i], &byte, 1, MSG_DONTWAIT) <= 0);
 		close(fd[i]);
@@ -301,7 +336,7 @@ static void test_strangers(void **state)
 	run_until(&peer[1].received, 1);
 }
 
-/* Bytes that are no records end the connection. */
+/* Bytes that are not records end the connection. */
 static void test_no_records(void **state)
 {
 	static const char *const bytes[] = { "GET / HTTP/1.0\r\n\r\n", "\xff\xff" };
@@ -324,7 +359,7 @@ static void test_no_records(void **state)
 	close(fd);
 }
 
-/* An attempt that is refused is over, and may be repeated. */
+/* A refused attempt has ended, and may be repeated. */
 static void test_refused(void **state)
 {
 	unsigned int i;
@@ -338,7 +373,7 @@ static void test_refused(void **state)
 	assert_int_equal(peer[0].connected + peer[0].ended, 0);
 }
 
-/* A listener whose queue is full answers no further SYN. */
+/* A listener with a full accept queue does not answer further SYNs. */
 static int silent_listener(int filled[2], in_port_t *port_be)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET };
@@ -356,7 +391,10 @@ static int silent_listener(int filled[2], in_port_t *port_be)
 	return fd;
 }
 
-/* However many addresses there are, few attempts run at once; each ends by itself. */
+/*
+ * The number of concurrent attempts is limited, for any number of addresses; each attempt times
+ * out. A peer with many silent addresses does not block the attempts to reach other peers.
+ */
 static void test_dials(void **state)
 {
 	struct stun_endpoint at = peer[1].at;
@@ -370,12 +408,47 @@ static void test_dials(void **state)
 		tcp_paths_send(peer[0].paths, &at, "", 1, 1);
 	}
 	assert_int_equal(connections(0), TCP_PATHS_DIALS_MAX);
-	pass(TCP_PATHS_DIAL_S + 1);
-	assert_int_equal(connections(0), 0);
 	connect_both();
+	assert_int_equal(connections(0), TCP_PATHS_DIALS_MAX);
+	prove(0);
+	prove(1);
+	pass(TCP_PATHS_DIAL_S + 1);
+	assert_int_equal(connections(0), 1);
 	close(fd);
 	close(filled[0]);
 	close(filled[1]);
+}
+
+/*
+ * A peer that proves as many connections as the limit does not lock other peers out, and does not
+ * close held connections.
+ */
+static void test_many_proved(void **state)
+{
+	struct tcp_paths *paths = peer[1].paths;
+	struct connection *other;
+	unsigned int i;
+	int fd;
+
+	connect_both();
+	prove(1);
+	tcp_paths_hold(paths, &peer[0].at, &peer[1]);
+	for (i = 0; i < TCP_PATHS_MAX; i++) {
+		struct stun_endpoint at = { .port_be = htons((uint16_t)(i + 1024)), .tcp = true };
+
+		other = connection_new(paths, &at);
+		assert_non_null(other);
+		other->proved = true;
+		connection_add(other, TCP_PATHS_IDLE_S);
+	}
+	fd = stranger();
+	assert_int_equal(connections(1), 1 + TCP_PATHS_MAX);
+	assert_true(is_stranger(TAILQ_LAST(&paths->connections, connections)));
+	assert_int_equal(peer[1].ended, 1);
+	peer[1].received = 0;
+	send_to(1, 0, 100, 100);
+	run_until(&peer[1].received, 1);
+	close(fd);
 }
 
 int main(void)
@@ -386,10 +459,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unproved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_holder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dials, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_proved, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

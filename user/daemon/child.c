@@ -25,11 +25,11 @@
 
 struct kind {
 	const char *command[2];
-	const char *subject; /* of messages */
-	const char *awaited; /* before the first report */
+	const char *subject; /* subject of log messages */
+	const char *awaited; /* failure text before the first report */
 };
 
-/* By section. */
+/* Indexed by section. */
 static const struct kind kinds[SECTION_NAMES] = {
 	[SECTION_RENDEZVOUS] = { { "rendezvous", "serve" },
 				 "rendezvous: the server",
@@ -37,7 +37,7 @@ static const struct kind kinds[SECTION_NAMES] = {
 	[SECTION_PEER] = { { "peer", "run" }, "peer: the process", "not registered yet" },
 };
 
-/* Begins a line about the process. */
+/* Begins a log line about the process. */
 static void begin(struct log_line *line, enum log_level level, const struct child *child,
 		  const char *what)
 {
@@ -59,7 +59,7 @@ static void args_free(char *args[CHILD_ARGS_MAX])
 	}
 }
 
-/* Is this a switch that is off? *on: it is one that is on. */
+/* Returns true if the entry is a switch that is off. Sets *on if it is a switch that is on. */
 static bool is_off(const struct conf_entry *entry, bool *on)
 {
 	const struct conf_table *table;
@@ -90,11 +90,13 @@ static char *arg_of(const struct conf_entry *entry, bool is_switch)
 	return arg;
 }
 
-/* Builds the command line from the file. args[0] is NULL without a section, or on ENOMEM. */
+/*
+ * Builds the command line from the file. args[0] is NULL if the file has no section, or on ENOMEM.
+ */
 static void args_of(const struct config *config, enum config_section section,
 		    char *args[CHILD_ARGS_MAX])
 {
-	/* the file may name another user */
+	/* the key `user` of the file overrides this option */
 	const char *const command[] = { "sluice",
 					kinds[section].command[0],
 					kinds[section].command[1],
@@ -172,8 +174,8 @@ static void retry(struct child *child)
 }
 
 /*
- * Reads the reports of the server: the reason why it does not work, or an empty line once it works
- * again. Returns true if the state has changed.
+ * Reads the reports of the server. A report is the reason for a failure, or an empty line once the
+ * server works again. Returns true if the state has changed.
  */
 static bool read_reports(struct child *child)
 {
@@ -269,7 +271,7 @@ static void on_ended(void *arg)
 
 static void start(struct child *child)
 {
-	int pair[2]; /* ends of the daemon and the server */
+	int pair[2]; /* index 0: the daemon's end; 1: the server's end */
 	pid_t pid;
 
 	log_condition_set(&child->unwell, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A section that is a server: the daemon runs 'sluice rendezvous serve' or 'sluice peer run' with
- * the options of the file, in a separate process without the daemon's privileges. The server exits
- * with the daemon. If the server exits earlier, the daemon restarts it. The standard input of the
- * server is a socket, through which the server also reports every few seconds whether it works.
+ * Runs the server of a section: the daemon starts 'sluice rendezvous serve' or 'sluice peer run'
+ * with the options of the file, in a separate process without the daemon's privileges. The server
+ * exits with the daemon. If the server exits earlier, the daemon restarts it. The standard input of
+ * the server is a socket, through which the server also reports every few seconds whether it works.
  */
 #ifndef SLUICE_DAEMON_CHILD_H
 #define SLUICE_DAEMON_CHILD_H
@@ -21,20 +21,20 @@
 struct child {
 	enum config_section section;
 	struct loop *loop;
-	struct loop_timer *timer;   /* for the next start */
+	struct loop_timer *timer;   /* timer for the next start */
 	char *args[CHILD_ARGS_MAX]; /* args[0] is NULL if the file has no such section */
 	pid_t pid;		    /* 0: not running */
-	int pidfd, input_fd;	    /* of this process; the socket that is its standard input */
-	bool replaces;		    /* it is being stopped, to start a new server */
+	int pidfd, input_fd; /* pidfd of the server; the daemon's end of its standard input */
+	bool replaces;	     /* the server is being stopped, so that a new server can start */
 	unsigned int delay_s;
 	uint64_t started_us, reported_us; /* reported_us: the last report; 0: none yet */
-	struct log_condition failure;	  /* why it is not running */
-	struct log_condition unwell;	  /* why it reports that it is not ready */
+	struct log_condition failure;	  /* reason why the server is not running */
+	struct log_condition unwell;	  /* failure that the server reports */
 	loop_fn changed;		  /* called after each start and exit */
 	void *arg;
 };
 
-/* Sets up the timer. Returns 0 or -ENOMEM. */
+/* Initializes @child. Returns 0 or -ENOMEM. */
 int child_init(struct child *child, enum config_section section, struct loop *loop, loop_fn changed,
 	       void *arg);
 /*

@@ -28,9 +28,8 @@ static void add_sections(struct metrics *metrics, const struct status_view *view
 	for (i = 0; i < SECTION_GLOBAL; i++)
 		metrics_add(metrics, has_section(view, i), "section", config_section_names[i],
 			    NULL);
-	metrics_family(
-		metrics, METRICS_GAUGE, "sluice_section_applied", NULL,
-		"1 if the section is configured and attached as the file says, as /readyz has it");
+	metrics_family(metrics, METRICS_GAUGE, "sluice_section_applied", NULL,
+		       "1 if the section is configured and attached as the file says; see /readyz");
 	for (i = 0; i < SECTION_GLOBAL; i++)
 		metrics_add(metrics, readiness_is_applied(view->sections, view->child, i),
 			    "section", config_section_names[i], NULL);
@@ -38,7 +37,7 @@ static void add_sections(struct metrics *metrics, const struct status_view *view
 		      "0 if the last reload was refused", !*view->refused);
 }
 
-/* The programs for socket events are the daemon's own. */
+/* Adds the socket events, whose programs belong to the daemon itself. */
 static void add_events(struct metrics *metrics, struct metrics_objects *objects,
 		       const struct steer_section *steer)
 {
@@ -56,7 +55,7 @@ static void add_events(struct metrics *metrics, struct metrics_objects *objects,
 				    info.run_cnt);
 	}
 	metrics_counter(metrics, "sluice_steer_events_lost", NULL,
-			"socket events lost, as the daemon was busy: a sweep finds the sockets",
+			"socket events lost because the daemon was busy; a sweep finds the sockets",
 			steer_section_lost(steer));
 }
 

@@ -30,7 +30,7 @@ int daemon_metrics_apply(struct daemon_metrics *metrics, const struct metrics_ad
 			 struct err *err);
 /* Closes the maps of the groups; the next read opens them again. */
 void daemon_metrics_forget(struct daemon_metrics *metrics);
-/* Call it before the loop is freed. */
+/* Stops the server; must be called before the loop is freed. */
 void daemon_metrics_end(struct daemon_metrics *metrics);
 
 #endif

@@ -22,7 +22,7 @@ static void warning_add(json_t *warnings, const char *text)
 		json_array_append_new(warnings, output_name(text));
 }
 
-/* Is the text, or a part of it, among the warnings? */
+/* Returns true if the text contains one of the warnings. */
 static bool is_known(const json_t *warnings, const char *text)
 {
 	size_t i;
@@ -157,7 +157,7 @@ static json_t *child_json(const struct status_view *view, const struct child *ch
 	struct section_state is = child_state(child);
 	json_t *warnings = json_array();
 
-	/* a process that has reported nothing yet has just started */
+	/* a process without a report has just started */
 	if (child->pid && child->reported_us)
 		add_reasons(view, child->section, warnings);
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section",

@@ -19,14 +19,14 @@ struct status_view {
 	const struct sections *sections;
 	const struct steer_section *steer;
 	const struct hold_section *hold;
-	const struct child *child; /* by section, from SECTIONS */
+	const struct child *child; /* indexed by section minus SECTIONS */
 	const struct watch *watch;
 	struct rates rates;
 	/* last recorded state and reason of each section, and the number of changes */
 	struct log_condition noted[SECTION_NAMES];
 	__u64 changes[SECTION_NAMES];
 	struct log_condition refused_noted;
-	char refused[768]; /* why the last reload was refused; empty: it was accepted */
+	char refused[768]; /* reason why the last reload was refused; empty: it was accepted */
 };
 
 /*

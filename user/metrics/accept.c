@@ -8,13 +8,13 @@
 #define SPACE " \t"
 #define WHOLE 1000
 
-/* A part of the header. */
+/* A substring of the header. */
 struct span {
 	const char *at;
 	size_t length;
 };
 
-/* Splits the part before the next separator off, without spaces around it. */
+/* Splits off the part before the next separator, and trims its spaces. */
 static bool next(struct span *rest, char separator, struct span *part)
 {
 	const char *end;
@@ -39,7 +39,7 @@ static bool is(const struct span *part, const char *word)
 	return part->length == strlen(word) && !strncasecmp(part->at, word, part->length);
 }
 
-/* Returns a weight in thousandths; 0, as for a range that is not wanted, if it is malformed. */
+/* Returns a weight in thousandths; 0, which excludes the range, if the weight is malformed. */
 static int weight_of(const struct span *value)
 {
 	int weight = 0, scale = WHOLE;

@@ -6,8 +6,8 @@
 #include "metrics/metrics.h"
 
 /*
- * Returns OpenMetrics if the client prefers it to plain text, or else Prometheus text, which a
- * client that accepts neither gets too. @accept is any text, or NULL.
+ * Returns OpenMetrics if the client prefers it to plain text; otherwise, and for a client that
+ * accepts neither, Prometheus text. @accept is any text, or NULL.
  */
 enum metrics_format accept_format(const char *accept);
 

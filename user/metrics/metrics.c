@@ -10,8 +10,7 @@
 #define NUMBER_SIZE 32
 #define ROOM_FIRST  65536
 
-/* Rejected: a FILE of open_memstream(), which takes more time than to read the maps of 256 groups.
- */
+/* Rejected: a FILE of open_memstream(), which takes longer than reading the maps of 256 groups. */
 struct metrics {
 	char *text; /* NULL: out of memory */
 	size_t length, room;
@@ -42,8 +41,8 @@ struct metrics *metrics_new(enum metrics_format format)
 }
 
 /*
- * Returns where the text goes on, with room for @length bytes; NULL on ENOMEM. The caller writes
- * there, and calls advance().
+ * Returns the end of the text, with room for @length more bytes; NULL on ENOMEM. The caller writes
+ * there, and then calls advance().
  */
 static char *reserve(struct metrics *metrics, size_t length)
 {
@@ -89,7 +88,10 @@ char *metrics_end(struct metrics *metrics, size_t *length)
 	return text;
 }
 
-/* OpenMetrics names the family, and Prometheus its samples. */
+/*
+ * In the HELP and TYPE lines, OpenMetrics has the name of the family, and Prometheus the name of
+ * its samples.
+ */
 void metrics_family(struct metrics *metrics, enum metrics_type type, const char *name,
 		    const char *unit, const char *help)
 {
@@ -110,8 +112,8 @@ void metrics_family(struct metrics *metrics, enum metrics_type type, const char 
 }
 
 /*
- * Escapes a value. The formats are UTF-8, and a parser may refuse a whole document for one byte
- * that is not: '?' replaces bytes beyond ASCII and control characters.
+ * Escapes a value. Both formats are UTF-8, and a parser may reject a document for a single invalid
+ * byte: '?' replaces control characters and non-ASCII bytes.
  */
 static char *escape(char *at, const char *value)
 {
@@ -191,7 +193,7 @@ void metrics_counter(struct metrics *metrics, const char *name, const char *unit
 	metrics_add(metrics, value, NULL);
 }
 
-/* Returns the unit of a counter, which its key ends with, or NULL. */
+/* Returns the unit at the end of the key of a counter, or NULL. */
 static const char *unit_of(const char *key)
 {
 	const char *last = strrchr(key, '_');

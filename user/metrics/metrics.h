@@ -2,9 +2,9 @@
 /*
  * A document of metrics, as Prometheus text (0.0.4) or as OpenMetrics (1.0).
  *
- * Names follow the conventions of both: sluice_SUBJECT_NAME in base units, a counter ends with
- * _total, which is added here. A label has few values: never an address, a path or the id of a
- * process. A series exists from the start, with the value 0.
+ * Names follow the conventions of both: sluice_SUBJECT_NAME in base units, the names of counters
+ * end with _total, which these functions append. A label has few distinct values: never an address,
+ * a path or a process id. Each series exists from the start, with the value 0.
  */
 #ifndef SLUICE_METRICS_METRICS_H
 #define SLUICE_METRICS_METRICS_H
@@ -45,7 +45,7 @@ void metrics_family(struct metrics *metrics, enum metrics_type type, const char 
 
 /*
  * Add a sample of the family. The variable arguments are pairs of a label and its value, up to
- * NULL; a value may have any bytes.
+ * NULL; a value may contain any bytes.
  */
 #define metrics_add(metrics, value, ...) \
 	metrics_add_labels(metrics, value, (const char *const[]){ __VA_ARGS__ })

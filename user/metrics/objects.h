@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What all objects have: whether they are loaded, the usage of their tables, and the run time of
- * their programs. Each object adds its rows, and then objects_metrics() adds the families.
+ * The metrics that all objects have: whether they are loaded, the usage of their tables, and the
+ * run time of their programs. Each object adds its rows, and then objects_metrics() adds the
+ * families.
  */
 #ifndef SLUICE_METRICS_OBJECTS_H
 #define SLUICE_METRICS_OBJECTS_H
@@ -33,15 +34,15 @@ struct metrics_objects {
 	int programs;
 };
 
-/* Adds an object. It is readable if it is not loaded, or all of its maps are. */
+/* Adds an object. @readable: the object is not loaded, or all its maps can be read. */
 void objects_add(struct metrics_objects *objects, const char *name, bool loaded, bool readable);
 /* Adds a table of an object; all values are 0 if the object is not loaded. */
 void objects_add_table(struct metrics_objects *objects, const char *object, const char *table,
 		       uint64_t entries, uint64_t capacity, uint64_t bytes);
-/* Adds to the run time of a program, which may be loaded many times. */
+/* Adds to the run time of a program, which may be loaded several times. */
 void objects_add_program(struct metrics_objects *objects, const char *object, const char *name,
 			 uint64_t run_ns, uint64_t runs);
-/* Does the kernel measure programs, by the sysctl kernel.bpf_stats_enabled? */
+/* Returns true if the sysctl kernel.bpf_stats_enabled makes the kernel measure programs. */
 bool objects_are_measured(void);
 void objects_metrics(struct metrics *metrics, const struct metrics_objects *objects);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The option --metrics, and the key. */
+/* The option --metrics, and the key `metrics`. */
 #ifndef SLUICE_METRICS_OPTIONS_H
 #define SLUICE_METRICS_OPTIONS_H
 

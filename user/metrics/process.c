@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Sets what the file describes in clock ticks and pages; proc(5) numbers its fields. */
+/* Reads the fields of /proc/self/stat, in clock ticks and pages; proc(5) numbers the fields. */
 static void read_stat(struct process_usage *usage)
 {
 	unsigned long long user = 0, system = 0, started = 0, virtual = 0, resident = 0;
@@ -42,7 +42,10 @@ static uint64_t count_files(void)
 	const struct dirent *entry;
 	DIR *dir;
 
-	/* since Linux 6.2: the groups have thousands, of which each takes a microsecond to list */
+	/*
+	 * since Linux 6.2: groups need thousands of descriptors, and listing each takes a
+	 * microsecond
+	 */
 	if (!lstat("/proc/self/fd", &stat) && stat.st_size > 0)
 		return (uint64_t)stat.st_size;
 	dir = opendir("/proc/self/fd");
@@ -50,7 +53,7 @@ static uint64_t count_files(void)
 		count += entry->d_name[0] != '.';
 	if (dir)
 		closedir(dir);
-	/* without the descriptor of this directory */
+	/* exclude the descriptor of this directory */
 	return count ? count - 1 : 0;
 }
 
@@ -76,13 +79,13 @@ void process_metrics(struct metrics *metrics)
 		       "CPU time of this process, in user and kernel mode");
 	metrics_add_real(metrics, usage.cpu_s, NULL);
 	metrics_gauge_real(metrics, "process_start_time_seconds", "seconds",
-			   "when this process was started, as Unix time", usage.started_s);
+			   "start time of this process, as Unix time", usage.started_s);
 	metrics_gauge(metrics, "process_resident_memory_bytes", "bytes",
-		      "memory of this process that is resident", usage.resident_bytes);
+		      "resident memory of this process", usage.resident_bytes);
 	metrics_gauge(metrics, "process_virtual_memory_bytes", "bytes",
 		      "address space of this process", usage.virtual_bytes);
 	metrics_gauge(metrics, "process_open_fds", NULL, "open descriptors of this process",
 		      usage.files);
-	metrics_gauge(metrics, "process_max_fds", NULL,
-		      "the limit of this process for open descriptors", usage.files_max);
+	metrics_gauge(metrics, "process_max_fds", NULL, "limit on open descriptors of this process",
+		      usage.files_max);
 }

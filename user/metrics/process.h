@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The metrics of this process, by the names that all of Prometheus' clients use. */
+/* The metrics of this process, with the names that all Prometheus client libraries use. */
 #ifndef SLUICE_METRICS_PROCESS_H
 #define SLUICE_METRICS_PROCESS_H
 
 #include "metrics/metrics.h"
 
-/* What this process uses. */
+/* The resource usage of this process. */
 struct process_usage {
 	double cpu_s;
 	double started_s; /* Unix time */
@@ -14,7 +14,7 @@ struct process_usage {
 };
 
 void process_usage_read(struct process_usage *usage);
-/* Adds sluice_build_info, and process_* as the libraries of Prometheus have them. */
+/* Adds sluice_build_info, and the process_* metrics of the Prometheus client libraries. */
 void process_metrics(struct metrics *metrics);
 
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * libevent's server parses the requests and bounds their size. It bounds neither the number of
- * connections nor how long one lasts: a client that sends a byte each second keeps it for hours. So
- * a guard holds a reference to the bufferevent of each connection. It knows that libevent has freed
- * a connection by the callbacks, which are gone then. Until the guard drops its reference, the
- * bufferevent keeps the descriptor: a later connection with the same number would get no events.
+ * connections nor their duration: a client that sends a byte each second holds its connection for
+ * hours. So a guard holds a reference to the bufferevent of each connection. When libevent frees a
+ * connection, it clears the callbacks, which the guard detects. Until the guard drops its
+ * reference, the bufferevent keeps the descriptor open, so that no later connection gets the same
+ * number: it would receive no events.
  */
 #include "metrics/server.h"
 
@@ -31,19 +32,19 @@
 #define INPUT_MAX	65536
 #define GUARD_US	2000000
 /*
- * Runs of the guard that a connection outlasts, about five seconds. Rejected: its age, and
- * evhttp_set_timeout(), since a daemon that was held up would close connections before it has read
- * or written what waits.
+ * Number of guard runs that a connection survives, about five seconds. Rejected: the age of the
+ * connection, and evhttp_set_timeout(), since a delayed daemon would close connections before it
+ * has processed their pending data.
  */
 #define LIFE_GUARDS 2
-/* Bounds the time that clients make the daemon spend on reads. */
+/* Lifetime of the cached metrics, which bounds the time that the daemon spends on reads. */
 #define FRESH_US 1000000
 #define FORMATS	 2
 
 struct connection {
 	struct bufferevent *bev; /* NULL: free */
 	__u64 since_us;
-	unsigned int guards; /* runs of the guard since then */
+	unsigned int guards; /* guard runs since the connection began */
 };
 
 struct metrics_server {
@@ -54,15 +55,15 @@ struct metrics_server {
 	struct evconnlistener *listener;
 	struct connection connection[CONNECTIONS_MAX];
 	struct {
-		struct evbuffer *text; /* NULL: none yet */
+		struct evbuffer *text; /* last metrics; NULL: none yet */
 		__u64 read_us;
 	} cache[FORMATS];
-	double read_s; /* what the last read took */
+	double read_s; /* duration of the last read */
 };
 
 /* --- connections */
 
-/* Has libevent freed the connection? */
+/* Returns true if libevent has freed the connection. */
 static bool is_closed(struct bufferevent *bev)
 {
 	bufferevent_event_cb failed = NULL;
@@ -73,7 +74,7 @@ static bool is_closed(struct bufferevent *bev)
 
 static void end(struct connection *connection)
 {
-	/* libevent reads the end of the stream, and frees the connection */
+	/* after the shutdown, libevent reads the end of the stream, and frees the connection */
 	if (!is_closed(connection->bev))
 		shutdown(bufferevent_getfd(connection->bev), SHUT_RDWR);
 	bufferevent_decref(connection->bev);
@@ -115,14 +116,17 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 	}
 	if (oldest->bev)
 		end(oldest);
-	/* what arrives after libevent has freed the connection stays in the socket */
+	/* data that arrives after libevent has freed the connection stays in the socket */
 	bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX);
 	bufferevent_incref(bev);
 	*oldest = (struct connection){ .bev = bev, .since_us = clock_now_us() };
 	return bev;
 }
 
-/* Waits for on_guard(): without descriptors, the socket would stay readable all the time. */
+/*
+ * Stops accepting until on_guard(): without free descriptors, the listening socket would stay
+ * readable, and the loop would spin.
+ */
 static void on_accept_failed(struct evconnlistener *listener, void *arg)
 {
 	evconnlistener_disable(listener);
@@ -138,7 +142,7 @@ static void send_text(struct evhttp_request *request, int code, const char *reas
 
 	evhttp_add_header(headers, "Content-Type", type);
 	evhttp_add_header(headers, "Cache-Control", "no-store");
-	/* one request for each connection: see LIFE_GUARDS */
+	/* one request per connection: see LIFE_GUARDS */
 	evhttp_add_header(headers, "Connection", "close");
 	evhttp_send_reply(request, code, reason, is_head ? NULL : body);
 }
@@ -161,7 +165,7 @@ static void free_text(const void *data, size_t length, void *arg)
 	free(arg);
 }
 
-/* Returns the metrics, NULL on ENOMEM. */
+/* Returns the metrics, or NULL on ENOMEM. */
 static struct evbuffer *metrics_read(struct metrics_server *server, enum metrics_format format)
 {
 	struct evbuffer *text = server->cache[format].text;
@@ -180,7 +184,7 @@ static struct evbuffer *metrics_read(struct metrics_server *server, enum metrics
 		return NULL;
 	process_metrics(metrics);
 	metrics_gauge_real(metrics, "sluice_metrics_read_seconds", "seconds",
-			   "time that the last read of the metrics but this took", server->read_s);
+			   "duration of the previous read of the metrics", server->read_s);
 	server->provider.collect(metrics, server->provider.arg);
 	document = metrics_end(metrics, &length);
 	server->read_s = (double)(clock_now_us() - now) / 1e6;
@@ -272,7 +276,7 @@ static int open_socket(const struct metrics_address *address, struct err *err)
 
 	addr_format_port(&address->addr, address->port_be, text);
 	fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* restarts while connections of the previous process are in TIME_WAIT */
+	/* allow a restart while connections of the previous process are in TIME_WAIT */
 	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
 	    (is_ip4 || !setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on))) &&
 	    !bind(fd, to, length) && !listen(fd, BACKLOG))

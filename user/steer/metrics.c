@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Limit on managed ports that have series before they have a group. */
+/* Limit on the managed ports whose series exist before their first group. */
 #define PORTS_ADDED 64
 
 static const struct counter spread_counters[] = { SLUICE_SPREAD_COUNTERS(COUNTER) };
@@ -27,7 +27,7 @@ static const char *const programs[] = { "sluice_steer", "sluice_steer_h", "sluic
 
 static const char *const states[POLL_STATES] = { NULL, "active", "retired", "draining", "drained" };
 
-/* The groups of a port in a namespace, which differ in address and family. */
+/* The groups of a port in a namespace, which differ in address or family. */
 struct row {
 	char netns[NAME_MAX + 1];
 	unsigned int port;
@@ -73,8 +73,10 @@ static void add_group(struct rows *rows, const struct poll_group *group)
 	memcpy(row->workers, group->workers, sizeof(row->workers));
 }
 
-/* Adds the sums of ended groups. That of STEER_ENDED_OTHER is always there, so that the families
- * have a series from the start. */
+/*
+ * Adds the sums of ended groups. Always adds the row STEER_ENDED_OTHER, so that each family has a
+ * series from the start.
+ */
 static void add_ended(struct rows *rows, const struct steer_ended *ended, size_t count)
 {
 	struct row *row;
@@ -197,7 +199,7 @@ static void add_program(struct metrics_objects *objects, const char *name, __u64
 			objects_add_program(objects, STEER_OBJECT, programs[i], run_ns, runs);
 }
 
-/* Adds the program of a pinned link, if there is one. */
+/* Adds the program of a pinned link, if the link exists. */
 static void add_pinned(struct metrics_objects *objects, const char *bpffs, const char *pin)
 {
 	int fd = pins_get(bpffs, STEER_OBJECT, pin, PINS_LINK);
@@ -211,7 +213,7 @@ static void add_pinned(struct metrics_objects *objects, const char *bpffs, const
 	close(fd);
 }
 
-/* The interfaces of a mode share a program: adds each only once. */
+/* Adds each program only once: the interfaces of a mode share it. */
 static void add_spread(struct metrics *metrics, struct metrics_objects *objects, const char *bpffs)
 {
 	int cpus = libbpf_num_possible_cpus(), cpu;
@@ -220,7 +222,7 @@ static void add_spread(struct metrics *metrics, struct metrics_objects *objects,
 	char text[12];
 	__u32 i, k;
 
-	/* all zero, unless it is loaded */
+	/* all counters are 0 if the spread is not loaded */
 	spread_read(bpffs, &spread, &(struct err){ 0 });
 	for (i = 0; i < spread.meta.link_count; i++) {
 		for (k = 0; k < i && spread.prog_id[k] != spread.prog_id[i];)
@@ -231,7 +233,7 @@ static void add_spread(struct metrics *metrics, struct metrics_objects *objects,
 	metrics_counters(metrics, "sluice_steer_spread", spread_counters, spread.counters.value,
 			 SLUICE_SPREAD_COUNTERS_MAX);
 	metrics_family(metrics, METRICS_COUNTER, "sluice_steer_spread_cpu_datagrams", NULL,
-		       "datagrams by the CPU that the spread has assigned them to");
+		       "datagrams that the spread has assigned to each CPU");
 	for (cpu = 0; cpu < cpus && cpu < SLUICE_SPREAD_CPUS; cpu++) {
 		snprintf(text, sizeof(text), "%d", cpu);
 		metrics_add(metrics, spread.sent[cpu], "cpu", text, NULL);

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Sets of flow tables per read, which take about a millisecond. */
+/* Number of sets of flow tables per read, which takes about a millisecond. */
 #define SETS_READ 16384
 /* Number of free slots that are read after the last used slot. */
 #define SLOTS_BEYOND 16
@@ -76,7 +76,7 @@ static int open_map(const char *dir, const char *group, const char *name, enum b
 	char path[PATH_MAX];
 	int fd = bpf_obj_get(pins_path(dir, group, name, path));
 
-	/* the kernel copies a whole value, whatever the size of the buffer */
+	/* the kernel copies a whole value, regardless of the buffer size */
 	if (fd < 0 || map_is(fd, type, sizeof(__u32), value_size))
 		return fd < 0 ? -1 : fd;
 	close(fd);
@@ -137,7 +137,7 @@ static struct poll_group *group_find(struct steer_poll *poll, const struct diren
 	return NULL;
 }
 
-/* Opens a group and adds it, unless it cannot be opened. Returns 0 or -ENOMEM. */
+/* Opens a group and adds it; skips a group that cannot be opened. Returns 0 or -ENOMEM. */
 static int group_add(struct steer_poll *poll, const char *dir, const struct dirent *entry)
 {
 	struct poll_group fresh = { .inode = entry->d_ino, .seen = true };
@@ -149,7 +149,7 @@ static int group_add(struct steer_poll *poll, const char *dir, const struct dire
 	poll->group = groups;
 	if (!group_open(&fresh, dir, entry->d_name))
 		return 0;
-	/* usually groups share a namespace; a search takes one system call per name */
+	/* usually groups share a namespace, and a search costs one system call per name */
 	last = poll->count ? &poll->group[poll->count - 1] : NULL;
 	if (last && last->info.netns == fresh.info.netns)
 		memcpy(fresh.netns, last->netns, sizeof(fresh.netns));

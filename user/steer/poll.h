@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The groups that are open for steer/metrics.h. */
+/* Keeps groups open, and reads them for steer/metrics.h. */
 #ifndef SLUICE_STEER_POLL_H
 #define SLUICE_STEER_POLL_H
 
@@ -13,7 +13,7 @@
 
 struct poll_group {
 	char name[NAME_MAX];	  /* name of the pin directory */
-	unsigned long long inode; /* inode of the pin directory; differs for a later group */
+	unsigned long long inode; /* inode of the pin directory; a later group has another */
 	char netns[NAME_MAX + 1]; /* name of its namespace */
 	struct sluice_steer_group info;
 	char program[BPF_OBJ_NAME_LEN];

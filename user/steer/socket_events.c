@@ -111,7 +111,7 @@ void socket_events_close(struct socket_events *events)
 		return;
 	ring_buffer__free(events->ring);
 	for (i = 0; i < SOCKET_EVENTS_PROGRAMS; i++) {
-		/* detach the program now: the kernel frees a link late */
+		/* detach the program now, since the kernel frees a closed link later */
 		if (events->links[i])
 			bpf_link__detach(events->links[i]);
 		bpf_link__destroy(events->links[i]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Receives events when sockets join or leave reuseport groups on the managed ports. The programs
- * that send them are attached to the bind and release hooks of a cgroup, until this process exits.
+ * that send the events are attached to the bind and release hooks of a cgroup, until this process
+ * exits.
  */
 #ifndef SLUICE_STEER_SOCKET_EVENTS_H
 #define SLUICE_STEER_SOCKET_EVENTS_H
@@ -31,7 +32,10 @@ void socket_events_close(struct socket_events *events);
 #define SOCKET_EVENTS_PROGRAMS 3
 /* Reads name and run time of a program. Returns 0 or -errno. */
 int socket_events_program(const struct socket_events *events, int i, struct bpf_prog_info *info);
-/* Are all programs attached? Another process may detach one, or remove the cgroup. */
+/*
+ * Returns true if all programs are attached. Another process may detach a program, or remove the
+ * cgroup.
+ */
 bool socket_events_attached(const struct socket_events *events);
 /* Returns a descriptor that is readable while events are pending. */
 int socket_events_fd(const struct socket_events *events);

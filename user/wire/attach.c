@@ -40,7 +40,9 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 	const char *where = out ? "egress" : "ingress";
 	struct tc_blocker blocker;
 
-	/* a priority has one kind of filter and one protocol; the kernel refuses others with EINVAL
+	/*
+	 * a tc priority holds one kind of filter and one protocol; the kernel rejects any other
+	 * with EINVAL
 	 */
 	if (iface->entry.attach_mode == SLUICE_WIRE_CLSACT &&
 	    (error == EEXIST || error == EINVAL) &&
@@ -59,7 +61,10 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 			  wire_attach_mode_name(iface->entry.attach_mode), strerror(error));
 }
 
-/* Sets the program of one direction. *before, unless NULL, receives a descriptor of the old one. */
+/*
+ * Sets the program of one direction. *before, unless NULL, receives a descriptor of the old
+ * program.
+ */
 static int hook_set(const char *bpffs, const struct wire_iface *iface, bool out, int prog_fd,
 		    int *before)
 {
@@ -102,7 +107,7 @@ void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out)
 	unload_pin(pins_path(bpffs, WIRE_OBJECT, link_pin(ifindex, out, name), path));
 }
 
-/* Detaches one direction; returns true if that removed a tc filter. */
+/* Detaches one direction. Returns true if it removed a tc filter. */
 static bool hook_clear(const char *bpffs, const struct wire_iface *iface, bool out)
 {
 	if (iface->entry.attach_mode == SLUICE_WIRE_CLSACT)
@@ -113,8 +118,8 @@ static bool hook_clear(const char *bpffs, const struct wire_iface *iface, bool o
 
 /*
  * The kernel may have reused the ifindex for another interface, whose clsact belongs to another
- * program. It is still the listed interface if sluice's filter was on it, or, after a load that
- * died early, if the name matches.
+ * program. The interface is still the listed one if it had sluice's filter, or, after a load was
+ * killed early, if the name matches.
  */
 void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter)
 {
@@ -129,8 +134,8 @@ void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter)
 }
 
 /*
- * Attaches egress first, since it must run when ingress rewrites its first request. Replaces egress
- * last, since only the new ingress program fills a table of another size.
+ * Attaches egress first, since the egress program must run when ingress rewrites its first request.
+ * Replaces egress last, since only the new ingress program fills a table of a new size.
  */
 int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface,
 		      const int prog_fd[2], struct err *err)

@@ -15,7 +15,7 @@
 struct wire_iface {
 	__u32 ifindex;
 	struct sluice_wire_iface entry;
-	bool gone;	  /* the interface or a link to it is missing */
+	bool gone;	  /* the interface, or a link to it, no longer exists */
 	__u32 prog_id[2]; /* ingress, egress; 0 without a program */
 	/* Set by wire_iface_attach(), for wire_iface_keep() and wire_iface_restore(). */
 	bool was_attached;
@@ -37,13 +37,13 @@ void wire_iface_restore(const char *bpffs, int ifaces_fd, struct wire_iface *ifa
 /* Detaches both directions, and removes the map entry unless ifaces_fd is negative. */
 void wire_iface_detach(const char *bpffs, int ifaces_fd, const struct wire_iface *iface);
 /*
- * Removes an unused clsact that sluice created. @had_filter is true if sluice's filter was on it
+ * Removes an unused clsact that sluice created. @had_filter: the interface had sluice's filter
  * until now.
  */
 void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter);
 /* Detaches the link of one direction. */
 void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out);
-/* Reads which programs are attached now. */
+/* Reads the ids of the programs that are attached now. */
 void wire_iface_inspect(const char *bpffs, struct wire_iface *iface);
 
 /* Returns SLUICE_WIRE_TCX, or SLUICE_WIRE_CLSACT on a kernel without tcx. */

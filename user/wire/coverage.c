@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A record shows that the programs have seen the client's datagrams, and whether the programs leave
- * these datagrams alone. Without a record, what counts is the interface on which the server
- * received the requests. For a bridge port, that is the bridge. So only --follow, which covers all
- * ports, proves anything: a single port may serve other clients.
+ * A record shows that the programs have processed the client's datagrams, and whether they leave
+ * these datagrams alone. Without a record, the coverage depends on the interface on which the
+ * server received the requests. For a bridge port, this interface is the bridge. So only --follow,
+ * which covers all ports, proves coverage: a single port may serve other clients.
  */
 #include "wire/coverage.h"
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds out whether mode wire handles the answers of a local server to a client. */
+/* Determines whether mode wire handles the answers of a local server to a client. */
 #ifndef SLUICE_WIRE_COVERAGE_H
 #define SLUICE_WIRE_COVERAGE_H
 
 #include "wire/wire.h"
 
-/* A client, as its server sees it. */
+/* A client, identified by the data that its server has. */
 struct wire_client {
 	struct sluice_addr addr;
 	__be16 port_be;
 	__u16 server_port;
 	__u32 netns;   /* of the server */
-	__u32 ifindex; /* on which the requests arrived; 0: not known */
+	__u32 ifindex; /* interface on which the requests arrived; 0: unknown */
 };
 
 enum wire_covers {
-	WIRE_COVERS_NOT, /* or not known */
-	/* The client is behind an attached interface, or was seen there. */
+	WIRE_COVERS_NOT, /* not covered, or unknown */
+	/* The client is behind an attached interface, or a record shows its datagrams there. */
 	WIRE_COVERS_CLIENT,
 	WIRE_COVERS_BY_REWRITING, /* and its requests are being redirected */
 };

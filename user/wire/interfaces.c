@@ -58,7 +58,7 @@ static int plan_bridge(struct wire_plan *plan, const struct netdev *bridge, stru
 		return err_hint(
 			err, err_set(err, EXIT_ERROR, EINVAL, "%s is not a bridge", bridge->name),
 			"give it with --iface instead of --follow");
-	/* ports may be added later */
+	/* the bridge may get ports later */
 	plan->kinds |= 1U << (SLUICE_WIRE_HOST | SLUICE_WIRE_PORT | SLUICE_WIRE_ETHERNET);
 	for (i = 0; !result && i < plan->dev_count; i++)
 		if (plan->devs[i].master == bridge->ifindex)
@@ -86,7 +86,7 @@ static int plan_pattern(struct wire_plan *plan, const char *pattern, struct err 
 	return result;
 }
 
-/* Adds interfaces; with SLUICE_WIRE_PORT in `role`, the ports of these bridges. */
+/* Adds the named interfaces or, with SLUICE_WIRE_PORT in `role`, the ports of the named bridges. */
 static int plan_names(struct wire_plan *plan, const struct wire_names *names, __u32 role,
 		      struct err *err)
 {

@@ -16,7 +16,7 @@ struct wire_plan {
 	enum sluice_wire_attach_mode attach_mode;
 	struct wire_iface *wanted;
 	int count;
-	__u32 kinds;	/* bit n: a load needs programs for roles n */
+	__u32 kinds;	/* bit n: the load needs the programs for roles n (enum sluice_wire_role) */
 	bool absent_ok; /* skip missing interfaces */
 };
 

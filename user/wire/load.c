@@ -68,7 +68,7 @@ static bool has_addr(const struct wire_addrs *addrs, const struct sluice_addr *a
 	return false;
 }
 
-/* Removes the addresses in @from, except those in @except, from the map. */
+/* Removes the addresses in @from from the map, except the addresses in @except. */
 static void servers_remove(const struct load *load, const struct wire_addrs *from,
 			   const struct wire_addrs *except)
 {
@@ -90,7 +90,7 @@ static int attach(void *arg, struct err *err)
 	__u32 roles, one = 1;
 	int i, result = 0;
 
-	/* the new table of another ABI version does not list what is attached */
+	/* a table of a new ABI version does not list the attached interfaces */
 	for (i = 0; load->object.replaces && i < load->old_count; i++)
 		if (bpf_map_update_elem(ifaces_fd, &load->old[i].ifindex, &load->old[i].entry,
 					BPF_ANY))
@@ -145,7 +145,7 @@ static int finish(void *arg, struct err *err)
 	return 0;
 }
 
-/* Removes the remains of a load. Only their path distinguishes them from a foreign directory. */
+/* Removes what a killed load has left. Only the path distinguishes it from a foreign directory. */
 static int remains_clear(const char *bpffs, struct err *err)
 {
 	int result = wire_remove_filters(bpffs, err);
@@ -156,8 +156,8 @@ static int remains_clear(const char *bpffs, struct err *err)
 }
 
 /*
- * Reads what is loaded. Refuses to replace a load in another network namespace, unless that is
- * gone.
+ * Reads what is loaded. Refuses to replace a load in another network namespace, unless the
+ * namespace was deleted.
  */
 static int inspect(struct load *load, struct err *err)
 {
@@ -204,7 +204,7 @@ static void warn_if_doubled(const struct load *load, const struct wire_iface *wa
 		}
 }
 
-/* Compares the load with what is attached; valid only before the commit. */
+/* Returns true if the load would change nothing; valid only before the commit. */
 static bool is_as_before(const struct load *load)
 {
 	const struct sluice_wire_meta *before = &load->before, *after = &load->after;

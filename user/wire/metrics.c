@@ -14,7 +14,7 @@
 
 static const struct counter counters[] = { SLUICE_WIRE_COUNTERS(COUNTER) };
 
-/* By direction, without and with the conntrack of the kernel. */
+/* Indexed by direction, then by use of the conntrack kfuncs. */
 static const char *const programs[2][2] = { { "sluice_wire_in", "sluice_ct_in" },
 					    { "sluice_wire_out", "sluice_ct_out" } };
 
@@ -30,7 +30,7 @@ int wire_live_flows(const char *bpffs, const struct sluice_wire_meta *meta, __u6
 	return result;
 }
 
-/* All interfaces of a role share a program: adds each only once. */
+/* Adds each program only once: all interfaces of a role share it. */
 static void add_programs(struct metrics_objects *objects, const struct wire_iface *ifaces,
 			 int count)
 {

@@ -9,10 +9,10 @@ extern const struct needs wire_needs;
 
 /* Returns 0, or -EPERM with *err set: 'reply load --mode wire' lacks a capability. */
 int wire_caps_require(struct err *err);
-/* What the programs use if the kernel has it. */
+/* The kfuncs that the programs use if the kernel has them. */
 struct wire_kfuncs {
 	bool conntrack; /* lookups and changes of conntrack entries */
-	bool cast;	/* of the context, to read kernel structures by plain loads */
+	bool cast;	/* casts of the context, to read kernel structures by plain loads */
 };
 
 struct wire_kfuncs wire_kfuncs_probe(void);

@@ -36,7 +36,7 @@ static int parse_names(const struct opt_value *v, struct err *err)
 	return 0;
 }
 
-/* Returns the reason to refuse an address, or NULL. */
+/* Returns the reason to reject an address, or NULL. */
 static const char *addr_fault(const struct wire_addrs *addrs, int count,
 			      const struct sluice_addr *addr)
 {
@@ -96,7 +96,7 @@ static const char *const attach_modes[] = { "auto", "tcx", "clsact", NULL };
 
 #define WIRE_FIELD(field) offsetof(struct wire_options, field)
 
-/* On the command line, port, table and age are options of 'reply load' itself, in any mode. */
+/* On the command line, port, table and age are options of 'reply load' in any mode. */
 const struct opt wire_opts[] = {
 	{ "iface", 0, "IF,..", parse_names, WIRE_FIELD(ifaces), "interfaces toward clients" },
 	{ "follow", 0, "BRIDGE,..", parse_names, WIRE_FIELD(follow),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The options of mode wire, of the command line and the configuration file. */
+/* The options of mode wire, from the command line or the configuration file. */
 #ifndef SLUICE_WIRE_OPTIONS_H
 #define SLUICE_WIRE_OPTIONS_H
 
@@ -32,15 +32,15 @@ struct wire_options {
 	struct wire_names follow;   /* bridges, or patterns (glob(7)), whose ports are attached */
 	struct wire_names gateways; /* interfaces toward the server */
 	struct wire_addrs servers;  /* all addresses of the server behind the gateways */
-	enum sluice_wire_attach_mode attach_mode; /* 0: tcx where the kernel has it */
+	enum sluice_wire_attach_mode attach_mode; /* 0: tcx if the kernel supports it */
 	bool by_daemon;				  /* for wire_unload_own() */
-	bool follows;				  /* do nothing unless the daemon has loaded it */
+	bool follows;	/* do nothing if the daemon was not the last to load mode wire */
 	bool absent_ok; /* skip missing interfaces: the daemon attaches them later */
 };
 
-/* Is the name a pattern, which any number of bridges may match? */
+/* Returns true if the name is a pattern, which any number of bridges may match. */
 bool wire_is_pattern(const char *name);
-/* Does a name or pattern of @follow match the name? */
+/* Returns true if a name or pattern in @follow matches @name. */
 bool wire_follows(const struct wire_names *follow, const char *name);
 
 /* Parses options of 'reply load' and keys of section [wire] into struct wire_options. */

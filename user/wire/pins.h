@@ -16,7 +16,7 @@ extern const struct state_dir wire_state_dir;
 int wire_refuse_netns(const char *bpffs, struct err *err);
 
 struct sluice_wire_meta;
-/* Has the network namespace of a load disappeared, with the interfaces of its links? */
+/* Returns true if the network namespace of a load was deleted, with the interfaces of its links. */
 bool wire_netns_is_gone(const char *bpffs, const struct sluice_wire_meta *meta);
 
 #endif

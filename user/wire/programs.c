@@ -101,7 +101,7 @@ static bool is_unused(__u32 roles, bool out, const char *bpffs)
 
 	if (fd < 0)
 		return true;
-	/* needs CAP_SYS_ADMIN, without which the program could not be pinned again below */
+	/* needs CAP_SYS_ADMIN, without which the program cannot be pinned again below */
 	by_id = prog_info_by_fd(fd, &info) ? -1 : bpf_prog_get_fd_by_id(info.id);
 	if (by_id >= 0)
 		unlink(pins_path(bpffs, WIRE_OBJECT, name, path));
@@ -146,7 +146,7 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 	pair->fd[1] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, true, name), PINS_PROG);
 	if (pair->fd[0] >= 0 && pair->fd[1] >= 0)
 		return 0;
-	/* a killed loader may have recorded a size that the pinned table does not have */
+	/* the recorded size of a killed load may differ from the size of the pinned table */
 	table = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", BPF_MAP_TYPE_ARRAY,
 				   sizeof(__u32), sizeof(struct sluice_wire_set), err);
 	if (table < 0)
@@ -168,6 +168,6 @@ void wire_pair_put(struct wire_pair *pair)
 	for (out = 0; !pair->skel && out < 2; out++)
 		if (pair->fd[out] >= 0)
 			close(pair->fd[out]);
-	wire_bpf__destroy(pair->skel); /* closes the descriptors of a pair that was loaded */
+	wire_bpf__destroy(pair->skel); /* also closes the descriptors of a loaded pair */
 	*pair = (struct wire_pair){ .fd = { -1, -1 } };
 }

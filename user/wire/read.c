@@ -114,8 +114,9 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 		result = wire_flows(bpffs, fill_count, state, err);
 	if (!result)
 		result = wire_ifaces(bpffs, &state->ifaces, &state->count, err);
-	/* an interface may have been renamed, or moved to another namespace together with its tcx
-	 * links; one that is gone keeps the name from the load
+	/*
+	 * an interface may have been renamed, or moved to another namespace together with its tcx
+	 * links; a deleted interface keeps the name from the load
 	 */
 	for (i = 0; i < state->count && !state->elsewhere; i++) {
 		struct wire_iface *iface = &state->ifaces[i];

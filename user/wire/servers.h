@@ -6,8 +6,8 @@
 #include "wire/options.h"
 
 /*
- * Checks that no address of the server behind a gateway is one of this host's, in the network
- * namespace of the calling thread. Returns 0, or -errno with *err set.
+ * Checks that no address of the server behind a gateway is local in the network namespace of the
+ * calling thread. Returns 0, or -errno with *err set.
  */
 int wire_servers_check(const struct wire_addrs *servers, struct err *err);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Unloads mode wire of any version, and removes what an interrupted load has left. */
+/* Unloads mode wire of any ABI version, and removes what an interrupted load has left. */
 #include "kernel/pins_lock.h"
 #include "wire/wire.h"
 
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Does the network namespace have neither a name nor a process? */
+/* Returns true if the network namespace has neither a name nor a process. */
 static bool is_hidden(__u32 netns)
 {
 	int fd = netns_open_number(netns);
@@ -44,14 +44,14 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 	/* without the list, any interface may have a filter */
 	listed_only = !wire_iface_table_read(bpffs, &iface, &known, &(struct err){ 0 });
 	/*
-	 * links can be removed from anywhere, with their pins, but filters only from within their
-	 * namespace
+	 * links can be removed from any namespace, with their pins, but filters only from within
+	 * theirs
 	 */
 	if (!meta_read(&wire_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
 	    meta.netns != netdev_netns()) {
 		for (i = 0; i < known; i++)
 			filters |= iface[i].entry.attach_mode == SLUICE_WIRE_CLSACT;
-		/* the filters of a namespace that is gone are gone, too */
+		/* the kernel has deleted the filters together with their namespace */
 		result = !filters || (is_hidden((__u32)meta.netns) && wire_pairs_are_unused(bpffs))
 				 ? 0
 				 : wire_refuse_netns(bpffs, err);
@@ -61,7 +61,7 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 	for (dev = 0; !result && dev < count; dev++) {
 		const struct wire_iface *listed = wire_iface_numbered(iface, known,
 								      devs[dev].ifindex);
-		/* the others may belong to a sluice of another pin directory */
+		/* the other filters may belong to a sluice with another pin directory */
 		if (listed_only && !listed)
 			continue;
 		found = !tc_filter_remove(devs[dev].ifindex, false);
@@ -96,7 +96,7 @@ bool wire_netns_is_gone(const char *bpffs, const struct sluice_wire_meta *meta)
 	return gone;
 }
 
-/* Lets the processes that wait for the lock go first. One of them may load the object again. */
+/* Yields the lock to the processes that wait for it. One of them may load the object again. */
 static int yield(struct pins *pins, struct err *err)
 {
 	char path[PATH_MAX];
@@ -121,11 +121,12 @@ static int remove_all(struct pins *pins, void *arg, struct err *err)
 	if (filters < 0)
 		return filters;
 	wire_iface_table_read(pins->dir, &iface, &count, &(struct err){ 0 });
-	/* without the record there are only remains, which no daemon attaches again */
+	/* without the record of the load, only remains exist, which no daemon attaches again */
 	state_dir_set_owner(&wire_state_dir, pins->dir, false, &(struct err){ 0 });
 	unlink(pins_path(pins->dir, WIRE_OBJECT, wire_state_dir.meta, path));
-	/* detach ingress everywhere before egress anywhere: each rewritten request needs its reply
-	 * fixed
+	/*
+	 * detach all ingress programs before any egress program: the reply to a rewritten request
+	 * needs the egress program
 	 */
 	for (out = 0; out < 2; out++)
 		for (i = 0; !result && i < count; i++) {

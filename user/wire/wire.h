@@ -4,7 +4,7 @@
  * without tcx, of the filters on the interfaces that DIR/wire/sluice_w_ifaces lists.
  *
  * The functions act in the network namespace of the calling thread. One DIR serves one namespace:
- * wire_load() and the functions that change interfaces refuse another.
+ * wire_load() and the functions that change interfaces reject any other.
  */
 #ifndef SLUICE_WIRE_WIRE_H
 #define SLUICE_WIRE_WIRE_H
@@ -21,14 +21,14 @@
 struct wire_result {
 	enum load_outcome outcome;
 	enum sluice_wire_attach_mode attach_mode;
-	bool as_before;			/* the load changed nothing */
+	bool as_before;			/* true if the load changed nothing */
 	struct sluice_wire_meta before; /* magic 0: nothing was loaded, or another ABI version */
-	__u32 replaces;			/* that ABI version, or 0 */
+	__u32 replaces;			/* the other ABI version, or 0 */
 	struct wire_addrs servers_before;
-	char ifaces_before[512];   /* a list of names */
+	char ifaces_before[512];   /* names of the interfaces before the load */
 	struct wire_iface *ifaces; /* the caller frees the list */
 	int count;
-	__u32 verified_insns; /* of the largest program */
+	__u32 verified_insns; /* verified instructions of the largest program */
 };
 
 /* Returns the kernel memory of the table for this number of flows. */
@@ -53,7 +53,7 @@ int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err);
 
 struct wire_state {
 	struct sluice_wire_meta meta;
-	struct sluice_wire_counters counters; /* summed over CPUs */
+	struct sluice_wire_counters counters; /* sums over all CPUs */
 	struct flow_table_usage usage;
 	bool elsewhere; /* loaded in another network namespace */
 	struct wire_iface *ifaces;

@@ -219,6 +219,12 @@ configure '[reply]' 'mode = socket' '[wire]' 'follow = missing0, eth0' '[steer]'
 	'policy = cpu' 'xdp = missing1' 'cpus = 0' '[hold]' 'port = any'
 save "run --check-config" 0 run --check-config --config "$CONF"
 daemon_start
+# the first rates need two samples
+has_rates()
+{
+	sluice -j status | contains -F '"rates":{"'
+}
+wait_until 20 has_rates
 save status 0 status
 save "hold show" 0 hold show
 daemon_stop

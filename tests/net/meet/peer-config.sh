@@ -108,6 +108,12 @@ alice=$SPAWNED
 wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
 want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000)" hello
 stop "$alice"
+peer_connect in1 carol --peer-key "bob=$(public bob)" --to bob --service echo --listen tcp:127.0.0.1:7001 \
+	--user nobody
+wait_log "$TEST_TMP/carol.log" 'msg="connected" peer=bob'
+want_equal "$(awk '/^(Uid|CapEff)/ { print $2 }' "/proc/$SPAWNED/status" | xargs)" "$(id -u nobody) 0000000000000000"
+want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7001)" hello
+stop "$SPAWNED"
 want_equal "$(echo hello | in_ns in1 "$SLUICE" peer connect --config "$CONF" --stdio)" hello
 want_equal "$(echo hello | in_ns in1 "$SLUICE" peer connect --config "$CONF" --stdio --service other)" other
 stop "$bob"

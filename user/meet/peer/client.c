@@ -81,7 +81,7 @@ bool peer_client_set_candidates(struct peer_client *client, const struct candida
 		if (client->server[i].registered || client->server[i].request.running)
 			client_start_register(client, &client->server[i], now_ns);
 	}
-	/* what runs would introduce this peer with the candidates of before */
+	/* a pending connect would introduce this peer with the previous candidates */
 	for (i = 0; i < PEER_CLIENT_CONNECTS_MAX && !client->stopping; i++)
 		if (client->connect[i].used)
 			client_advance(client, &client->connect[i], now_ns);
@@ -361,7 +361,7 @@ size_t peer_client_send(struct peer_client *client, uint8_t buffer[PEER_CLIENT_D
 			return client_put_answer(&client->server[answer->server], answer, buffer);
 		}
 	}
-	/* the candidates, before an introduction with them */
+	/* register the candidates before an introduction that contains them */
 	for (i = 0; i < client->servers && !length; i++)
 		length = send_request(client, i, &client->server[i].request, NULL, buffer, to,
 				      now_ns);

@@ -14,8 +14,8 @@
 /* Fills a buffer with unpredictable bytes. */
 typedef void (*peer_client_random_fn)(void *buffer, size_t size, void *arg);
 /*
- * Is this the key of the peer @name? @incoming: the peer asks to connect to this one, and is
- * refused if the answer is no. Else this peer has asked for it.
+ * Returns true if this is the key of the peer @name. @incoming: the other peer has requested the
+ * connection, and is refused on false; otherwise this peer has requested it.
  */
 typedef bool (*peer_client_admit_fn)(const char *name, const uint8_t key[KEY_SIZE], bool incoming,
 				     void *arg);
@@ -34,23 +34,23 @@ struct peer_client_options {
 };
 
 enum peer_client_event_kind {
-	PEER_CLIENT_REGISTERED, /* server, mapped, behind_nat, rtt_ns; also after a new address */
-	PEER_CLIENT_SERVER_SILENT,  /* server: no answer; it is tried again with back-off */
-	PEER_CLIENT_REFUSED,	    /* server, code: tried again with back-off */
-	PEER_CLIENT_UNREGISTERED,   /* server: as asked for by peer_client_stop() */
+	PEER_CLIENT_REGISTERED,	    /* server, mapped, behind_nat, rtt_ns; also on a change */
+	PEER_CLIENT_SERVER_SILENT,  /* server: no answer; retried with back-off */
+	PEER_CLIENT_REFUSED,	    /* server, code: retried with back-off */
+	PEER_CLIENT_UNREGISTERED,   /* server: after peer_client_stop() */
 	PEER_CLIENT_INTRODUCED,	    /* introduction */
-	PEER_CLIENT_CONNECT_FAILED, /* name, code, server: the last one that was asked */
+	PEER_CLIENT_CONNECT_FAILED, /* name, code, server: the last server that was tried */
 	PEER_CLIENT_RELAYED,	    /* session_id, relay: its channel is bound */
-	PEER_CLIENT_RELAY_ENDED,    /* session_id, relay, code: it is not, or not any more */
+	PEER_CLIENT_RELAY_ENDED,    /* session_id, relay, code: failed, or ended */
 };
 
-/* Codes beside those of STUN errors. */
+/* Codes in addition to STUN error codes. */
 enum peer_client_code {
 	PEER_CLIENT_CODE_SILENT = 1,	       /* no registration, or no answer */
 	PEER_CLIENT_CODE_UNKNOWN_IDENTITY = 2, /* the server does not know the name with this key */
 	PEER_CLIENT_CODE_WRONG_KEY = 3,	       /* the admit function has refused the peer's key */
-	PEER_CLIENT_CODE_MALFORMED = 4,	       /* an authentic answer that makes no sense */
-	/* 403 denied or unknown name, 404 not registered, 480 refused by that peer, 486 a limit */
+	PEER_CLIENT_CODE_MALFORMED = 4,	       /* an authentic but malformed answer */
+	/* 403 denied or unknown name, 404 not registered, 480 refused by the peer, 486 a limit */
 };
 
 struct peer_client_event {
@@ -63,7 +63,7 @@ struct peer_client_event {
 	char name[PEER_NAME_MAX + 1];
 	uint8_t session_id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
 	struct stun_endpoint relay;	  /* an address by peer/relay.h */
-	struct introduction introduction; /* erase it after use: it has a private key */
+	struct introduction introduction; /* contains a private key: erase it after use */
 };
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define REFRESH_LABEL	"sluice refresh 1"
-#define CHALLENGE_SIZE	64 /* the answer to a request without a nonce, which must not be shorter */
+#define CHALLENGE_SIZE	64 /* of the 401 response; a request without a nonce is no shorter */
 #define PORT_MIN	1024
 #define START_DELAY_MAX 5000 /* milliseconds; a server's own limit is 2000 */
 #define MS_NS		1000000ULL
@@ -141,7 +141,7 @@ size_t client_put_answer(const struct client_server *server, const struct client
 
 /* --- in */
 
-/* Copies an attribute that has one size. */
+/* Copies an attribute of fixed size. */
 static bool read_exact(const struct stun_message *message, uint16_t type, void *out, size_t size)
 {
 	const uint8_t *value;
@@ -191,13 +191,13 @@ bool client_check_refreshed(const struct stun_message *message, const struct cli
 	uint64_t proof_le;
 
 	memcpy(transaction_be, request->id, sizeof(transaction_be));
-	/* 64 bits, of a key that lives for one registration: an early exit tells nothing of use */
+	/* no constant-time comparison: 64 bits, and the key is valid for one registration only */
 	return read_exact(message, SLUICE_RENDEZVOUS_REFRESH_PROOF, &proof_le, sizeof(proof_le)) &&
 	       le64toh(proof_le) == sluice_rendezvous_proof_mac(&server->refresh_key, &server->id,
 								transaction_be);
 }
 
-/* Reads candidates, and passes over those that this implementation does not know. */
+/* Reads the candidates, and skips kinds and transports that this implementation does not know. */
 static void read_candidates(const struct stun_message *message, struct introduction *introduction)
 {
 	struct stun_attr attr;
@@ -232,7 +232,7 @@ bool client_read_introduction(const struct peer_client *client, const struct stu
 	introduction->name[length] = '\0';
 	introduction->start_ns = now_ns +
 				 (delay_ms < START_DELAY_MAX ? delay_ms : START_DELAY_MAX) * MS_NS;
-	/* with such keys there is no session, see peer_secret_derive() */
+	/* peer_secret_derive() would reject these keys */
 	if (key_is_weak(introduction->peer_key) || key_is_weak(introduction->peer_ephemeral) ||
 	    !memcmp(introduction->peer_key, client->key, KEY_SIZE))
 		return false;

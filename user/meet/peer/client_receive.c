@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a client does with the messages of its servers. */
+/* Handles the messages that a client receives from its servers. */
 #include "meet/peer/client.h"
 #include "meet/peer/client_state.h"
 
@@ -7,7 +7,7 @@
 
 #define CHALLENGES_MAX 3
 
-/* The part of the queue that introductions of other peers leave free. */
+/* Queue slots that introductions by other peers must leave free. */
 #define EVENTS_RESERVED 32
 
 /* --- connect */
@@ -29,7 +29,7 @@ static void on_connected(struct peer_client *client, struct client_connect *conn
 					     .mapped = client->server[connect->server].mapped };
 	struct peer_client_event *event;
 
-	/* without the response to the registration, the own address is unknown: wait for both */
+	/* the own address is unknown until the register response arrives: wait for both */
 	if (!client->server[connect->server].registered)
 		return;
 	if (!client_read_introduction(client, message, &introduction, now_ns) ||
@@ -37,7 +37,7 @@ static void on_connected(struct peer_client *client, struct client_connect *conn
 		client_refuse_connect(client, connect, PEER_CLIENT_CODE_MALFORMED, now_ns);
 		return;
 	}
-	/* a hostile server may have put its own key there; another server may not */
+	/* a hostile server may have inserted its own key; try the next server */
 	if (!client->admit(connect->name, introduction.peer_key, false, client->arg)) {
 		client_refuse_connect(client, connect, PEER_CLIENT_CODE_WRONG_KEY, now_ns);
 		return;
@@ -67,7 +67,7 @@ static struct client_answer *find_answer(struct peer_client *client, unsigned in
 	return NULL;
 }
 
-/* Introduces itself to a peer that wants to connect, or refuses. */
+/* Confirms or refuses the introduction of a peer that wants to connect. */
 static void on_introduced(struct peer_client *client, unsigned int server,
 			  const struct stun_message *message, uint64_t now_ns)
 {
@@ -84,7 +84,7 @@ static void on_introduced(struct peer_client *client, unsigned int server,
 		answer->due = true;
 		return;
 	}
-	/* the server repeats it when the other peer does */
+	/* the server repeats the introduction when the other peer repeats its request */
 	if (client->events > CLIENT_EVENTS - EVENTS_RESERVED)
 		return;
 	answer = &client->answer[client->next_answer++ % CLIENT_RECENT];
@@ -125,7 +125,7 @@ static void on_registered(struct peer_client *client, struct client_server *serv
 		client_rebind_relays(client, server, now_ns);
 	}
 	advance_connects(client, now_ns);
-	/* the address of this host may be among those that were passed over */
+	/* now that the mapped address is known, skipped candidates may be allowed */
 	if (client_offered(client, server) != server->candidates)
 		client_start_register(client, server, now_ns);
 }
@@ -143,8 +143,7 @@ static void on_refused(struct peer_client *client, struct client_server *server,
 	client_back_off(client, server, now_ns);
 }
 
-/* The registration does not exist any more: the server was restarted, or the mapping has changed.
- */
+/* Handles a lost registration: the server was restarted, or the mapping has changed. */
 static void on_stale(struct peer_client *client, struct client_server *server, uint64_t now_ns)
 {
 	server->registered = false;
@@ -164,7 +163,7 @@ static void on_error(struct peer_client *client, struct client_server *server,
 {
 	if (connect) {
 		if (code == 437 || !server->registered) {
-			/* goes on with the registration */
+			/* resumes once the peer is registered */
 			connect->request.running = false;
 			if (code == 437)
 				on_stale(client, server, now_ns);
@@ -193,7 +192,7 @@ static void on_error(struct peer_client *client, struct client_server *server,
 	}
 }
 
-/* Continues with the nonce of an error. Returns false if there is none, or too many were. */
+/* Restarts the request with the nonce of an error. Returns false if the error has no nonce. */
 static bool on_challenge(struct peer_client *client, struct client_server *server,
 			 struct client_request *request, const struct stun_message *message,
 			 uint64_t now_ns)
@@ -204,7 +203,7 @@ static bool on_challenge(struct peer_client *client, struct client_server *serve
 	if (stun_get(message, SLUICE_STUN_NONCE, &nonce, &length) || length != NONCE_SIZE)
 		return false;
 	if (++request->challenges > CHALLENGES_MAX)
-		return true; /* it ends by silence */
+		return true; /* the request then times out */
 	if (request->sends == 1)
 		server->rtt_ns = now_ns - request->sent_ns;
 	memcpy(server->nonce, nonce, NONCE_SIZE);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The bindings of the relays of the servers. */
+/* Relay bindings at the servers. */
 #include "meet/channel.h"
 #include "meet/peer/client.h"
 #include "meet/peer/client_state.h"
@@ -11,12 +11,12 @@
 #define SECOND_NS 1000000000ULL
 
 #define SENDS 5
-/* sluice-protocol(7): a binding ends after 60 seconds, and is refreshed every 18 to 21 */
+/* sluice-protocol(7): a binding expires after 60 s, and is refreshed every 18 to 21 s */
 #define REFRESH_NS	  (18 * SECOND_NS)
 #define REFRESH_JITTER_NS (3 * SECOND_NS)
 #define LIFE_MIN_S	  30
 #define LIFE_MAX_S	  600
-/* An attempt to bind; the server knows the session for a minute. */
+/* Time limit of a bind attempt: the server keeps the session for a minute. */
 #define ATTEMPT_NS (30 * SECOND_NS)
 #define RETRY_NS   (1 * SECOND_NS)
 
@@ -30,7 +30,7 @@ static struct client_relay *find(struct peer_client *client, unsigned int server
 	return NULL;
 }
 
-/* A number that no other session with this server has; it need not be secret. */
+/* Returns a channel number that no other session with this server uses; it need not be secret. */
 static uint16_t draw_channel(struct peer_client *client, unsigned int server)
 {
 	uint16_t random;
@@ -108,7 +108,7 @@ void peer_client_hold_relay(struct peer_client *client, const struct stun_endpoi
 	if (!relay || relay->held == hold)
 		return;
 	relay->held = hold;
-	/* a refresh may be overdue by now */
+	/* a refresh may be overdue */
 	if (!hold)
 		relay->request.running = relay->request.running && !relay->bound;
 	else if (!relay->request.running)
@@ -184,7 +184,7 @@ void client_on_bound(struct peer_client *client, struct client_relay *relay,
 		life_s = LIFE_MIN_S;
 	if (life_s > LIFE_MAX_S)
 		life_s = LIFE_MAX_S;
-	/* it began when the request was sent, at the latest */
+	/* the lifetime began no later than the request was sent */
 	relay->ends_ns = relay->request.sent_ns + life_s * SECOND_NS;
 	relay->due_ns = now_ns + client_jittered(client, REFRESH_NS, REFRESH_JITTER_NS);
 	relay->request.running = false;
@@ -198,7 +198,7 @@ void client_on_bind_error(struct peer_client *client, struct client_relay *relay
 {
 	relay->request.running = false;
 	relay->due_ns = now_ns + RETRY_NS;
-	/* the registration was lost: a new one is on its way */
+	/* the registration was lost, and is being renewed */
 	if (code != 437)
 		end(client, relay, code);
 }

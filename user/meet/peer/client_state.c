@@ -116,8 +116,9 @@ void client_fail_connect(struct peer_client *client, struct client_connect *conn
 }
 
 /*
- * Returns true if the server is asked to connect now. A request to register that proves the address
- * is enough: the server receives it before the one to connect, and answers 437 if it does not.
+ * Returns true if a connect request may be sent to the server now. A pending register request with
+ * a nonce is sufficient: it precedes the connect request, and if it is lost, the server answers
+ * 437.
  */
 static bool takes_connects(const struct client_server *server)
 {
@@ -136,10 +137,10 @@ void client_advance(struct peer_client *client, struct client_connect *connect, 
 			client_fail_connect(client, connect);
 			return;
 		}
-		/* datagrams may have been lost: there is time until the deadline */
+		/* datagrams may have been lost: retry all servers until the deadline */
 		connect->tried = 0;
 	}
-	/* the nearest one, which also relays at the least cost */
+	/* the server with the lowest RTT, which also relays with the lowest delay */
 	for (i = 0; i < client->servers; i++) {
 		const struct client_server *server = &client->server[i];
 
@@ -156,7 +157,7 @@ void client_advance(struct peer_client *client, struct client_connect *connect, 
 void client_refuse_connect(struct peer_client *client, struct client_connect *connect,
 			   unsigned int code, uint64_t now_ns)
 {
-	/* of several reasons, the one of which the user must know */
+	/* a wrong key takes precedence over later failures, because the user must act on it */
 	if (connect->code != PEER_CLIENT_CODE_WRONG_KEY)
 		connect->code = code;
 	connect->tried |= 1U << connect->server;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state of a client: for client*.c alone. */
+/* The state of a client, private to client*.c. */
 #ifndef SLUICE_MEET_PEER_CLIENT_STATE_H
 #define SLUICE_MEET_PEER_CLIENT_STATE_H
 
@@ -7,20 +7,20 @@
 #include "meet/peer/client_event.h"
 
 #define CLIENT_EVENTS  64
-#define CLIENT_RECENT  16 /* introductions whose repetition gets the same answer */
+#define CLIENT_RECENT  16 /* introductions that are answered again if repeated */
 #define CLIENT_REPORTS 8
 
 #define CLIENT_BACKOFF_MIN_NS 1000000000ULL
 
-/* A transaction that runs, repeated as it was sent first. */
+/* A pending transaction; a retransmission is identical to the first request. */
 struct client_request {
 	bool running;
 	uint16_t method;
 	uint8_t id[SLUICE_STUN_ID_SIZE];
 	unsigned int sends, sends_max;
-	unsigned int challenges; /* answered by another nonce, in a row */
-	uint64_t sent_ns;	 /* at first */
-	uint64_t due_ns;	 /* repeat it, or give it up */
+	unsigned int challenges; /* consecutive responses with a new nonce */
+	uint64_t sent_ns;	 /* first transmission */
+	uint64_t due_ns;	 /* time to retransmit or to give up */
 	uint64_t rto_ns;
 };
 
@@ -28,16 +28,16 @@ struct client_server {
 	struct stun_endpoint at;
 	uint8_t key[KEY_SIZE]; /* of the messages */
 	bool has_nonce, registered, silent, stopped;
-	/* this server has refused candidates: pass over those that it may refuse */
+	/* this server has refused candidates: skip those that it may refuse */
 	bool restricted;
 	bool behind_nat;
 	char nonce[NONCE_SIZE];
 	struct sluice_rendezvous_id id;
 	struct sluice_siphash_key refresh_key;
 	struct stun_endpoint mapped;
-	unsigned int candidates; /* that were registered */
+	unsigned int candidates; /* number registered */
 	uint64_t rtt_ns;
-	uint64_t due_ns; /* refresh, or register; while no request runs */
+	uint64_t due_ns; /* time to refresh or register, if no request is pending */
 	uint64_t backoff_ns;
 	struct client_request request; /* register, refresh, unregister */
 };
@@ -46,7 +46,7 @@ struct client_connect {
 	bool used;
 	char name[PEER_NAME_MAX + 1];
 	uint8_t ephemeral_secret[KEY_SIZE], ephemeral[KEY_SIZE];
-	unsigned int server, tried; /* tried: one bit a server */
+	unsigned int server, tried; /* tried: bit mask of servers */
 	unsigned int code;
 	uint64_t deadline_ns;
 	struct client_request request;
@@ -65,8 +65,8 @@ struct client_relay {
 	unsigned int server;
 	uint16_t channel;
 	uint8_t session_id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
-	uint64_t due_ns;  /* bind again; while no request runs */
-	uint64_t ends_ns; /* the binding, or the attempt to make it */
+	uint64_t due_ns;  /* time to bind again, if no request is pending */
+	uint64_t ends_ns; /* expiry of the binding, or of the bind attempt */
 	struct client_request request;
 };
 
@@ -91,7 +91,7 @@ struct peer_client {
 	struct client_report report[CLIENT_REPORTS];
 	unsigned int next_report;
 	struct client_relay relay[PEER_CLIENT_RELAYS_MAX];
-	unsigned int relays; /* no used one is at this index or above */
+	unsigned int relays; /* no entry at or above this index is used */
 	struct client_answer answer[CLIENT_RECENT];
 	unsigned int next_answer;
 	struct candidate candidate[CANDIDATES_MAX];
@@ -102,43 +102,46 @@ struct peer_client {
 
 /* --- client_state.c */
 
-/* Returns a new event to fill in; NULL: the queue is full, since the caller does not read it. */
+/* Returns a new event to fill in, or NULL if the queue is full. */
 struct peer_client_event *client_add_event(struct peer_client *client,
 					   enum peer_client_event_kind kind, unsigned int server);
 /* @name: of the peer, or NULL. */
 void client_add_code(struct peer_client *client, enum peer_client_event_kind kind,
 		     unsigned int server, unsigned int code, const char *name);
-/* Returns @base plus a random part of @jitter. */
+/* Returns @base plus a random value below @jitter. */
 uint64_t client_jittered(struct peer_client *client, uint64_t base, uint64_t jitter);
-/* Starts a transaction; one that runs starts again, with another id. */
+/* Starts a transaction, or restarts a pending one with a new id. */
 void client_start(struct peer_client *client, struct client_request *request, uint16_t method,
 		  unsigned int sends_max, uint64_t now_ns);
 void client_start_register(struct peer_client *client, struct client_server *server,
 			   uint64_t now_ns);
 void client_start_refresh(struct peer_client *client, struct client_server *server,
 			  uint64_t now_ns);
-/* The registration exists: the next refresh is due in 15 to 18 seconds. */
+/* Marks the registration as refreshed: the next refresh is due in 15 to 18 seconds. */
 void client_set_refreshed(struct peer_client *client, struct client_server *server,
 			  uint64_t now_ns);
-/* There is no registration, and the next attempt is due later each time. */
+/* Schedules the next attempt to register, with back-off. */
 void client_back_off(struct peer_client *client, struct client_server *server, uint64_t now_ns);
 void client_on_silent(struct peer_client *client, struct client_server *server, uint64_t now_ns);
 void client_end_stop(struct peer_client *client, struct client_server *server);
-/* Asks the next server; waits if the peer is not registered yet with one that is left. */
+/*
+ * Sends the connect request to the next server; waits if no remaining server has a registration
+ * yet.
+ */
 void client_advance(struct peer_client *client, struct client_connect *connect, uint64_t now_ns);
-/* The server that was asked did not introduce: asks the next one, or fails. */
+/* Handles a server that did not introduce the peers: tries the next server, or fails. */
 void client_refuse_connect(struct peer_client *client, struct client_connect *connect,
 			   unsigned int code, uint64_t now_ns);
 void client_fail_connect(struct peer_client *client, struct client_connect *connect);
 
 /* --- client_relay.c */
 
-/* Binds the channels of a server again at once: the address of this peer may have changed. */
+/* Rebinds the channels of a server at once, because the address of this peer may have changed. */
 void client_rebind_relays(struct peer_client *client, const struct client_server *server,
 			  uint64_t now_ns);
 void client_relays_timeout(struct peer_client *client, uint64_t now_ns);
 uint64_t client_relays_due_ns(const struct peer_client *client);
-/* Finds the one whose request this is a response to. */
+/* Finds the relay channel whose request this message answers, or NULL. */
 struct client_relay *client_find_relay(struct peer_client *client, unsigned int server,
 				       const struct stun_message *message);
 void client_on_bound(struct peer_client *client, struct client_relay *relay,
@@ -148,19 +151,19 @@ void client_on_bind_error(struct peer_client *client, struct client_relay *relay
 
 /* --- client_receive.c */
 
-/* Is it a response to this request? */
+/* Returns true if the message is a response to this request. */
 bool client_is_answer_to(const struct stun_message *message, const struct client_request *request);
 
 /* --- client.c */
 
-/* Has this request been repeated in vain often enough? */
+/* Returns true if the last retransmission of this request has timed out. */
 bool client_is_over(const struct client_request *request, uint64_t now_ns);
 
 /* --- client_message.c */
 
-/* May this candidate be registered with this server? */
+/* Returns true if this candidate may be registered with this server. */
 bool client_offers(const struct client_server *server, const struct candidate *candidate);
-/* Returns the number of candidates that may. */
+/* Returns the number of candidates that may be registered. */
 unsigned int client_offered(const struct peer_client *client, const struct client_server *server);
 
 /* Write one message. Return its size. */
@@ -169,11 +172,11 @@ size_t client_put_request(const struct peer_client *client, const struct client_
 size_t client_put_answer(const struct client_server *server, const struct client_answer *answer,
 			 uint8_t *buffer);
 
-/* Read and check one authentic message. Return false if it makes no sense. */
+/* Parse and check one authentic message. Return false if it is malformed. */
 bool client_read_registered(const struct stun_message *message, struct client_server *server);
 bool client_read_introduction(const struct peer_client *client, const struct stun_message *message,
 			      struct introduction *introduction, uint64_t now_ns);
-/* Is this the proof of the refresh @request? */
+/* Returns true if the message contains the proof for the refresh @request. */
 bool client_check_refreshed(const struct stun_message *message, const struct client_server *server,
 			    const struct client_request *request);
 

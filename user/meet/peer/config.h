@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The file of a peer: the options of `peer run` or `peer connect` as keys of [peer]. */
+/* The config file of a peer: the options of `peer run` or `peer connect` as keys of [peer]. */
 #ifndef SLUICE_MEET_PEER_CONFIG_H
 #define SLUICE_MEET_PEER_CONFIG_H
 
@@ -17,8 +17,8 @@ struct peer_config {
 extern const struct conf_table peer_run_keys[], peer_connect_keys[];
 
 /*
- * Reads a file. Without a key_file, the key is the credential `key` of systemd, if there is one.
- * Returns 0, or -errno with *err set, whose details are the mistakes with their lines.
+ * Reads a file. Without a key_file, the key is the systemd credential `key`, if it exists. Returns
+ * 0, or -errno with *err set; its details list each error with its line.
  */
 int peer_config_read(const char *path, const struct conf_table *keys, struct peer_config *config,
 		     struct err *err);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An address of this host is a candidate if other hosts reach it by a network that is not made by
- * software of this host. The kind of an interface decides, not its name, which every container
- * engine chooses for itself.
+ * An address of this host is a candidate if other hosts can reach it without a virtual network of
+ * this host. The kind of the interface decides, not its name, because each container engine uses
+ * names of its own.
  */
 #include "meet/peer/gather.h"
 
@@ -51,7 +51,10 @@ static bool is_real_kind(const struct netdev *dev)
 	return false;
 }
 
-/* A bridge with a port that leads out of this host is the host's own; docker's has only veths. */
+/*
+ * Returns true for a bridge with a port that leads out of this host, unlike a bridge of docker,
+ * which has only veth ports.
+ */
 static bool has_real_port(const struct gathering *gathering, __u32 bridge)
 {
 	size_t i;
@@ -103,7 +106,7 @@ static int parse(const struct nlmsghdr *nlh, void *into)
 	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		unsigned int type = mnl_attr_get_type(attr);
 
-		/* IFA_ADDRESS of a point-to-point interface is the other end */
+		/* IFA_ADDRESS of a point-to-point interface is the remote address */
 		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !value))
 			value = mnl_attr_get_payload(attr);
 		else if (type == IFA_FLAGS)

@@ -7,11 +7,11 @@
 #include "meet/candidate.h"
 
 /*
- * Reads the addresses of this network namespace. Leaves out interfaces that are down, and those
- * that do not lead to other hosts by themselves: bridges, docker's and other virtual ones, unless
- * @interfaces names them (a list of names that NULL ends; NULL: the real ones). Temporary IPv6
- * addresses come first, deprecated ones are left out. @port_be: of the socket that has registered.
- * Returns the number of candidates, at most CANDIDATES_MAX; or -errno with *err set.
+ * Reads the addresses of this network namespace. Skips interfaces that are down, and virtual
+ * interfaces such as the bridge of docker, unless @interfaces names them (a list that NULL
+ * terminates; NULL: all real interfaces). Temporary IPv6 addresses come before others; deprecated
+ * addresses are skipped. @port_be: port of the registered socket. Returns the number of candidates,
+ * at most CANDIDATES_MAX; or -errno with *err set.
  */
 int gather_host(struct candidate candidates[CANDIDATES_MAX], const char *const *interfaces,
 		in_port_t port_be, bool ip6, struct err *err);

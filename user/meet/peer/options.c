@@ -123,7 +123,7 @@ static int parse_listen(const struct opt_value *v, struct err *err)
 
 	int result = service_parse_address(v->what, v->text, &target->listen, err);
 
-	/* the kernel would choose the source of an answer, and could choose another address */
+	/* the kernel could select a different source address for a reply */
 	if (!result && target->listen.kind == SERVICE_UDP &&
 	    (IN6_IS_ADDR_UNSPECIFIED(&target->listen.at.addr) ||
 	     (addr_is_ip4(&target->listen.at.addr) && !target->listen.at.addr.s6_addr32[3])))
@@ -157,10 +157,9 @@ static const char *const transports[] = { "auto", "udp", "tcp", NULL };
 
 const struct opt peer_identity_opts[] = {
 	{ "server", 0, "HOST:PORT", parse_server, 0,
-	  "a rendezvous server; may be given several times, to be reachable through each",
-	  .list = true },
+	  "a rendezvous server; repeat the option to register with several servers", .list = true },
 	{ "server-key", 0, "KEY", parse_server_key, 0,
-	  "the public key of the server; one for all, or one for each in the same order",
+	  "the public key of the server; one key for all servers, or one for each in the same order",
 	  .list = true },
 	{ "id", 0, "NAME", parse_name, IDENTITY(id),
 	  "the name of this peer in the peers file of the server; each process needs its own" },
@@ -169,31 +168,31 @@ const struct opt peer_identity_opts[] = {
 	{ "peer-key", 0, "NAME=KEY", parse_peer_key, 0,
 	  "a peer, and its public key; may be given several times", .list = true },
 	{ "known-peers", 0, "FILE", opt_path, IDENTITY(known_peers),
-	  "peers and their public keys: NAME PUBLIC-KEY a line" },
+	  "file of peers, one per line: NAME PUBLIC-KEY" },
 	{ "port-mapping", 0, "auto|nat-pmp|upnp|off", opt_word, IDENTITY(port_mapping),
 	  "ask the gateway to forward the port of this peer: by NAT-PMP, by UPnP, or by UPnP if NAT-PMP"
 	  " gets no answer",
 	  .words = port_mappings, .noun = "port mapping", .preset = "auto" },
 	{ "direct-only", 0, NULL, opt_switch, IDENTITY(direct_only),
-	  "never use the relay of the server: without a direct path there is none" },
+	  "never use the relay of the server: without a direct path, the peers cannot communicate" },
 	{ "relay-only", 0, NULL, opt_switch, IDENTITY(relay_only),
-	  "send through the relay of the server alone, and offer no addresses of this host" },
+	  "send only through the relay of the server, and offer no addresses of this host" },
 	{ "transport", 0, "auto|udp|tcp", opt_word, IDENTITY(transport),
-	  "of paths to servers and other peers: both, with TCP where UDP gets no answer, or one of them",
+	  "transport to servers and other peers: UDP, and TCP if UDP gets no answer, or only one of them",
 	  .words = transports, .noun = "transport", .preset = "auto" },
 	{ "keepalive", 0, "SECONDS", opt_u32, IDENTITY(keepalive_s),
-	  "the longest time without a datagram to another peer: shorter than the NAT of this host keeps"
-	  " a mapping, which sluice nat probe finds out; 18 by default",
+	  "maximum time between datagrams to another peer; must be shorter than the mapping timeout of"
+	  " the NAT of this host, which sluice nat probe measures; 18 by default",
 	  .min = 15, .max = 600 },
 	{ "on-change", 0, "COMMAND", opt_text, IDENTITY(on_change),
-	  "let a shell execute this when a path comes up, moves or goes down; SLUICE_EVENT and other"
+	  "shell command to run when a path comes up, moves or goes down; SLUICE_EVENT and other"
 	  " variables describe the change" },
 	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, IDENTITY(metrics), METRICS_OPT_HELP },
 	{ "user", 0, "USER", opt_text, IDENTITY(user),
-	  "the user to become once all sockets are open, without any capability" },
+	  "switch to this user, without capabilities, once all sockets are open" },
 	{ "trust-server", 0, NULL, opt_switch, IDENTITY(trust_server),
-	  "accept the key that the server reports for a peer that is not known; the operator of the"
-	  " server could then pose as that peer" },
+	  "accept the key that the server reports for an unknown peer; the operator of the server could"
+	  " then pose as that peer" },
 	{ .name = NULL },
 };
 
@@ -202,7 +201,7 @@ const struct opt peer_run_opts[] = {
 	  "a local service that the known peers may use; may be given several times",
 	  .list = true },
 	{ "until-eof", 0, NULL, opt_switch, offsetof(struct peer_exposed, until_eof),
-	  "end when the standard input ends: for a process that may not send signals to --user",
+	  "exit at EOF on the standard input: for a parent that may not send signals to --user",
 	  .side = OPT_LINE },
 	{ .name = NULL },
 };
@@ -210,9 +209,9 @@ const struct opt peer_run_opts[] = {
 const struct opt peer_connect_opts[] = {
 	{ "to", 0, "NAME", parse_name, TARGET(to), "the peer to connect to" },
 	{ "service", 0, "NAME", parse_name, TARGET(service),
-	  "the service of that peer; by default the one without a name, or the only one" },
+	  "the service of that peer; by default the service without a name, or the only service" },
 	{ "listen", 0, "udp|tcp:ADDR:PORT", parse_listen, 0,
-	  "the local address through which programs reach the service" },
+	  "the local address at which programs reach the service" },
 	{ "stdio", 0, NULL, opt_switch, TARGET(stdio),
 	  "connect a TCP service to the standard input and output, as for ProxyCommand of ssh",
 	  .side = OPT_LINE },
@@ -221,7 +220,7 @@ const struct opt peer_connect_opts[] = {
 
 const struct opt peer_list_opts[] = {
 	{ "id", 0, "NAME", parse_name, offsetof(struct peer_list_options, id),
-	  "show this peer alone", .side = OPT_LINE },
+	  "show only this peer", .side = OPT_LINE },
 	{ .name = NULL },
 };
 

@@ -8,7 +8,7 @@
 #include "meet/peer/service.h"
 #include "metrics/options.h"
 
-#define PEER_KEYS_MAX 64 /* of --peer-key; more are in a file */
+#define PEER_KEYS_MAX 64 /* of --peer-key; use a file for more */
 
 struct peer_server {
 	char host[256];
@@ -20,7 +20,7 @@ struct peer_key {
 	uint8_t key[KEY_SIZE];
 };
 
-/* Whether the gateway is asked to forward a port, and how. */
+/* The port mapping protocol to use with the gateway. */
 enum peer_port_mapping {
 	PEER_PORT_MAPPING_AUTO, /* NAT-PMP, and UPnP if that gets no mapping */
 	PEER_PORT_MAPPING_NAT_PMP,
@@ -28,14 +28,14 @@ enum peer_port_mapping {
 	PEER_PORT_MAPPING_OFF,
 };
 
-/* To servers and other peers. */
+/* Transport to servers and other peers. */
 enum peer_transport {
 	PEER_TRANSPORT_AUTO, /* TCP if UDP gets no answer */
 	PEER_TRANSPORT_UDP,
 	PEER_TRANSPORT_TCP,
 };
 
-/* Whom the peer is, and whom it trusts. */
+/* The identity of the peer, and the keys that it trusts. */
 struct peer_identity {
 	struct peer_server server[PEER_CLIENT_SERVERS_MAX];
 	unsigned int servers;
@@ -63,7 +63,7 @@ struct peer_exposed {
 
 struct peer_target {
 	const char *to;
-	const char *service;	       /* NULL: the one without a name */
+	const char *service;	       /* NULL: the service without a name */
 	struct service_address listen; /* kind 0: none */
 	bool stdio;
 };
@@ -77,7 +77,7 @@ extern const struct opt peer_run_opts[];     /* into struct peer_exposed */
 extern const struct opt peer_connect_opts[]; /* into struct peer_target */
 extern const struct opt peer_list_opts[];
 
-/* Checks that what is needed is given. Returns 0, or -EINVAL with *err set. */
+/* Checks that all required options are present. Returns 0, or -EINVAL with *err set. */
 int peer_identity_check(const struct peer_identity *identity, struct err *err);
 int peer_exposed_check(const struct peer_exposed *exposed, struct err *err);
 int peer_target_check(const struct peer_target *target, const struct peer_identity *identity,

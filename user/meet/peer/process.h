@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The processes of peers. Only the program sluice-peer contains them, since they need GnuTLS, whose
- * start takes longer than all else that most commands do: in sluice, these are NULL.
+ * The processes of peers. Only the program sluice-peer contains these functions; in sluice they are
+ * NULL. They need GnuTLS, whose initialization takes longer than most commands.
  */
 #ifndef SLUICE_MEET_PEER_PROCESS_H
 #define SLUICE_MEET_PEER_PROCESS_H

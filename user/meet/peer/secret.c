@@ -12,13 +12,13 @@
 #define IDENTITY_SIZE 16
 #define LABEL_MAX     32
 
-/* What both peers know, in the same order on both sides: a is the initiator. */
+/* The values that both peers know, in the same order at both peers: a is the initiator. */
 struct exchange {
 	uint8_t shared[3][KEY_SIZE];
 	uint8_t public_key[4][KEY_SIZE]; /* A, B, EA, EB */
 };
 
-/* Multiplies. Returns false for a result that everybody knows: the point has small order. */
+/* Multiplies. Returns false if the result is all-zero, because the point has small order. */
 static bool multiply(uint8_t shared[KEY_SIZE], const uint8_t secret[KEY_SIZE],
 		     const uint8_t other[KEY_SIZE])
 {
@@ -40,7 +40,9 @@ static bool exchange_keys(struct exchange *exchange, const uint8_t own_secret[KE
 	key_public(exchange->public_key[2 + own], intro->ephemeral_secret);
 	memcpy(exchange->public_key[other], intro->peer_key, KEY_SIZE);
 	memcpy(exchange->public_key[2 + other], intro->peer_ephemeral, KEY_SIZE);
-	/* with itself, a peer would take its own checks for those of the other side */
+	/*
+	 * in a session with itself, a peer would accept its own checks as those of the other peer
+	 */
 	return !memeql_sec(exchange->public_key[0], exchange->public_key[1], KEY_SIZE) &&
 	       multiply(exchange->shared[0], own_secret, intro->peer_key) &&
 	       multiply(exchange->shared[1 + own], own_secret, intro->peer_ephemeral) &&
@@ -66,7 +68,7 @@ static void expand(uint8_t *out, size_t size, const uint8_t extracted[SHA256_DIG
 int peer_secret_derive(struct peer_secret *secret, const uint8_t own_secret[KEY_SIZE],
 		       const struct introduction *introduction)
 {
-	/* by direction: from the initiator, and to it */
+	/* by direction: from the initiator, to the initiator */
 	static const char *const checks[] = { "sluice checks from 1", "sluice checks to 1" };
 	uint8_t extracted[SHA256_DIGEST_SIZE], identity[IDENTITY_SIZE];
 	int own = introduction->initiator ? 0 : 1;

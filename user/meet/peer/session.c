@@ -17,14 +17,14 @@
 #define SEARCH_COST_NS	  (SECOND_NS / PEER_SESSION_SEARCHES)
 #define SEARCHES_BURST_NS SECOND_NS
 /*
- * RFC 7675, section 5.1: with traffic, a check every 5 seconds, times 0.8 to 1.2, and no traffic
- * without an answer for 30. Without traffic, keepalives are enough: the first traffic after that is
- * accompanied by a check.
+ * RFC 7675, section 5.1: while there is traffic, send a check every 5 seconds, times 0.8 to 1.2,
+ * and stop sending after 30 seconds without an answer. An idle path needs only keepalives: the
+ * first traffic after a pause triggers a check.
  */
 #define CONSENT_MIN_NS	  (4 * SECOND_NS)
 #define CONSENT_JITTER_NS (2 * SECOND_NS)
 #define UNANSWERED_NS	  (24 * SECOND_NS)
-/* Traffic that is not answered for so long: the path is checked. */
+/* If traffic gets no answer for this time, the path is checked. */
 #define UNHEARD_NS (1 * SECOND_NS)
 
 #define RTO_SLACK_NS   (20 * MS_NS)
@@ -32,7 +32,7 @@
 #define RTO_MAX_NS     (1 * SECOND_NS)
 #define RTO_LOST_NS    (2 * SECOND_NS)
 #define ASK_MIN_NS     (5 * SECOND_NS)
-/* No attempt ends while the selected address answers. */
+/* An attempt does not fail if the selected address has answered within this time. */
 #define ANSWERED_NS (5 * SECOND_NS)
 #define ASK_MAX_NS  (20 * SECOND_NS)
 
@@ -47,7 +47,7 @@ static void draw_times(struct peer_session *session)
 	session->consent_gap_ns = CONSENT_MIN_NS + (CONSENT_JITTER_NS * random[1] >> 16);
 }
 
-/* Takes an introduction in place of the one that is not in use. */
+/* Replaces the introduction that is not in use. */
 static int take_introduction(struct peer_session *session, unsigned int slot,
 			     const struct introduction *introduction, uint64_t now_ns)
 {
@@ -122,14 +122,14 @@ int peer_session_introduce(struct peer_session *session, const struct introducti
 {
 	int result;
 
-	/* the keys of the path in use stay, until a path with others is better */
+	/* keep the keys of the current path until a path with new keys is better */
 	if (session->selected != SESSION_NONE)
 		session->current = session->checks[session->selected].keys;
 	result = take_introduction(session, !session->current, introduction, now_ns);
 	if (result)
 		return result;
 	session->stats.repunches++;
-	/* the other peer may have asked for it since its own path is lost */
+	/* the other peer may have requested the introduction because its path is lost */
 	check_selected(session, now_ns);
 	if (session->ask_ns != SESSION_NEVER)
 		session->ask_ns = now_ns + session->ask_gap_ns;
@@ -138,7 +138,7 @@ int peer_session_introduce(struct peer_session *session, const struct introducti
 
 /* --- deadlines */
 
-/* The gap after so many checks of an address that searches for a path. */
+/* Returns the gap before the next check of an address in a search, after @tries checks. */
 static uint64_t search_gap_ns(unsigned int tries)
 {
 	if (tries < 6)
@@ -148,7 +148,7 @@ static uint64_t search_gap_ns(unsigned int tries)
 	return tries < 18 ? 500 * MS_NS : SECOND_NS;
 }
 
-/* The gap after a check of the selected address. */
+/* Returns the gap before the next check of the selected address. */
 static uint64_t rto_ns(const struct peer_session_remote *remote, unsigned int tries)
 {
 	uint64_t rto = remote->rtt_ns ? 2 * remote->rtt_ns + RTO_SLACK_NS : RTO_INITIAL_NS;
@@ -165,13 +165,13 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
 	return a_ns < b_ns ? a_ns : b_ns;
 }
 
-/* Has there been traffic since the last check of the selected address? */
+/* Returns true if traffic was sent since the last check of the selected address. */
 static bool is_active(const struct peer_session *session)
 {
 	return session->data_ns > session->checks[session->selected].last_ns;
 }
 
-/* When to check a healthy selected address. */
+/* Returns the time of the next check of a healthy selected address. */
 static uint64_t consent_due_ns(const struct peer_session *session)
 {
 	const struct session_checks *checks = &session->checks[session->selected];
@@ -185,7 +185,7 @@ static uint64_t consent_due_ns(const struct peer_session *session)
 	return due_ns;
 }
 
-/* When to check an address next. */
+/* Returns the time of the next check of an address. */
 static uint64_t check_due_ns(const struct peer_session *session, unsigned int i)
 {
 	const struct peer_session_remote *remote = &session->remote[i];
@@ -203,13 +203,13 @@ static uint64_t check_due_ns(const struct peer_session *session, unsigned int i)
 	return checks->due_ns;
 }
 
-/* Does the check of this address wait for its turn? */
+/* Returns true if checks of this address are subject to pacing. */
 static bool is_paced(const struct peer_session *session, unsigned int i)
 {
 	return !session->checks[i].urgent && (int)i != session->selected;
 }
 
-/* When the consent of the selected address ends. */
+/* Returns the time at which the consent of the selected address expires. */
 static uint64_t lost_ns(const struct peer_session *session)
 {
 	const struct session_checks *checks;
@@ -220,7 +220,7 @@ static uint64_t lost_ns(const struct peer_session *session)
 	return checks->tries ? checks->unanswered_ns + UNANSWERED_NS : SESSION_NEVER;
 }
 
-/* Returns when the turn of the next such check comes. */
+/* Returns the earliest time of the next paced check. */
 static uint64_t turn_ns(const struct peer_session *session)
 {
 	const uint64_t *full_ns = session->options.searches_full_ns;
@@ -287,7 +287,7 @@ static void fail(struct peer_session *session)
 		if (!session->remote[i].answered &&
 		    session->remote[i].reason == PEER_SESSION_REASON_NONE)
 			session->remote[i].reason = PEER_SESSION_REASON_SILENT;
-	/* a later introduction may revive it */
+	/* a later introduction may revive the session */
 	session->relay_ns = session->upgrade_ns = SESSION_NEVER;
 	session->state = PEER_SESSION_FAILED;
 	session->events |= PEER_SESSION_ENDED;
@@ -311,7 +311,7 @@ void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
 	session_relay_timeout(session, now_ns);
 	if (session->give_up_ns > now_ns)
 		return;
-	/* short checks pass, and full-size ones may: with much loss that takes a while */
+	/* short checks pass; with heavy loss, the first full-size answer may take longer */
 	if (session->selected != SESSION_NONE && session->state != PEER_SESSION_UP &&
 	    now_ns - session->remote[session->selected].consent_ns < ANSWERED_NS)
 		session->give_up_ns = now_ns + ANSWERED_NS;
@@ -386,7 +386,7 @@ size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSI
 			session->out_ns = now_ns;
 		return length;
 	}
-	/* who is due for the longest time: none waits for ever while others are due again */
+	/* pick the check that is overdue longest, so that no address starves */
 	for (i = 0; i < session->remotes; i++) {
 		due_ns = check_due_ns(session, i);
 		if (is_paced(session, i) && turn_ns(session) > now_ns)
@@ -410,7 +410,7 @@ unsigned int peer_session_events(struct peer_session *session)
 	return events;
 }
 
-/* --- other traffic, and what the caller reads */
+/* --- other traffic, and accessors */
 
 const struct peer_session_remote *peer_session_path(const struct peer_session *session)
 {
@@ -442,7 +442,7 @@ void peer_session_sent(struct peer_session *session, uint64_t now_ns)
 
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from)
 {
-	/* from another address, it does not prove that this one is reached */
+	/* traffic from another address does not prove that the selected address is reachable */
 	if (session->selected != SESSION_NONE &&
 	    stun_endpoint_is_same(&session->remote[session->selected].at, from))
 		session->unheard_ns = SESSION_NEVER;

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A session with another peer: finds a path to it, keeps the path and moves it. It is pure:
- * datagrams and times go in, datagrams, deadlines and events come out. It does no I/O, reads no
- * clock and allocates nothing after peer_session_new(), so that tests run it through simulated
- * NATs.
+ * A session with another peer: finds a path to it, keeps the path alive and moves it. The input is
+ * datagrams and times; the output is datagrams, deadlines and events. The session does no I/O,
+ * reads no clock and allocates nothing after peer_session_new(), so tests can run it through
+ * simulated NATs.
  *
- * A path is the address of the other peer to which this one sends, from the one socket that has
- * registered. Each peer selects its own, by checks: Binding requests that the session's secret
- * authenticates (RFC 8445, section 7). Nothing else than an authentic check, answered by the peer,
- * makes or moves a path; a check that is not authentic gets no answer.
+ * A path is the address of the other peer to which this peer sends, from its registered socket.
+ * Each peer selects its path independently, by checks: Binding requests that the session's secret
+ * authenticates (RFC 8445, section 7). Only an authentic check and its response create or move a
+ * path; a check that is not authentic gets no response.
  *
- * An address may be one of TCP (stun_endpoint.tcp). It ranks behind those of UDP, since lost bytes
- * delay those behind them. The caller connects when it first gets a datagram for it, which is lost.
+ * An address may be a TCP address (stun_endpoint.tcp). It ranks below UDP addresses, because TCP
+ * has head-of-line blocking. The caller connects when it gets the first datagram for a TCP address;
+ * that datagram is lost.
  *
- * The relay is one more address of the other peer, which ranks behind the others. Without a direct
- * path, PEER_SESSION_WANTS_RELAY asks for it, and peer_session_set_relay() adds it.
+ * The relay is an additional address of the other peer, with the lowest rank. Without a direct
+ * path, PEER_SESSION_WANTS_RELAY requests the relay, and peer_session_set_relay() adds it.
  *
- * The session outlives its paths. If the selected one is lost, PEER_SESSION_WANTS_INTRODUCTION asks
- * for a new introduction, which peer_session_introduce() takes; only the peer that began the
- * session asks. What runs over the session, a QUIC connection, sees a pause.
+ * The session outlives its paths. If the selected path is lost, PEER_SESSION_WANTS_INTRODUCTION
+ * requests a new introduction, which the caller passes to peer_session_introduce(); only the
+ * initiator requests it. The QUIC connection over the session only stalls meanwhile.
  *
  * The caller's loop: after each call that may change something, it sends what peer_session_send()
  * returns until that is 0, handles the events, and calls peer_session_timeout() at
@@ -43,24 +44,24 @@ int peer_session_new(struct peer_session **session, const struct peer_session_op
 /* Erases and frees it. @session may be NULL. */
 void peer_session_free(struct peer_session *session);
 /*
- * Takes a later introduction of the same peer, with new secrets and candidates; the selected path
- * stays in use meanwhile. Returns 0 or -EINVAL, which changes nothing.
+ * Adds a later introduction of the same peer, with new secrets and candidates; the selected path
+ * stays in use meanwhile. Returns 0, or -EINVAL with the session unchanged.
  */
 int peer_session_introduce(struct peer_session *session, const struct introduction *introduction,
 			   uint64_t now_ns);
 
 /*
- * Does a message belong to this session? Compares its SESSION-ID attribute, or the transaction id
- * of a response. peer_session_receive() takes what belongs to it and is authentic. It returns true
- * if it has.
+ * Returns true if a message belongs to this session, by its SESSION-ID attribute or by the
+ * transaction id of a response. peer_session_receive() returns true if it has accepted an authentic
+ * message of this session.
  */
 bool peer_session_owns(const struct peer_session *session, const struct stun_message *message);
 bool peer_session_receive(struct peer_session *session, const struct stun_endpoint *from,
 			  const struct stun_message *message, uint64_t now_ns);
 void peer_session_timeout(struct peer_session *session, uint64_t now_ns);
-/* When to call peer_session_timeout(); UINT64_MAX: never. */
+/* Returns the time at which to call peer_session_timeout(); UINT64_MAX: never. */
 uint64_t peer_session_due_ns(const struct peer_session *session);
-/* Writes the next datagram that is to be sent now. Returns its size; 0: there is none. */
+/* Writes the next datagram that is due. Returns its size, or 0 if no datagram is due. */
 size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSION_FULL_SIZE],
 			 struct stun_endpoint *to, uint64_t now_ns);
 /* Returns the events since the last call: bits of enum peer_session_event. */
@@ -68,43 +69,47 @@ unsigned int peer_session_events(struct peer_session *session);
 
 enum peer_session_state peer_session_state(const struct peer_session *session);
 /*
- * Returns the address to send to; NULL: there is none at present. It may not have answered a
- * full-size check yet (remote->full); a QUIC handshake may begin, since its first packets have full
- * size.
+ * Returns the address to send to, or NULL without a path. The address may not have answered a
+ * full-size check yet (remote->full). A QUIC handshake may start anyway, because its first packets
+ * have full size.
  */
 const struct peer_session_remote *peer_session_path(const struct peer_session *session);
 /*
- * May a datagram from this address be of the other peer? True once an authentic check or answer has
- * come from it.
+ * Returns true if an authentic check or response has arrived from this address, so that a datagram
+ * from it may be the other peer's.
  */
 bool peer_session_knows(const struct peer_session *session, const struct stun_endpoint *from);
 /*
- * Other traffic was sent to the selected path: it defers the keepalive, and needs consent. The
- * other peer answered it: an authentic datagram of that traffic has arrived. What is not answered
- * within a second has the path checked.
+ * Reports that other traffic was sent on the selected path: it defers the keepalive, and requires
+ * consent. The path is checked if sent traffic gets no answer within a second.
  */
 void peer_session_sent(struct peer_session *session, uint64_t now_ns);
+/* Reports that an authentic datagram of other traffic has arrived from this address. */
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
 /*
- * Adds a channel of the relay, an address by peer/relay.h, that is bound for the introduction with
- * this id. Returns false if it belongs to none that is held.
+ * Adds a relay channel, as an address (peer/relay.h), that is bound for the introduction with this
+ * id. Returns false if the session does not hold this introduction, has failed, or has no free
+ * slot.
  */
 bool peer_session_set_relay(struct peer_session *session,
 			    const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
 			    const struct stun_endpoint *at, uint64_t now_ns);
-/* The caller has connected to this address of TCP: checks it at once. */
+/* Reports an established connection to this TCP address, which is checked at once. */
 void peer_session_connected(struct peer_session *session, const struct stun_endpoint *at,
 			    uint64_t now_ns);
-/* That channel of the relay, or the connection to that address of TCP, has ended. */
+/* Reports that the relay channel, or the connection to the TCP address, has ended. */
 void peer_session_lose(struct peer_session *session, const struct stun_endpoint *at,
 		       uint64_t now_ns);
-/* The network of this host has changed: checks all known addresses at once. */
+/* Reports a network change of this host: all known addresses are checked at once. */
 void peer_session_network_changed(struct peer_session *session, uint64_t now_ns);
 
-/* The secrets of the latest introduction; psk and psk_identity are for new QUIC connections. */
+/*
+ * Returns the secrets of the latest introduction; psk and psk_identity are for new QUIC
+ * connections.
+ */
 const struct peer_secret *peer_session_secret(const struct peer_session *session);
 const struct introduction *peer_session_introduction(const struct peer_session *session);
-/* For a view: all addresses of the other peer. */
+/* Returns all addresses of the other peer, for the status. */
 const struct peer_session_remote *peer_session_remotes(const struct peer_session *session,
 						       unsigned int *count);
 const struct peer_session_stats *peer_session_stats(const struct peer_session *session);

@@ -8,12 +8,12 @@
 
 #include <string.h>
 
-/* of an attribute, and MESSAGE-INTEGRITY-SHA256 */
+/* sizes of an attribute header and of MESSAGE-INTEGRITY-SHA256 */
 #define ATTR_HEADER    4
 #define INTEGRITY_SIZE (ATTR_HEADER + 32)
 #define WINDOW	       64
 
-/* Fills a message up to the full size with PADDING, before its integrity. */
+/* Adds PADDING so that the message has @size bytes, including MESSAGE-INTEGRITY-SHA256. */
 static void put_padding(struct stun_builder *builder, size_t size)
 {
 	static const uint8_t zeros[PEER_SESSION_FULL_SIZE];
@@ -24,8 +24,9 @@ static void put_padding(struct stun_builder *builder, size_t size)
 }
 
 /*
- * An address that has sent a check, or answered a short one, gets full-size ones. Every other one
- * stays short, to tell an address that loses long datagrams from a silent one.
+ * Returns true if the next check has full size. An address that has sent a check, or answered a
+ * short check, gets full-size checks; every second check stays short, to distinguish a path that
+ * drops long datagrams from a silent address.
  */
 static bool wants_full(const struct peer_session_remote *remote,
 		       const struct session_checks *checks)
@@ -109,7 +110,7 @@ int session_remote_of(const struct peer_session *session, const struct stun_mess
 	return SESSION_NONE;
 }
 
-/* Takes a number into the window. Returns false if it is too old, or has been there. */
+/* Marks a number in the replay window. Returns false if the number is too old, or a replay. */
 static bool take_number(struct session_keys *keys, uint32_t number)
 {
 	uint32_t behind;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a session does with the checks of the other peer, and the answers to its own. */
+/* Handles the checks of the other peer, and the responses to the session's own checks. */
 #include "base/rate.h"
 #include "meet/peer/relay.h"
 #include "meet/peer/session.h"
 #include "meet/peer/session_state.h"
 
-/* An authentic check has one sent in return, at once, unless one was sent just now. */
+/* An authentic check triggers a check in return, unless a check was sent within TRIGGER_NS. */
 #define TRIGGER_NS     100000000ULL
 #define TRIGGER_BUDGET 6
 /*
- * At once, that is for 10 in a row and for 10 a second: neither peer can have the other one send a
- * flood. Further ones wait for their turn.
+ * Limits triggered checks that bypass pacing to a burst of 10 and to 10 per second, so that neither
+ * peer can make the other send a flood. Further checks are paced.
  */
 #define TRIGGER_GAP_NS	 100000000ULL
 #define TRIGGER_BURST_NS (10 * TRIGGER_GAP_NS)
@@ -23,7 +23,7 @@ bool peer_session_owns(const struct peer_session *session, const struct stun_mes
 	       session_remote_of(session, message, &sent) != SESSION_NONE;
 }
 
-/* An authentic message has come from this address: checks it, if that is of use. */
+/* Checks the source address of an authentic message, if a check is useful. */
 static void on_heard(struct peer_session *session, const struct stun_endpoint *from,
 		     unsigned int keys, uint64_t now_ns)
 {
@@ -37,7 +37,7 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 	checks = &session->checks[i];
 	session->remote[i].heard = true;
 	if (session_is_barred(&session->remote[i]) ||
-	    /* the checks of both peers may cross: each would have the other one sent again */
+	    /* if the checks of both peers cross, each check would trigger another one */
 	    (session->remote[i].answered && session->remote[i].full &&
 	     checks->tries < SESSION_TRIES_DOUBT) ||
 	    (checks->last_ns && now_ns - checks->last_ns < TRIGGER_NS &&
@@ -50,7 +50,7 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 	checks->urgent = rate_take(&session->trigger_ns, TRIGGER_GAP_NS, TRIGGER_BURST_NS, now_ns);
 }
 
-/* Only the caller makes addresses that stand for a channel of the relay. */
+/* Returns true if the address can be the other peer's. Only the caller creates relay addresses. */
 static bool is_possible(const struct stun_endpoint *from)
 {
 	return relay_is_endpoint(from) || session_is_possible(from);
@@ -59,7 +59,7 @@ static bool is_possible(const struct stun_endpoint *from)
 static bool on_check(struct peer_session *session, const struct stun_endpoint *from,
 		     const struct stun_message *message, unsigned int keys, uint64_t now_ns)
 {
-	/* a peer may forge the source of its checks, for the answers to go there */
+	/* a peer may forge the source address of its checks to direct the responses at a victim */
 	if (!is_possible(from) || !session_accept_check(&session->keys[keys], message)) {
 		session->stats.rejected++;
 		return false;
@@ -79,7 +79,7 @@ static void measure(struct peer_session_remote *remote, uint64_t rtt_ns)
 	remote->rtt_ns = remote->rtt_ns ? (7 * remote->rtt_ns + rtt_ns) / 8 : rtt_ns;
 }
 
-/* @full: the check had full size; @full_before: so many such were sent up to it. */
+/* @full: the check had full size; @full_before: number of full-size checks up to this check. */
 static void on_answered(struct peer_session *session, unsigned int i, bool full,
 			unsigned int full_before, uint64_t now_ns)
 {
@@ -93,7 +93,7 @@ static void on_answered(struct peer_session *session, unsigned int i, bool full,
 	session->stats.checks_answered++;
 	checks->tries = 0;
 	remote->reason = PEER_SESSION_REASON_NONE;
-	/* of those after it, the answers may be on their way */
+	/* responses to later checks may still be in flight */
 	if (!remote->full && full_before >= SESSION_TRIES_FULL &&
 	    checks->full >= SESSION_TRIES_FULL) {
 		remote->reason = PEER_SESSION_REASON_TOO_BIG;
@@ -103,7 +103,7 @@ static void on_answered(struct peer_session *session, unsigned int i, bool full,
 		checks->due_ns = checks->last_full ? checks->last_ns + SESSION_RTO_MIN_NS : now_ns;
 		checks->urgent = !checks->last_full;
 	}
-	/* the other peer may have moved: is its address up to now still valid? */
+	/* the other peer may have moved: check whether the selected address is still valid */
 	if (news && session->selected != SESSION_NONE && (int)i != session->selected &&
 	    !session->checks[session->selected].tries) {
 		session->checks[session->selected].urgent = true;
@@ -135,7 +135,10 @@ static bool on_response(struct peer_session *session, const struct stun_endpoint
 	}
 	checks->sent[sent].used = false;
 	if (!stun_endpoint_is_same(from, &session->remote[i].at)) {
-		/* RFC 8445, section 7.2.5.2.1: not symmetric, as with a NAT that maps by address */
+		/*
+		 * RFC 8445, section 7.2.5.2.1: addresses not symmetric, for example behind a NAT
+		 * that maps by address
+		 */
 		on_heard(session, from, checks->keys, now_ns);
 		return true;
 	}
@@ -167,7 +170,7 @@ bool peer_session_receive(struct peer_session *session, const struct stun_endpoi
 		keys = session->checks[found].keys;
 		taken = on_response(session, from, message, (unsigned int)found, sent, now_ns);
 	}
-	/* the other peer has the latest introduction, too */
+	/* the other peer has the latest introduction too */
 	if (taken && keys == session->latest)
 		session->current = keys;
 	return taken;

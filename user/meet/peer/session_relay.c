@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The relay as the last of the other peer's addresses: when to ask for it, and how to leave it. A
- * session on the relay, or on TCP, asks for introductions with back-off, since a NAT or a network
- * may have changed; its path stays in use until a better one has answered a full-size check.
+ * Decides when a session requests the relay, and when it tries to leave the relay. A session on the
+ * relay, or on TCP, requests introductions with back-off, because a NAT or a network may have
+ * changed; its path stays in use until a better address has answered a full-size check.
  */
 #include "meet/peer/relay.h"
 #include "meet/peer/session.h"
@@ -13,9 +13,9 @@
 #define MS_NS	  1000000ULL
 #define SECOND_NS 1000000000ULL
 
-/* A punched path needs one or two round trips: most sessions need no relay. */
+/* Hole punching takes one or two RTTs, so most sessions need no relay. */
 #define DELAY_NS (500 * MS_NS)
-/* Between attempts to go direct; the first value also after a change of the network. */
+/* Gap between attempts to find a direct path; a network change resets it to the minimum. */
 #define UPGRADE_MIN_NS	   (15 * SECOND_NS)
 #define UPGRADE_MAX_NS	   (600 * SECOND_NS)
 #define UPGRADE_CHANGED_NS (2 * SECOND_NS)
@@ -30,7 +30,10 @@ void session_plan_relay(struct peer_session *session)
 		session->relay_ns += DELAY_NS;
 }
 
-/* Has the path passed a check since the introduction, which the other peer may have asked for? */
+/*
+ * Returns true if the path has passed a check since the introduction, which the other peer may have
+ * requested.
+ */
 static bool has_path(const struct peer_session *session)
 {
 	return session->selected != SESSION_NONE && session->remote[session->selected].full &&
@@ -78,7 +81,7 @@ void session_hasten_upgrade(struct peer_session *session, uint64_t now_ns)
 	if (session->upgrade_ns == SESSION_NEVER)
 		return;
 	session->upgrade_gap_ns = UPGRADE_MIN_NS;
-	/* the registration has to follow the change before */
+	/* the registration must be updated first */
 	session->upgrade_ns = now_ns + UPGRADE_CHANGED_NS;
 }
 
@@ -100,13 +103,13 @@ bool peer_session_set_relay(struct peer_session *session,
 		i = session_add_remote(session, at, keys);
 	if (i == SESSION_NONE)
 		return false;
-	/* the search through the relay begins later than that of the introduction */
+	/* the search through the relay starts later than the search of the introduction */
 	if (session->give_up_ns != SESSION_NEVER &&
 	    session->give_up_ns < now_ns + PEER_SESSION_PUNCH_NS)
 		session->give_up_ns = now_ns + PEER_SESSION_PUNCH_NS;
 	session->remote[i].reason = PEER_SESSION_REASON_NONE;
 	session_search_remote(session, (unsigned int)i, now_ns);
-	/* ahead of addresses that have not answered for half a second */
+	/* before addresses that have been silent for half a second */
 	session->checks[i].urgent = true;
 	session->checks[i].due_ns = now_ns;
 	return true;

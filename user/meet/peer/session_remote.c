@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The addresses of the other peer: which ones are checked, and which one is used. */
+/* Decides which addresses of the other peer are checked, and which address is used. */
 #include "meet/peer/relay.h"
 #include "meet/peer/session_state.h"
 #include "meet/scope.h"
@@ -7,11 +7,11 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Ports below are services of others, hyperdht #296. */
+/* Lower ports belong to services of third parties, hyperdht #296. */
 #define PORT_MIN 1024
-/* Checks of an address in one search, by the gaps of session.c for ten seconds. */
+/* Checks per address in one search: ten seconds with the gaps of search_gap_ns(). */
 #define BUDGET 24
-/* RFC 7675, section 5.1; that of the selected address ends in session.c. */
+/* RFC 7675, section 5.1; session.c expires the consent of the selected address. */
 #define CONSENT_NS 30000000000ULL
 
 const char *const peer_session_reasons[] = { "none", "scope",	 "silent", "too-big",
@@ -60,15 +60,15 @@ bool session_is_barred(const struct peer_session_remote *remote)
 {
 	return remote->reason == PEER_SESSION_REASON_SCOPE ||
 	       remote->reason == PEER_SESSION_REASON_DISABLED ||
-	       /* another binding has another channel */
+	       /* a new binding gets a new channel */
 	       (remote->kind == PEER_SESSION_REMOTE_RELAYED &&
 		remote->reason == PEER_SESSION_REASON_LOST);
 }
 
 /*
- * An unknown address takes the place of one that was checked in vain, if there is no room. Between
- * two NATs that map by port, each check comes from a new address: it must not lead to ever more.
- * The relay, which always leads to the other peer, also takes the place of one that is checked.
+ * If the table is full, a new address replaces an address that did not answer. Between two NATs
+ * that map by port, each check comes from a new address, so the table must be bounded. The relay
+ * always reaches the other peer, so it may also replace an address that is still being checked.
  */
 int session_add_remote(struct peer_session *session, const struct stun_endpoint *at,
 		       unsigned int keys)
@@ -92,8 +92,8 @@ int session_add_remote(struct peer_session *session, const struct stun_endpoint 
 }
 
 /*
- * Keeps the selected address, as the first one. That of the other introduction, if it has not been
- * proved, goes with all others.
+ * Moves the selected address to index 0, and drops all other addresses, including those of an
+ * unproved introduction.
  */
 static void keep_selected(struct peer_session *session)
 {
@@ -127,8 +127,8 @@ static const uint8_t preference[] = { CANDIDATE_HOST, CANDIDATE_MAPPED, CANDIDAT
 #define PASSES (4 * KINDS)
 
 /*
- * Private addresses come first behind the same NAT, and else last; all of TCP after those of UDP:
- * they are checked in the order of the table.
+ * Addresses are checked in table order: private addresses first if both peers are behind the same
+ * NAT, otherwise last; all TCP addresses after the UDP addresses.
  */
 void session_take_candidates(struct peer_session *session, unsigned int keys)
 {
@@ -162,14 +162,14 @@ void session_take_candidates(struct peer_session *session, unsigned int keys)
 		}
 }
 
-/* --- which one is used */
+/* --- selection */
 
 unsigned int session_class(const struct peer_session_remote *remote)
 {
 	return remote->kind == PEER_SESSION_REMOTE_RELAYED ? 2 : remote->at.tcp;
 }
 
-/* Lower is better. Not usable: UINT32_MAX. */
+/* Returns the rank of an address, lower is better; UINT32_MAX: not usable. */
 static unsigned int rank_of(const struct peer_session *session, unsigned int i, uint64_t now_ns)
 {
 	const struct peer_session_remote *remote = &session->remote[i];
@@ -241,7 +241,7 @@ void session_search_remote(struct peer_session *session, unsigned int i, uint64_
 	session->checks[i].budget = BUDGET;
 	if ((int)i == session->selected)
 		return;
-	/* an earlier answer proves nothing */
+	/* an earlier answer does not prove that the address still works */
 	session->remote[i].reason = PEER_SESSION_REASON_NONE;
 	session->remote[i].answered = false;
 	session->remote[i].full = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state of a session: for session*.c alone. */
+/* The state of a session, private to session*.c. */
 #ifndef SLUICE_MEET_PEER_SESSION_STATE_H
 #define SLUICE_MEET_PEER_SESSION_STATE_H
 
@@ -7,23 +7,23 @@
 #include "meet/peer/secret.h"
 #include "meet/peer/session_view.h"
 
-#define SESSION_SENT	  16 /* checks to one address that may still be answered */
-#define SESSION_RESPONSES 16 /* that wait to be sent */
+#define SESSION_SENT	  16 /* unanswered checks recorded per address */
+#define SESSION_RESPONSES 16 /* queued responses */
 #define SESSION_NEVER	  UINT64_MAX
 #define SESSION_NONE	  (-1)
 
-/* So many checks in a row without an answer make another path preferable, or the path lost. */
+/* Consecutive unanswered checks after which another path is preferred, or the path is lost. */
 #define SESSION_TRIES_DOUBT 2
 #define SESSION_TRIES_LOST  5
-/* So many full-size checks without an answer, while short ones pass, make an address unusable. */
+/* Unanswered full-size checks, while short checks pass, that make an address unusable. */
 #define SESSION_TRIES_FULL 12
 
 #define SESSION_RTO_MIN_NS 100000000ULL
 
 /*
- * Two introductions are held: the latest, and the one of the path in use. The latest becomes the
- * current one once a message has proved that the other peer has it too; so an
- * introduction that an attacker replays costs some checks and nothing else.
+ * A session holds two introductions: the latest, and the introduction of the path in use. The
+ * latest becomes current once a message has proved that the other peer has it too, so a replayed
+ * introduction costs only some checks.
  */
 #define SESSION_KEYS 2
 
@@ -31,28 +31,28 @@ struct session_keys {
 	bool used;
 	struct introduction introduction;
 	struct peer_secret secret;
-	uint32_t number; /* of the last own check */
-	/* the peer's checks that have come, as in RFC 4303, section 3.4.3: bit i is @highest - i */
+	uint32_t number; /* number of the last own check */
+	/* replay window of the peer's checks, RFC 4303, section 3.4.3: bit i is @highest - i */
 	uint32_t highest;
 	uint64_t window;
 };
 
-/* The checks of one address. */
+/* State of the checks of one address. */
 struct session_checks {
-	unsigned int keys;   /* index: whose introduction has named the address */
+	unsigned int keys;   /* index of the introduction that contains the address */
 	unsigned int tries;  /* checks in a row without an answer */
-	unsigned int budget; /* of checks that search for a path; 0: only the selected is checked */
-	bool urgent;	     /* the next one is due at due_ns, and not paced */
-	bool last_full;	     /* the last one had full size */
-	unsigned int full;   /* full-size checks without an answer to one */
+	unsigned int budget; /* remaining checks of the search; 0: only checked if selected */
+	bool urgent;	     /* the next check is due at due_ns, and not paced */
+	bool last_full;	     /* the last check had full size */
+	unsigned int full;   /* full-size checks sent, while none was answered */
 	uint64_t due_ns;
 	uint64_t last_ns;	/* the last check */
-	uint64_t unanswered_ns; /* the first one of @tries */
+	uint64_t unanswered_ns; /* time of the first of @tries checks */
 	struct {
 		bool used;
 		uint8_t id[SLUICE_STUN_ID_SIZE];
 		uint64_t at_ns;
-		unsigned int full; /* full-size checks up to this one */
+		unsigned int full; /* value of checks.full when this check was sent */
 	} sent[SESSION_SENT];
 	unsigned int next_sent;
 };
@@ -60,13 +60,13 @@ struct session_checks {
 struct session_response {
 	struct stun_endpoint to;
 	unsigned int keys;
-	size_t size; /* of the request, which the response has too if it has full size */
+	size_t size; /* size of the request; a response to a full-size check has the same size */
 	uint8_t id[SLUICE_STUN_ID_SIZE];
 };
 
 struct peer_session {
 	struct peer_session_options options;
-	bool initiator; /* of the first introduction: it asks for the others */
+	bool initiator; /* of the first introduction: requests all later ones */
 	enum peer_session_state state;
 	unsigned int events;
 	struct session_keys keys[SESSION_KEYS];
@@ -76,20 +76,20 @@ struct peer_session {
 	unsigned int remotes;
 	int selected;
 	bool doubting;	     /* the search goes on only until the selected address answers */
-	uint64_t start_ns;   /* of the checks of the latest introduction */
-	uint64_t pace_ns;    /* no paced check before */
+	uint64_t start_ns;   /* start of the checks of the latest introduction */
+	uint64_t pace_ns;    /* no paced check before this time */
 	uint64_t trigger_ns; /* when the budget of triggered checks is full again */
 	uint64_t give_up_ns;
-	uint64_t introduced_ns;		     /* when the latest introduction came */
-	uint64_t relay_ns;		     /* when to ask for the relay, without a path */
-	uint64_t upgrade_ns, upgrade_gap_ns; /* the next attempt to leave it, or TCP */
+	uint64_t introduced_ns;		     /* arrival of the latest introduction */
+	uint64_t relay_ns;		     /* time to request the relay, if there is no path */
+	uint64_t upgrade_ns, upgrade_gap_ns; /* the next attempt to leave the relay, or TCP */
 	uint64_t ask_ns, ask_gap_ns; /* the next request for an introduction; SESSION_NEVER */
 	uint64_t out_ns;	     /* the last datagram to the selected address */
-	uint64_t data_ns;	     /* the last one that was no check or response */
-	uint64_t unheard_ns;	     /* the first such that was not answered; SESSION_NEVER */
-	uint64_t saved_ns;	     /* since when no keepalive was saved or sent */
+	uint64_t data_ns;	     /* the last datagram of other traffic */
+	uint64_t unheard_ns;	     /* the first of them without an answer; SESSION_NEVER */
+	uint64_t saved_ns;	     /* when a keepalive was last saved or sent */
 	uint64_t consent_gap_ns;
-	uint32_t random; /* 16 bits, of the next keepalive */
+	uint32_t random; /* 16 random bits, for the next keepalive */
 	struct session_response response[SESSION_RESPONSES];
 	unsigned int first_response, responses;
 	struct peer_session_stats stats;
@@ -101,61 +101,72 @@ size_t session_put_check(struct peer_session *session, unsigned int remote, uint
 			 uint64_t now_ns);
 size_t session_put_response(struct peer_session *session, uint8_t *buffer,
 			    struct stun_endpoint *to);
-/* Finds the introduction of a check by its SESSION-ID; SESSION_NONE: another session's. */
+/* Returns the index of the introduction of a check, by its SESSION-ID, or SESSION_NONE. */
 int session_keys_of(const struct peer_session *session, const struct stun_message *message);
-/* Finds the address that a response is for; *sent: which of its checks. Returns SESSION_NONE. */
+/*
+ * Returns the index of the address whose check this response answers, or SESSION_NONE; *sent: the
+ * index of the check.
+ */
 int session_remote_of(const struct peer_session *session, const struct stun_message *message,
 		      unsigned int *sent);
-/* Is this check authentic, well-formed and not a replay? Only once for each. */
+/*
+ * Returns true if this check is authentic, well-formed and not a replay. Call it once per check,
+ * because it updates the replay window.
+ */
 bool session_accept_check(struct session_keys *keys, const struct stun_message *message);
 void session_queue_response(struct peer_session *session, const struct stun_endpoint *to,
 			    unsigned int keys, const struct stun_message *message);
 
 /* --- session_remote.c: the addresses of the other peer */
 
-/* May a peer have this address? Not if it is a special one, or a port of services. */
+/* Returns true if a peer may have this address: not a special address, and no port below 1024. */
 bool session_is_possible(const struct stun_endpoint *at);
-/* Takes the candidates of an introduction; of earlier addresses only the selected one stays. */
+/*
+ * Adds the candidates of an introduction, and drops all earlier addresses except the selected one.
+ */
 void session_take_candidates(struct peer_session *session, unsigned int keys);
 int session_find_remote(const struct peer_session *session, const struct stun_endpoint *at,
 			unsigned int keys);
-/*
- * Adds an address from which an authentic check has come, or a channel of the relay. Returns its
- * index, or SESSION_NONE.
- */
+/* Adds the source of an authentic check, or a relay channel. Returns its index, or SESSION_NONE. */
 int session_add_remote(struct peer_session *session, const struct stun_endpoint *at,
 		       unsigned int keys);
-/* Do the options forbid this address? */
+/* Returns true if the options forbid this address. */
 bool session_is_disabled(const struct peer_session *session, const struct stun_endpoint *at);
-/* May this address never be used? */
+/* Returns true if this address must never be used. */
 bool session_is_barred(const struct peer_session_remote *remote);
 /* Lower is better: UDP, TCP, the relay. */
 unsigned int session_class(const struct peer_session_remote *remote);
 /* Selects the best address. */
 void session_select(struct peer_session *session, uint64_t now_ns);
-/* Searches for a path at this address. */
+/* Starts the checks of this address. */
 void session_search_remote(struct peer_session *session, unsigned int remote, uint64_t now_ns);
-/* Searches for a path at all addresses. */
+/* Starts the checks of all addresses. */
 void session_search(struct peer_session *session, uint64_t now_ns);
-/* The selected address has answered: ends the search, if a doubt about it was the reason. */
+/* Ends a search that was started because the selected address did not answer. */
 void session_end_doubt(struct peer_session *session);
-/* Begins the first search of an introduction. */
+/* Starts the first search of an introduction. */
 void session_begin_search(struct peer_session *session, uint64_t now_ns);
-/* May it be better than the selected one, or is there no full-size path yet? */
+/*
+ * Returns true if the address may be better than the selected one, or if there is no full-size path
+ * yet.
+ */
 bool session_is_wanted(const struct peer_session *session, unsigned int remote);
 
 /* --- session.c */
 
-/* There is no path any more, or it does not answer: the mapping of either side may be lost. */
+/* Handles a path that is lost or does not answer: the NAT mapping of either peer may be lost. */
 void session_recover(struct peer_session *session, uint64_t now_ns);
 
 /* --- session_relay.c */
 
-/* An introduction has come: the relay is asked for after its start. */
+/* Schedules the request for the relay after the start of a new introduction. */
 void session_plan_relay(struct peer_session *session);
-/* The selected address has changed: begins or ends the attempts to find one of a better class. */
+/*
+ * Starts or stops the attempts to find an address of a better class, after the selected address has
+ * changed.
+ */
 void session_plan_upgrade(struct peer_session *session, uint64_t now_ns);
-/* The network has changed: the next attempt is due soon. */
+/* Schedules the next attempt soon, after a network change. */
 void session_hasten_upgrade(struct peer_session *session, uint64_t now_ns);
 uint64_t session_relay_due_ns(const struct peer_session *session);
 void session_relay_timeout(struct peer_session *session, uint64_t now_ns);

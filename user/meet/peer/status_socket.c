@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ID.PID.peer: two processes may have one name, in two network namespaces. */
+/* ID.PID.peer: processes in different network namespaces may have the same name. */
 #define SUFFIX ".*.peer"
 /* RuntimeDirectory= of sluice-peer@.service. */
 #define UNIT_DIRS "/run/sluice-peer/*"
@@ -48,7 +48,7 @@ static void remove_stale(const char *dir, const char *id)
 
 bool peer_status_address(const char *id, struct sockaddr_un *address)
 {
-	/* a list of directories, of which the first one will do */
+	/* a colon-separated list of directories: use the first one */
 	const char *given = getenv("RUNTIME_DIRECTORY"), *dir;
 	char text[sizeof(address->sun_path)];
 	int length;

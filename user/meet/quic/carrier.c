@@ -13,26 +13,28 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-/* SYN segments to an exposed service that does not answer: the other peer gets a code after 15 s.
+/*
+ * SYN retransmissions to an exposed service: if it does not answer, the other peer gets a code
+ * after 15 s.
  */
 #define SYN_COUNT 3
-/* UDP services that a peer may use at once: each may have UDP_FLOWS_MAX sockets. */
+/* UDP services that a peer may use at once; each may have UDP_FLOWS_MAX sockets. */
 #define UDP_MAX 4
 /*
- * TCP connections: the other peer's limit of streams is none of these, since a connection whose
- * local end does not read what has come outlives its stream.
+ * Maximum number of TCP connections. The stream limit does not bound it, because a connection
+ * outlives its stream if the local socket does not read.
  */
 #define TCP_MAX (2 * QUIC_STREAMS_MAX)
 
 enum channel_state {
-	CHANNEL_REQUESTED,  /* the other peer has opened it, its request is not complete */
+	CHANNEL_REQUESTED,  /* opened by the other peer; the request is not complete */
 	CHANNEL_ASKED,	    /* this peer has sent a request */
 	CHANNEL_CONNECTING, /* to the exposed TCP service */
 	CHANNEL_OPEN,
-	CHANNEL_REFUSED, /* the other peer has got a code; its further bytes are dropped */
+	CHANNEL_REFUSED, /* an error code was sent; further bytes are dropped */
 };
 
-/* A stream and its local end. */
+/* A stream and its local socket. */
 struct channel {
 	LIST_ENTRY(channel) entry;
 	TAILQ_ENTRY(channel) waiting; /* in carrier->waiting */
@@ -47,7 +49,7 @@ struct channel {
 	struct pipe pipe; /* of TCP */
 	bool has_pipe;
 	struct udp_flows *udp;
-	int listen_fd; /* of UDP, at the peer that asks */
+	int listen_fd; /* UDP socket of the requesting peer */
 };
 
 LIST_HEAD(channel_list, channel);
@@ -73,7 +75,7 @@ static struct channel *channel_new(struct carrier *carrier, struct quic_stream *
 	return channel;
 }
 
-/* @abort: data may be missing at either end. */
+/* @abort: reset, because data may have been lost. */
 static void channel_free(struct channel *channel, bool abort)
 {
 	struct carrier *carrier = channel->carrier;
@@ -105,7 +107,7 @@ static void log_service(const struct channel *channel, enum log_level level, con
 	log_end(&line);
 }
 
-/* Moves bytes of a TCP service, or datagrams. The channel may be freed. */
+/* Moves the bytes of a TCP service, or delivers datagrams. May free the channel. */
 static void pump(struct channel *channel)
 {
 	int result = 0;
@@ -114,12 +116,15 @@ static void pump(struct channel *channel)
 		udp_flows_deliver(channel->udp);
 	else
 		result = pipe_pump(&channel->pipe, channel->stream);
-	/* after the end of both directions, the stream still has to deliver what is queued */
+	/* after both directions have ended, the stream still has to deliver queued data */
 	if (result < 0 || (result && !channel->stream))
 		channel_free(channel, result < 0);
 }
 
-/* A packet holds a fraction of what one system call can move: carrier_update() follows a batch. */
+/*
+ * Defers the move to carrier_update(), after a batch of packets: one system call can move the data
+ * of many packets.
+ */
 static void pump_later(struct channel *channel)
 {
 	if (channel->waits)
@@ -148,7 +153,7 @@ static void on_ready(void *arg)
 	carrier->options.flush(carrier->options.arg);
 }
 
-/* --- at the peer that exposes */
+/* --- exposing peer */
 
 static void answer(struct channel *channel, enum service_code code)
 {
@@ -163,7 +168,7 @@ static void answer(struct channel *channel, enum service_code code)
 	quic_stream_finish(channel->stream);
 }
 
-/* The connection to the exposed service was accepted, or refused. */
+/* Handles the result of the connect to the exposed service. */
 static void on_connected(struct channel *channel)
 {
 	int error = 0;
@@ -195,7 +200,7 @@ static void on_local(void *arg)
 	carrier->options.flush(carrier->options.arg);
 }
 
-/* Begins to connect to the exposed service. Returns 0 or -errno. */
+/* Starts to connect to the exposed service. Returns 0 or -errno. */
 static int connect_tcp(struct channel *channel, const struct stun_endpoint *at)
 {
 	const int yes = 1, syn_count = SYN_COUNT;
@@ -240,7 +245,7 @@ static int open_udp(struct channel *channel, const struct stun_endpoint *at)
 	return udp_flows_new(&channel->udp, &udp);
 }
 
-/* Are there as many channels of this kind as may be? */
+/* Returns true if the maximum number of channels of this kind exists. */
 static bool is_limit(const struct carrier *carrier, enum service_kind kind)
 {
 	const struct channel *channel;
@@ -291,7 +296,8 @@ static void serve(struct channel *channel)
 }
 
 /*
- * Takes the bytes of a request. Returns how many of them belong to it; -EPROTO if they are none.
+ * Consumes the bytes of a request. Returns the number of bytes consumed, or -EPROTO for an invalid
+ * request.
  */
 static int take_request(struct channel *channel, const uint8_t *data, size_t length)
 {
@@ -299,7 +305,7 @@ static int take_request(struct channel *channel, const uint8_t *data, size_t len
 	size_t part = length < room ? length : room;
 	int size;
 
-	/* the end of the stream alone has no data */
+	/* a fin without data */
 	if (!length)
 		return 0;
 	memcpy(channel->request + before, data, part);
@@ -312,7 +318,7 @@ static int take_request(struct channel *channel, const uint8_t *data, size_t len
 	return size - (int)before;
 }
 
-/* --- at the peer that asks */
+/* --- requesting peer */
 
 static int take_answer(struct channel *channel, unsigned int code)
 {
@@ -328,7 +334,7 @@ static int take_answer(struct channel *channel, unsigned int code)
 	return 0;
 }
 
-/* Returns NULL if no stream is possible now. */
+/* Opens a stream and sends a request. Returns NULL if no stream is available now. */
 static struct channel *ask(struct carrier *carrier, enum service_kind kind, const char *service)
 {
 	uint8_t request[SERVICE_REQUEST_MAX];
@@ -365,7 +371,7 @@ int carrier_tcp(struct carrier *carrier, const char *service, int in, int out)
 	return result;
 }
 
-/* Datagrams follow the request at once: they need not wait for a round trip. */
+/* Datagrams follow the request at once, without waiting for the answer. */
 int carrier_udp(struct carrier *carrier, const char *service, int listen_fd)
 {
 	const struct stun_endpoint none = { .port_be = 0 };
@@ -388,7 +394,7 @@ void *carrier_opened(struct carrier *carrier, struct quic_stream *stream)
 	return channel_new(carrier, stream);
 }
 
-/* Takes bytes behind the request, or the answer. Returns 0 or -errno. */
+/* Handles the bytes after the request or the answer. Returns 0 or -errno. */
 static int take_bytes(struct channel *channel, const uint8_t *data, size_t length, bool fin)
 {
 	if (channel->has_pipe)
@@ -413,7 +419,7 @@ void carrier_data(void *user, const uint8_t *data, size_t length, bool fin)
 	}
 	if (head > 0)
 		quic_stream_consumed(channel->stream, (size_t)head);
-	/* a request that ends before it is complete */
+	/* the stream ended within the request */
 	if (head < 0 || (channel->state == CHANNEL_REQUESTED && fin))
 		result = -EPROTO;
 	if (!result)
@@ -440,7 +446,7 @@ void carrier_ended(void *user, bool reset)
 	channel->stream = NULL;
 	if (channel->state == CHANNEL_ASKED && options->answered)
 		options->answered(options->hooks_arg, SERVICE_CODES);
-	/* what was received may still have to be written */
+	/* received data may still have to be written */
 	if (!reset && channel->has_pipe && channel->state == CHANNEL_OPEN)
 		pump_later(channel);
 	else

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* peer connect: makes a service of another peer available on this host. */
+/* Implements peer connect: makes a service of another peer available on this host. */
 #include "base/log.h"
 #include "base/sd_notify.h"
 #include "meet/peer/process.h"
@@ -27,7 +27,7 @@ struct connector {
 	uint64_t retry_us;
 	struct log_condition condition;
 	int listen_fd;
-	bool succeeded; /* the service has been available */
+	bool succeeded; /* the service was available */
 	int result;
 	struct err *err;
 };
@@ -37,7 +37,7 @@ static const char *service_of(const struct connector *connector)
 	return connector->target->service ? connector->target->service : "";
 }
 
-/* Ends the process for an error; connector->err is set. */
+/* Ends the process after an error; connector->err is set. */
 static void fail(struct connector *connector, int result)
 {
 	connector->result = result;
@@ -53,7 +53,7 @@ static void connect_now(void *arg)
 	node_update(&connector->node);
 }
 
-/* A failure that may pass: --stdio ends, a listener tries again. */
+/* Handles a temporary failure: --stdio exits, a listener retries. */
 static void failed(struct connector *connector, const char *reason)
 {
 	struct log_line line;
@@ -77,7 +77,7 @@ static void failed(struct connector *connector, const char *reason)
 
 /* --- hooks */
 
-/* The first server has answered at last: a connect that failed meanwhile need not wait. */
+/* Retries a failed connect at once, because the first server has answered. */
 static void on_registered(void *arg)
 {
 	struct connector *connector = arg;
@@ -108,7 +108,7 @@ static void on_connect_failed(void *arg, unsigned int code)
 	struct connector *connector = arg;
 	const char *to = connector->target->to, *text = peer_client_code_text(code);
 
-	/* the session goes on, and asks again */
+	/* the session continues and requests another introduction */
 	if (connector->link)
 		return;
 	switch (code) {
@@ -273,7 +273,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 		listener_tcp_close(&connector.tcp);
 	}
 	report_close(&connector.report);
-	/* the hooks would report the end of what ends here */
+	/* the hooks would report connections that are closed here */
 	connector.node.runtime.answered = NULL;
 	connector.node.runtime.ended = NULL;
 	node_close(&connector.node);

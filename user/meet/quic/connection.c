@@ -10,14 +10,20 @@
 #include <string.h>
 
 #define HANDSHAKE_TIMEOUT_NS (10 * NGTCP2_SECONDS)
-/* What a peer may send unread: of a stream, which grows with the path, and of all. */
+/*
+ * Flow control limits in bytes: per stream and per connection, initial and maximum (ngtcp2 adapts
+ * them to the path).
+ */
 #define STREAM_WINDOW	  (256 << 10)
 #define STREAM_WINDOW_MAX (4 << 20)
 #define WINDOW		  (1 << 20)
 #define WINDOW_MAX	  (16 << 20)
 #define MEMORY_KEPT	  (4 << 20)
 
-/* Each batch of packets fills buffers that are freed with it, and that the next one needs again. */
+/*
+ * Keeps freed memory in the heap: the buffers of one batch of packets are freed, and the next batch
+ * needs them again.
+ */
 static void keep_memory(void)
 {
 	mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
@@ -161,8 +167,9 @@ static ngtcp2_conn *conn_of_ref(ngtcp2_crypto_conn_ref *ref)
 }
 
 /*
- * ngtcp2 before 0.19 greases the QUIC bit (RFC 9287) in half of its connections, by the low bit of
- * a single random byte. That would clear the bit by which STUN and QUIC share a socket (RFC 9443).
+ * ngtcp2 before 0.19 greases the QUIC bit (RFC 9287) in half of its connections, depending on the
+ * low bit of a single random byte. A greased bit would break the demultiplexing of STUN and QUIC on
+ * one socket (RFC 9443).
  */
 static void on_rand(uint8_t *data, size_t length, const ngtcp2_rand_ctx *context)
 {
@@ -171,14 +178,14 @@ static void on_rand(uint8_t *data, size_t length, const ngtcp2_rand_ctx *context
 		*data &= 0xfe;
 }
 
-/* ngtcp2 before 0.19 announces that it accepts greased packets whatever the settings say. */
+/* Clears grease_quic_bit: ngtcp2 before 0.19 sends this parameter regardless of the settings. */
 static void announce_no_grease(ngtcp2_conn *conn)
 {
 	((ngtcp2_transport_params *)ngtcp2_conn_get_local_transport_params(conn))->grease_quic_bit =
 		0;
 }
 
-/* Did ngtcp2_conn_read_pkt() accept a packet? It drops others without an error. */
+/* true if ngtcp2_conn_read_pkt() has accepted a packet; it drops others without an error. */
 static bool decrypted;
 
 static int on_decrypt(uint8_t *to, const ngtcp2_crypto_aead *aead,
@@ -253,7 +260,7 @@ static ngtcp2_callbacks callbacks(void)
 
 /* --- creation */
 
-/* The path that QUIC sees: two made-up addresses, the same for ever. */
+/* The path that ngtcp2 uses: two fictitious addresses, which never change. */
 static const struct sockaddr_in own_address = { .sin_family = AF_INET, .sin_port = 1 };
 static const struct sockaddr_in other_address = { .sin_family = AF_INET, .sin_port = 2 };
 static const ngtcp2_path constant_path = {
@@ -414,11 +421,14 @@ void quic_path_changed(struct quic *quic, uint64_t now_ns)
 
 	if (!quic_is_ready(quic))
 		return;
-	/* The acknowledgement of any packet shows which earlier ones are lost. */
+	/* Sends a frame to get an acknowledgement, which shows the lost packets. */
 	ngtcp2_conn_extend_max_streams_uni(quic->conn, 1);
 	if (quic_write(quic, now_ns))
 		return;
-	/* Lost packets fill the window: only a probe is sent, when its timer expires. */
+	/*
+	 * If lost packets fill the congestion window, only an expired probe timer makes ngtcp2
+	 * send.
+	 */
 	expiry = ngtcp2_conn_get_expiry(quic->conn);
 	if (expiry != UINT64_MAX && expiry > now_ns + quic->ahead_ns)
 		quic->ahead_ns = expiry - now_ns;

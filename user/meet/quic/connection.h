@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The inside of a connection, for quic.c, send.c and stream.c alone. */
+/* The state of a connection, private to connection.c, send.c and stream.c. */
 #ifndef SLUICE_MEET_QUIC_CONNECTION_H
 #define SLUICE_MEET_QUIC_CONNECTION_H
 
@@ -13,7 +13,7 @@
 
 struct quic_endpoint {
 	gnutls_priority_t priority;
-	/* The batch of packets that is being written; a packet more than are sent at once. */
+	/* The batch of packets being written, with room for one more packet than a batch. */
 	uint8_t batch[(QUIC_BATCH + 1) * QUIC_PACKET];
 	size_t length, first;
 	unsigned int packets;
@@ -29,14 +29,14 @@ struct quic_stream {
 	LIST_ENTRY(quic_stream) entry;	 /* in quic->streams */
 	TAILQ_ENTRY(quic_stream) queued; /* in quic->writable */
 	struct quic *quic;
-	void *user; /* NULL: the owner has left it */
+	void *user; /* NULL: released by the owner */
 	int64_t id;
 	struct ring ring;
-	uint64_t held; /* received and not consumed */
+	uint64_t held; /* bytes received and not consumed */
 	bool is_queued;
-	bool blocked; /* by flow control, until the next flush */
+	bool blocked; /* blocked by flow control until the next flush */
 	bool finished;
-	bool reset; /* to be sent */
+	bool reset; /* a reset is pending */
 };
 
 TAILQ_HEAD(quic_stream_queue, quic_stream);
@@ -49,31 +49,31 @@ struct quic {
 	struct drops *drops;
 	ngtcp2_conn *conn;
 	struct tls tls;
-	uint64_t ahead_ns; /* ngtcp2's clock is, see quic_path_changed() */
+	uint64_t ahead_ns; /* offset of the clock of ngtcp2, see quic_path_changed() */
 	uint16_t slot;
 	bool ready;
 	bool beat; /* the next packet with a datagram has a frame that arms the probe timer */
 	bool over;
-	char end[160]; /* why it is over */
+	char end[160]; /* reason why the connection is over */
 	struct quic_stream_list streams;
-	struct quic_stream_queue writable; /* have something to send */
-	struct quic_datagram *datagram;	   /* a ring of QUIC_QUEUE; NULL: never used */
+	struct quic_stream_queue writable; /* streams with data to send */
+	struct quic_datagram *datagram;	   /* ring of QUIC_QUEUE entries; NULL: not used yet */
 	unsigned int datagram_first, datagrams;
 };
 
-/* Ends the connection after an error of ngtcp2, and tells the other peer. */
+/* Ends the connection after an error of ngtcp2, and notifies the other peer. */
 void quic_fail(struct quic *quic, int result, uint64_t now_ns);
 
 /* --- send.c */
 
-/* Sends whatever may be sent now. Returns the number of packets. */
+/* Sends all packets that may be sent now. Returns their number. */
 unsigned int quic_write(struct quic *quic, uint64_t now_ns);
 
 /* --- stream.c */
 
 /* The callbacks of ngtcp2 for streams. */
 void quic_stream_callbacks(ngtcp2_callbacks *callbacks);
-/* Begins a flush: sends the resets that are due, and tries blocked streams again. */
+/* Starts a flush: sends pending resets, and retries blocked streams. */
 void quic_streams_begin(struct quic *quic);
 /*
  * Writes a packet with data of the first stream that is not blocked. Returns its size, an error of

@@ -10,8 +10,8 @@
 #include <sys/random.h>
 
 /*
- * After a change of the path: the other peer may have been restarted, and not know the connection.
- * Its session answers checks then, at least every second, but QUIC answers none of so many packets.
+ * Detects a peer that lost the connection in a restart, after a path change: its session still
+ * answers checks, at least every second, but QUIC does not answer this number of packets.
  */
 #define SILENT_NS	500000000ULL
 #define SILENT_PACKETS	8
@@ -20,7 +20,7 @@
 static void on_random(void *buffer, size_t size, void *arg)
 {
 	if (getrandom(buffer, size, 0) != (ssize_t)size)
-		abort(); /* before Linux 3.17; for at most 256 bytes it cannot fail later */
+		abort(); /* fails only before Linux 3.17: up to 256 bytes cannot fail */
 }
 
 static void link_over(struct link *link, const char *reason)
@@ -53,7 +53,7 @@ static void on_ready(void *arg)
 	struct connection *connection = arg;
 	struct link *link = connection->link;
 
-	/* the other one, if any, is freed in link_update(), outside of its callbacks */
+	/* link_update() frees the other connection, outside of its callbacks */
 	link->active = index_of(connection);
 	link->ready = false;
 }
@@ -93,7 +93,7 @@ static void connection_close(struct connection *connection, uint64_t now_ns)
 	drops_log(&connection->drops, connection->link->name, true, now_ns);
 }
 
-/* @packet: the client's first one; NULL: this is the client. */
+/* @packet: the first packet of the client; NULL: this peer is the client. */
 static void connection_open(struct connection *connection, const uint8_t *packet, size_t length,
 			    uint64_t now_ns)
 {
@@ -148,7 +148,7 @@ void link_packet(struct link *link, const struct stun_endpoint *from, const uint
 
 	if (first) {
 		connection = &link->connection[link->active];
-		/* a new connection for a new introduction, beside the one that is used */
+		/* use a second connection for a new introduction */
 		if (!is_for(connection, id))
 			connection = &link->connection[!link->active];
 		if (!is_for(connection, id) && !link->initiator) {
@@ -166,7 +166,7 @@ void link_packet(struct link *link, const struct stun_endpoint *from, const uint
 
 /* --- the relay */
 
-/* Lets the bindings end that the link does not use. They do within a minute. */
+/* Releases the relay bindings that the link does not use. They expire within a minute. */
 static void release_relays(struct link *link, uint64_t now_ns)
 {
 	const struct peer_session_remote *remote;
@@ -178,7 +178,7 @@ static void release_relays(struct link *link, uint64_t now_ns)
 			peer_client_hold_relay(link->runtime->client, &remote[i].at, false, now_ns);
 }
 
-/* Lets the TCP connections end that the link does not use. They do within a minute. */
+/* Releases the TCP connections that the link does not use. They expire within a minute. */
 static void release_tcp(const struct link *link)
 {
 	const struct peer_session_remote *remote;
@@ -187,17 +187,17 @@ static void release_tcp(const struct link *link)
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count && link->runtime->tcp; i++)
 		if (remote[i].at.tcp)
-			tcp_paths_hold(link->runtime->tcp, &remote[i].at, false);
+			tcp_paths_release(link->runtime->tcp, &remote[i].at, link);
 }
 
-/* Keeps the binding or the TCP connection that is used, and no other one if there is a path. */
+/* Holds only the relay binding or the TCP connection of the path, if there is a path. */
 static void hold_path(struct link *link, uint64_t now_ns)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
 	release_tcp(link);
 	if (path && path->at.tcp)
-		tcp_paths_hold(link->runtime->tcp, &path->at, true);
+		tcp_paths_hold(link->runtime->tcp, &path->at, link);
 	link->relayed = path && path->kind == PEER_SESSION_REMOTE_RELAYED;
 	if (link->relayed)
 		peer_client_hold_relay(link->runtime->client, &path->at, true, now_ns);
@@ -321,14 +321,14 @@ static void on_path(struct link *link, uint64_t now_ns)
 	link->silent_packets = 0;
 }
 
-/* Sends another packet on the new path, whose answer is still missing, or gives up. */
+/* Repeats a packet on a new path that has not answered yet, or gives up. */
 static void ask_again(struct link *link, uint64_t now_ns)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 	struct quic *quic = link->connection[link->active].quic;
 
 	link->silent_ns = now_ns + SILENT_NS;
-	/* what is silent may be the path */
+	/* the path itself may be silent */
 	if (!path || !quic || now_ns - path->consent_ns > SILENT_CHECK_NS)
 		link->silent_packets = 0;
 	else if (link->silent_packets++ == SILENT_PACKETS)
@@ -337,7 +337,7 @@ static void ask_again(struct link *link, uint64_t now_ns)
 		quic_path_changed(quic, now_ns);
 }
 
-/* Says at which addresses the other peer was not reached, and why. */
+/* Logs each address of the other peer, with the reason why it was not reached. */
 static void describe_failure(struct link *link)
 {
 	const struct peer_session_remote *remote;
@@ -392,8 +392,7 @@ static void session_update(struct link *link, uint64_t now_ns)
 		runtime_send(runtime, &to, buffer, size, size);
 }
 
-/* The handshake of the active connection is over: the other peer is the one that it claims to be.
- */
+/* Handles the completed handshake of the active connection, which authenticates the other peer. */
 static void became_ready(struct link *link, uint64_t now_ns)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);

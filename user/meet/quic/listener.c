@@ -12,7 +12,7 @@
 
 #define BACKLOG 128
 #define ACCEPTS 16     /* at a wake-up */
-#define WAIT_US 100000 /* for descriptors that other programs may have used up */
+#define WAIT_US 100000 /* before the next accept, if no descriptor was available */
 
 int listener_open(const struct service_address *address, struct err *err)
 {
@@ -44,7 +44,7 @@ int listener_open(const struct service_address *address, struct err *err)
 	return -error;
 }
 
-/* Gives a connection to the carrier. Returns false if that is not possible now. */
+/* Passes a connection to the carrier. Returns false if no stream is available now. */
 static bool hand_over(struct listener_tcp *listener, int fd)
 {
 	if (carrier_tcp(listener->carrier, listener->service, fd, fd) != -EAGAIN)
@@ -63,7 +63,7 @@ static void on_connection(void *arg)
 	for (i = 0; i < ACCEPTS && listener->carrier && listener->held < 0; i++) {
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {
-			/* without a descriptor or memory, the loop would be called for ever */
+			/* without a descriptor or memory, the event loop would spin */
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			    errno == ENOMEM) {
 				loop_watch_want(listener->watch, false, false);

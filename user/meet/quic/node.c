@@ -18,12 +18,12 @@
 static void on_random(void *buffer, size_t size, void *arg)
 {
 	if (getrandom(buffer, size, 0) != (ssize_t)size)
-		abort(); /* before Linux 3.17; for at most 256 bytes it cannot fail later */
+		abort(); /* fails only before Linux 3.17: up to 256 bytes cannot fail */
 }
 
-/* --- whom the peer trusts */
+/* --- trusted peers */
 
-/* Lines for refused peers: one in ten seconds, and ten at once. */
+/* Rate limit of log lines about refused peers: one in ten seconds, with a burst of ten. */
 #define REFUSAL_NS	  10000000000ULL
 #define REFUSALS_BURST_NS (10 * REFUSAL_NS)
 
@@ -34,7 +34,7 @@ static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incomin
 	struct log_line line;
 	const char *reason = NULL;
 
-	/* who exposes nothing has no reason to answer */
+	/* a peer without services refuses all introductions */
 	if (incoming && !node->runtime.service_count)
 		reason = "this peer exposes nothing";
 	else if (peer && memcmp(peer->public_key, key, KEY_SIZE))
@@ -43,7 +43,7 @@ static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incomin
 		reason = "unknown peer";
 	if (!reason)
 		return true;
-	/* a server can send introductions without end */
+	/* a server can send any number of introductions */
 	if (!rate_take(&node->refusals_full_ns, REFUSAL_NS, REFUSALS_BURST_NS, runtime_now_ns())) {
 		node->refusals_unlogged++;
 		return false;
@@ -58,7 +58,7 @@ static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incomin
 	return false;
 }
 
-/* --peer-key NAME=KEY follows the rules of the file. */
+/* Parses --peer-key NAME=KEY like a line of the file. */
 static int read_known(struct node *node, struct err *err)
 {
 	const struct peer_identity *identity = node->identity;
@@ -111,8 +111,8 @@ out:
 }
 
 /*
- * systemd gives a unit alone access to its credentials, by an access list whose mask appears as the
- * permissions of the group.
+ * Returns true for a systemd credential. systemd restricts it with an ACL, whose mask appears as
+ * group permissions.
  */
 static bool is_credential(const char *path)
 {
@@ -208,7 +208,7 @@ static void introduced(struct node *node, const struct introduction *introductio
 	node->by_slot[slot] = link;
 }
 
-/* A channel of the relay belongs to the link with that introduction, or to one that has ended. */
+/* Passes a relay event to the link with the same introduction, which may already have ended. */
 static void on_relay(struct node *node, const struct peer_client_event *event)
 {
 	struct log_line line;
@@ -304,7 +304,7 @@ static void links_update(struct node *node)
 		node->hooks.over(node->runtime.arg, link);
 		link_free(link, runtime_now_ns());
 	}
-	/* another one is the first to take from what they share */
+	/* rotate the list, so that the links share the common budget fairly */
 	link = node->links;
 	if (link && link->next) {
 		node->links = link->next;
@@ -331,14 +331,14 @@ void node_update(void *arg)
 {
 	struct node *node = arg;
 
-	/* from a hook: the running call goes around once more */
+	/* called from a hook: the running call repeats its loop */
 	node->again = true;
 	if (node->updating)
 		return;
 	node->updating = true;
 	while (node->again) {
 		node->again = false;
-		/* the links ask the client, and what it reports makes links */
+		/* links send requests to the client, whose events may create links */
 		links_update(node);
 		client_update(node);
 	}
@@ -358,7 +358,7 @@ bool node_is_registered(const struct node *node)
 
 /* --- life */
 
-/* Connections and flows take a descriptor each. */
+/* Raises RLIMIT_NOFILE, because each connection and each flow uses a descriptor. */
 static void raise_files(void)
 {
 	struct rlimit files;
@@ -383,7 +383,7 @@ int node_open(struct node *node, struct err *err)
 			      : node->identity->direct_only ? PEER_SESSION_RELAY_NEVER
 							    : PEER_SESSION_RELAY_LAST;
 	node->runtime.update_arg = node;
-	/* before the keys are here, which its process has no use for */
+	/* start the mapping process before the keys are read, because it does not need them */
 	result = mapping_start(&node->runtime.mapping,
 			       node->runtime.relay == PEER_SESSION_RELAY_ONLY ||
 					       node->runtime.tcp_only
@@ -433,7 +433,10 @@ void node_close(struct node *node)
 		link_free(link, runtime_now_ns());
 	}
 	if (node->runtime.client) {
-		/* without waiting: a lost request costs the server a minute of room */
+		/*
+		 * do not wait: if the request is lost, the server keeps the registration for a
+		 * minute
+		 */
 		peer_client_stop(node->runtime.client, runtime_now_ns());
 		while ((size = peer_client_send(node->runtime.client, buffer, &to,
 						runtime_now_ns())))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The process of a peer: its socket, its registrations and its links. */
+/* The state of a peer process: its socket, its registrations and its links. */
 #ifndef SLUICE_MEET_QUIC_NODE_H
 #define SLUICE_MEET_QUIC_NODE_H
 
@@ -12,28 +12,31 @@
 #define NODE_LINKS_MAX 256
 
 struct node_hooks {
-	/* The registration with any server has succeeded, for the first time. */
+	/* Called at the first successful registration with any server. */
 	void (*registered)(void *arg);
-	/* A server does not register this peer: @code is one of peer_client_code_text(). */
+	/*
+	 * Called when a server refuses to register this peer; peer_client_code_text() describes
+	 * @code.
+	 */
 	void (*refused)(void *arg, unsigned int code);
-	/* A link is over, for link->end; it is freed afterwards. */
+	/* Called when a link is over, before it is freed; link->end is the reason. */
 	void (*over)(void *arg, struct link *link);
 	void (*connect_failed)(void *arg, unsigned int code);
 };
 
 struct node;
 
-/* A server, and the way to it. */
+/* A server, and how to reach it. */
 struct node_server {
 	struct node *node;
 	unsigned int index;
-	bool udp_failed;	  /* and has not worked since */
-	struct loop_timer *retry; /* of TCP */
+	bool udp_failed;	  /* UDP has failed, and has not worked since */
+	struct loop_timer *retry; /* reconnects by TCP */
 	uint64_t retry_us;
-	struct loop_timer *probe; /* of UDP, while TCP is used */
+	struct loop_timer *probe; /* probes UDP, while TCP is used */
 	uint8_t probe_id[SLUICE_STUN_ID_SIZE];
 	struct log_condition unregistered; /* why this peer is not registered */
-	struct loop_timer *lookup;	   /* of its name, while it does not answer */
+	struct loop_timer *lookup;	   /* looks up its name, while the server does not answer */
 	bool looking_up;
 };
 
@@ -42,15 +45,15 @@ struct node_network {
 	int fd; /* of netlink, or -1 */
 	struct loop_timer *timer;
 	struct debounce events;
-	struct in6_addr source[PEER_CLIENT_SERVERS_MAX]; /* own address toward each server */
+	struct in6_addr source[PEER_CLIENT_SERVERS_MAX]; /* source address toward each server */
 };
 
 /*
- * A connection to a server from the port of TCP connections, by which a peer that is registered by
- * UDP learns its server-reflexive address of TCP. As long as it exists, the NAT keeps the mapping.
+ * A connection to a server from the port of the TCP paths. A peer that is registered by UDP learns
+ * its server-reflexive TCP address from it. While the connection exists, the NAT keeps the mapping.
  */
 struct node_reflexive {
-	struct tcp_stream *stream; /* NULL: there was no use for it yet */
+	struct tcp_stream *stream; /* NULL: not needed yet */
 	struct loop_timer *timer;
 	uint8_t id[SLUICE_STUN_ID_SIZE];
 	struct stun_endpoint at;
@@ -68,71 +71,73 @@ struct node {
 	struct link *by_slot[NODE_LINKS_MAX];
 	struct node_network network;
 	struct node_reflexive reflexive;
-	int lookup_fd[2]; /* from the threads that look up names; -1 */
+	int lookup_fd[2]; /* socket pair to the lookup threads; -1: closed */
 	bool registered, updating, again;
 	uint64_t refusals_full_ns; /* base/rate.h */
 	unsigned int refusals_unlogged;
 };
 
 /*
- * Reads the keys, opens the socket and begins to register. @node is zero except for ->identity,
- * ->hooks and, of ->runtime, services and hooks. Returns 0, or -errno with *err set; node_close()
- * is due in any case.
+ * Reads the keys, opens the socket and starts to register. The caller sets ->identity, ->hooks, and
+ * the services and hooks in ->runtime, and zeroes all other fields. Returns 0, or -errno with *err
+ * set; call node_close() in either case.
  */
 int node_open(struct node *node, struct err *err);
 void node_close(struct node *node);
-/* Sends what is queued, and does what is due. Call it after anything that queues. */
+/* Sends queued data and runs expired timers. Call it after each call that queues data. */
 void node_update(void *node);
 
-/* Is it registered with a server at present? */
+/* Returns true if the peer is currently registered with a server. */
 bool node_is_registered(const struct node *node);
 
 /* --- node_network.c */
 
 /*
- * Offers the addresses of this host to other peers, and follows their changes. Without it, as when
- * netlink fails, a change is noticed when checks fail.
+ * Offers the addresses of this host to other peers, and monitors changes. Without netlink, a change
+ * is detected only when checks fail.
  */
 void node_network_watch(struct node *node);
 void node_network_close(struct node *node);
-/* Offers what there is now. Returns whether that differs from what was offered before. */
+/* Offers the current addresses. Returns true if they differ from the previous offer. */
 bool node_network_offer(struct node *node);
-/* There is a better candidate: peers without a direct path are introduced again. */
+/*
+ * Requests new introductions for links without a direct path, because there is a better candidate.
+ */
 void node_network_introduce(struct node *node);
-/* Returns the address from which this host would send there; :: if it cannot. */
+/* Returns the source address that the kernel selects for @to, or :: without a route. */
 struct in6_addr node_source_toward(const struct stun_endpoint *to);
 
 /* --- node_datagram.c */
 
-/* The socket has datagrams. */
+/* Reads the datagrams of the socket. */
 void node_readable(void *node);
-/* Takes a datagram, or a message of a server's connection. */
+/* Processes a datagram, or a message of the TCP connection to a server. */
 void node_receive(void *node, const struct stun_endpoint *from, const uint8_t *data, size_t length);
 
 /* --- node_tcp.c */
 
 /*
- * Opens the port of TCP connections to other peers, unless the options exclude them, and offers its
- * addresses. Without it, as when there is no descriptor left, paths use UDP or the relay.
+ * Opens the port for TCP paths, unless the options exclude TCP, and offers its addresses. If that
+ * fails, for example without a free descriptor, paths use UDP or the relay.
  */
 void node_tcp_open(struct node *node);
-/* A peer was introduced: opens the port, and offers it to that peer, if UDP does not reach it. */
+/* Opens the port for an introduced peer that UDP does not reach, and offers it to that peer. */
 void node_tcp_introduced(struct node *node, const struct introduction *introduction);
-/* Shall other peers connect to the port? */
+/* Returns true if other peers may connect to the port. */
 bool node_tcp_is_offered(const struct node *node);
-/* Forgets the server-reflexive address: a server is connected to from the port. */
+/* Drops the server-reflexive address, because the port now has a connection to a server. */
 void node_tcp_forget(struct node *node);
 void node_tcp_close(struct node *node);
 
 /* --- node_lookup.c */
 
-/* Finds the first address of a server. Returns 0, or -errno with *err set. */
+/* Resolves the first address of a server. Returns 0, or -errno with *err set. */
 int node_resolve(const struct peer_server *server, bool ip6, struct stun_endpoint *at,
 		 struct err *err);
 /* Returns 0 or -errno. */
 int node_lookups_open(struct node *node);
 void node_lookups_close(struct node *node);
-/* Looks up the name of this server from time to time. */
+/* Starts to look up the name of this server periodically. */
 void node_lookup_start(struct node *node, unsigned int server);
 void node_lookup_stop(struct node *node, unsigned int server);
 
@@ -141,18 +146,18 @@ void node_lookup_stop(struct node *node, unsigned int server);
 /* Returns 0 or -ENOMEM. */
 int node_servers_open(struct node *node);
 void node_servers_close(struct node *node);
-/* This server does not answer. */
+/* Handles a server that does not answer. */
 void node_server_silent(struct node *node, unsigned int server);
-/* Warns that this peer is not registered with it, once for each reason. */
+/* Warns once per reason that this peer is not registered with the server. */
 void node_server_warn(struct node *node, unsigned int server, const char *reason);
-/* This peer is registered with it. */
+/* Handles a successful registration with the server. */
 void node_server_registered(struct node *node, unsigned int server);
-/* Takes the answer to a request that was sent to find out whether UDP works. */
+/* Handles a response to the UDP probe. Returns false for any other datagram. */
 bool node_server_answers(struct node *node, const struct stun_endpoint *from, const uint8_t *data,
 			 size_t length);
-/* Its name has this address. */
+/* Handles a new address of the name of the server. */
 void node_server_found(struct node *node, unsigned int server, const struct stun_endpoint *at);
-/* This host sends from another address to these servers, bit by bit. */
+/* Handles a changed source address toward these servers (bit mask). */
 void node_servers_moved(struct node *node, unsigned int servers);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The datagrams of a peer: which part of it they are for, and which way they leave. */
+/* Dispatches received datagrams, and sends datagrams by the right transport. */
 #include "meet/channel.h"
 #include "meet/peer/relay.h"
 #include "meet/quic/node.h"
@@ -32,7 +32,7 @@ static void on_quic(struct node *node, const struct stun_endpoint *from, const u
 		link_packet(link, from, id, false, packet, length, runtime_now_ns());
 }
 
-/* @from: an address, or the channel that the datagram came through. */
+/* @from: an address, or the relay channel of the datagram. */
 static void on_inner(struct node *node, const struct stun_endpoint *from, const uint8_t *data,
 		     size_t length)
 {
@@ -56,8 +56,8 @@ static void on_inner(struct node *node, const struct stun_endpoint *from, const 
 }
 
 /*
- * RFC 9443: the first byte distinguishes STUN and QUIC. That of ChannelData may be that of QUIC
- * packets, which never come from a server.
+ * RFC 9443: the first byte distinguishes STUN and QUIC. ChannelData and QUIC packets may have the
+ * same first byte, but QUIC packets never come from a server.
  */
 void node_receive(void *arg, const struct stun_endpoint *from, const uint8_t *data, size_t length)
 {
@@ -66,7 +66,7 @@ void node_receive(void *arg, const struct stun_endpoint *from, const uint8_t *da
 	struct channel_data inner;
 	int server;
 
-	if (relay_is_endpoint(from)) /* forged: no such address is on any network */
+	if (relay_is_endpoint(from)) /* forged: relay addresses do not exist on any network */
 		return;
 	server = channel_is_data(data, length) ? peer_client_server_of(node->runtime.client, from)
 					       : -1;

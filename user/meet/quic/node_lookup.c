@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The addresses of the servers. The name of a server that does not answer is looked up again: it
- * may have moved, or another of its addresses may work. getaddrinfo() blocks, for many seconds if
- * no name server answers; so each call after the start has a thread of its own, which sends its
- * result to the loop and shares nothing with it.
+ * Resolves the addresses of the servers. If a server does not answer, its name is looked up again:
+ * the server may have moved, or another of its addresses may work. getaddrinfo() blocks for many
+ * seconds if no name server answers, so each later lookup runs in its own thread, which sends its
+ * result to the loop and shares no other state.
  */
 #include "base/addr.h"
 #include "meet/quic/node.h"
@@ -66,7 +66,7 @@ int node_resolve(const struct peer_server *server, bool ip6, struct stun_endpoin
 	return 0;
 }
 
-/* Returns the address after the one that does not answer, or the first one. */
+/* Returns the address after @before, which does not answer, or the first address. */
 static struct stun_endpoint choose(const struct addrinfo *found, const struct stun_endpoint *before)
 {
 	const struct addrinfo *info;
@@ -97,7 +97,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* The thread takes no signal that is for the loop. */
+/* Starts a thread with all signals blocked: the loop handles the signals. */
 static int start_thread(struct lookup *lookup)
 {
 	pthread_attr_t attr;
@@ -152,7 +152,7 @@ static void on_result(void *arg)
 	while (recv(node->lookup_fd[0], &result, sizeof(result), MSG_DONTWAIT) == sizeof(result)) {
 		server = &node->server[result.index];
 		server->looking_up = false;
-		/* else it has answered in the meantime */
+		/* otherwise the server has answered meanwhile */
 		if (result.found && loop_timer_runs(server->lookup))
 			node_server_found(node, result.index, &result.at);
 	}
@@ -163,7 +163,7 @@ void node_lookup_start(struct node *node, unsigned int server)
 {
 	struct in6_addr addr;
 
-	/* an address has no other one */
+	/* nothing to look up for a literal address */
 	if (addr_parse(node->identity->server[server].host, &addr))
 		return;
 	if (!loop_timer_runs(node->server[server].lookup))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Follows the network of this host. Hosts with containers change interfaces and routes all the
- * time; only what moves the own addresses, or the way to a server, is a change for the paths.
+ * Monitors the network of this host. Hosts with containers change interfaces and routes all the
+ * time; paths are affected only if the own addresses or the route to a server change.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,7 +18,7 @@
 #define QUIET_US 100000
 #define BOUND_US 1000000
 
-/* Makes of each address one candidate for each transport, as far as there is room. */
+/* Expands each address to one candidate per transport, up to CANDIDATES_MAX. */
 static int add_transports(const struct node *node, struct candidate candidates[CANDIDATES_MAX],
 			  int hosts)
 {
@@ -39,7 +39,10 @@ static int add_transports(const struct node *node, struct candidate candidates[C
 	return count;
 }
 
-/* A peer behind a NAT is reached by it rather than by the last address of the host. */
+/*
+ * Adds a candidate; if the list is full, it replaces the last host candidate, because it is more
+ * useful behind a NAT.
+ */
 static int add(struct candidate candidates[CANDIDATES_MAX], int count,
 	       const struct candidate *candidate)
 {
@@ -55,7 +58,7 @@ bool node_network_offer(struct node *node)
 	struct err err = { 0 };
 	int count = 0;
 
-	/* no other peer sends to them */
+	/* with --relay-only, no other peer sends to them */
 	if (node->runtime.relay != PEER_SESSION_RELAY_ONLY)
 		count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
 				    node->runtime.socket.ip6, &err);
@@ -95,7 +98,7 @@ struct in6_addr node_source_toward(const struct stun_endpoint *to)
 	return own.addr;
 }
 
-/* Returns the servers, bit by bit, to which this host now sends from another address. */
+/* Returns the bit mask of servers toward which the source address has changed. */
 static unsigned int set_sources(struct node *node)
 {
 	struct in6_addr *known, source;
@@ -157,7 +160,7 @@ void node_network_introduce(struct node *node)
 	}
 }
 
-/* A mapping may come later than the registration. */
+/* Handles a port mapping, which may arrive after the registration. */
 static void on_mapping(void *arg)
 {
 	struct candidate unused;
@@ -182,7 +185,7 @@ void node_network_watch(struct node *node)
 	    (!network->timer || bind(network->fd, (struct sockaddr *)&groups, sizeof(groups)) ||
 	     loop_read(node->runtime.loop, network->fd, on_event, node)))
 		node_network_close(node);
-	/* without it there is no mapping */
+	/* if this fails, there is no mapping */
 	mapping_watch(node->runtime.mapping, node->runtime.loop,
 		      peer_socket_port(&node->runtime.socket), on_mapping, node);
 	node_network_offer(node);

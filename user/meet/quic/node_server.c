@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * TCP to the servers, where UDP gets no answer, or --transport tcp demands it. A server may only
- * have been away, so that a Binding request by UDP is sent from time to time; its answer ends TCP.
+ * Uses TCP to a server if UDP gets no answer, or with --transport tcp. The server may only have
+ * been down, so UDP is probed periodically with a Binding request; a response ends the use of TCP.
  */
 #include "base/addr.h"
 #include "base/log.h"
@@ -61,7 +61,7 @@ static void on_changed(void *arg)
 		if (!peer_client_registered(runtime->client, server->index))
 			return;
 	}
-	/* the server sees another address */
+	/* the source address that the server sees has changed */
 	peer_client_refresh(runtime->client, runtime_now_ns());
 }
 
@@ -83,7 +83,7 @@ static void connect_now(void *arg)
 
 	if (!wants_tcp(server))
 		return;
-	/* the mapping of this connection by a NAT is that of the port */
+	/* this connection shares the NAT mapping of the port */
 	node_tcp_open(server->node);
 	node_tcp_forget(server->node);
 	if (!stream) {
@@ -134,7 +134,7 @@ void node_server_silent(struct node *node, unsigned int index)
 	if (node->identity->transport == PEER_TRANSPORT_UDP)
 		return;
 	server->udp_failed = true;
-	/* the connection is as dead as UDP */
+	/* the connection is dead, like UDP */
 	if (is_connected(server))
 		disconnect(server);
 	if ((!stream || stream->fd < 0) && !loop_timer_runs(server->retry))
@@ -169,13 +169,14 @@ void node_server_registered(struct node *node, unsigned int index)
 		use_udp(server);
 }
 
-/* --- does UDP work again? */
+/* --- probes of UDP */
 
 static void probe_udp(void *arg)
 {
 	struct node_server *server = arg;
 	struct runtime *runtime = &server->node->runtime;
-	static const uint8_t padding[32]; /* the answer is not longer than the request */
+	static const uint8_t
+		padding[32]; /* padding, so that the response is not longer than the request */
 	struct stun_builder builder;
 	uint8_t request[128];
 	size_t size;
@@ -205,7 +206,7 @@ bool node_server_answers(struct node *node, const struct stun_endpoint *from, co
 	use_udp(server);
 	log_state(server, "the server answers by UDP");
 	peer_client_refresh(node->runtime.client, runtime_now_ns());
-	/* there may be direct paths now */
+	/* direct paths may be possible now */
 	for (link = node->links; link; link = link->next)
 		peer_session_network_changed(link->session, runtime_now_ns());
 	return true;

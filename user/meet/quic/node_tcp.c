@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The TCP connections to other peers: what arrives there is for a link. A peer whose UDP works
- * opens the port when another one is introduced that is registered by TCP.
+ * Passes messages from the TCP connections of other peers to the links. A peer with working UDP
+ * opens the port only when a peer that is registered by TCP is introduced.
  */
 #include "base/log.h"
 #include "meet/quic/node.h"
@@ -13,8 +13,8 @@
 #include <sys/random.h>
 
 /*
- * To offer another candidate is to register again, which ends the sessions at the server. Before
- * that, both peers shall have bound their channels of the relay.
+ * Delay before a new candidate is offered. The offer is a new registration, which ends the sessions
+ * at the server; within the delay, both peers can bind their relay channels.
  */
 #define OFFER_US 5000000
 
@@ -102,7 +102,10 @@ static void on_changed(void *arg)
 	server_stream_send(reflexive->stream, request, stun_end(&builder));
 }
 
-/* A server ends the connection when it is idle for a minute, and with it the offer. */
+/*
+ * Connects to a server to learn the server-reflexive address. The server closes a connection that
+ * is idle for a minute, which ends the offer.
+ */
 static void learn(struct node *node, unsigned int server)
 {
 	struct node_reflexive *reflexive = &node->reflexive;
@@ -142,7 +145,10 @@ void node_tcp_forget(struct node *node)
 		node_network_offer(node);
 }
 
-/* The server adds the address that a peer is registered from, of the transport that reaches it. */
+/*
+ * Returns true if the other peer is registered by TCP: the server adds the source address of its
+ * registration, with its transport.
+ */
 static bool is_by_tcp(const struct introduction *introduction)
 {
 	const struct candidate *candidate;

@@ -8,10 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A descriptor that poll reports as writable takes this many bytes without blocking (pipe(7)). */
+/*
+ * A write of up to this size does not block if poll() reports the descriptor as writable (pipe(7)).
+ */
 #define WRITE_MAX 4096
 
-/* epoll refuses regular files and some devices, which are always ready. */
+/*
+ * Returns false for regular files and some devices, which epoll refuses because they are always
+ * ready.
+ */
 static bool is_pollable(int fd)
 {
 	struct stat st;
@@ -61,8 +66,10 @@ int pipe_put(struct pipe *pipe, const uint8_t *data, size_t length, bool fin)
 	return length && evbuffer_add(pipe->pending, data, length) ? -ENOMEM : 0;
 }
 
-/* A socket that the carrier has opened does not block. Others may be shared with a shell, and stay
- * as they are. */
+/*
+ * Returns true for a socket that the carrier has opened, which is non-blocking. Other descriptors
+ * may be shared with a shell, so their flags are not changed.
+ */
 static bool is_socket(const struct pipe *pipe)
 {
 	return pipe->in == pipe->out;

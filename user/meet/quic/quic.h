@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A QUIC connection (RFC 9000) between two peers, over ngtcp2. It knows no sockets and reads no
- * clock: packets and times go in, packets and deadlines come out. The session owns the addresses,
- * so that QUIC sees one path, which never changes, whatever NATs and networks do.
+ * A QUIC connection (RFC 9000) between two peers, over ngtcp2. It uses no sockets and reads no
+ * clock: the input is packets and times, the output is packets and deadlines. The session handles
+ * the addresses, so QUIC has a single path, which never changes.
  *
  * Datagrams (RFC 9221) may be lost and reordered; streams are reliable, bidirectional and subject
- * to flow control. A packet never exceeds QUIC_PACKET bytes, with which the session has checked the
- * path: probing for more would need the detection of black holes, which ngtcp2 lacks.
+ * to flow control. A packet never exceeds QUIC_PACKET bytes, the size with which the session has
+ * checked the path: a larger PMTU would require black hole detection, which ngtcp2 lacks.
  *
  * After a call that queues something, quic_flush() sends it. Handlers may call every function here
  * except quic_flush(), quic_receive(), quic_expire(), quic_close() and quic_free().
@@ -20,11 +20,11 @@
 #include <sys/uio.h>
 
 #define QUIC_PACKET	  1200
-#define QUIC_DATAGRAM_MAX 1144	     /* its payload */
+#define QUIC_DATAGRAM_MAX 1144	     /* payload of a QUIC datagram */
 #define QUIC_QUEUE	  1024	     /* datagrams: 90 ms at 100 Mbit/s */
-#define QUIC_QUEUE_NS	  250000000U /* as long as a buffer of a home router */
-#define QUIC_ID_SIZE	  8	     /* of a connection id; 2 of the bytes are the slot */
-#define QUIC_STREAMS_MAX  128	     /* that a peer may have opened at once */
+#define QUIC_QUEUE_NS	  250000000U /* about the delay of a home router's buffer */
+#define QUIC_ID_SIZE	  8	     /* size of a connection id, including 2 bytes for the slot */
+#define QUIC_STREAMS_MAX  128	     /* streams that a peer may have open */
 #define QUIC_BATCH	  54	     /* packets in one call of send(), less than 64 KiB */
 
 struct drops;
@@ -35,10 +35,13 @@ struct quic_stream;
 struct quic_handlers {
 	/* Sends packets of @size bytes each, the last of which may be shorter. */
 	void (*send)(void *arg, const void *packets, size_t length, size_t size);
-	/* The handshake has succeeded: the other peer has proved that it has the key. */
+	/* The handshake is complete: the other peer has proved that it has the key. */
 	void (*ready)(void *arg);
 	void (*datagram)(void *arg, const uint8_t *data, size_t length);
-	/* The other peer has opened a stream. Returns the stream's @user; NULL: refuse it. */
+	/*
+	 * The other peer has opened a stream. Returns the @user of the stream, or NULL to refuse
+	 * the stream.
+	 */
 	void *(*opened)(void *arg, struct quic_stream *stream);
 	/* @data counts against the window until quic_stream_consumed(). */
 	void (*data)(void *user, const uint8_t *data, size_t length, bool fin);
@@ -52,76 +55,76 @@ struct quic_handlers {
 struct quic_settings {
 	bool server;
 	uint16_t slot;			/* finds the connection in quic_slot() */
-	uint8_t first_id[QUIC_ID_SIZE]; /* the destination of the client's first packets; random */
+	uint8_t first_id[QUIC_ID_SIZE]; /* random destination id of the client's first packets */
 	uint8_t psk[32];
 	const char *identity; /* of the key: 32 hexadecimal digits */
-	uint64_t rtt_ns;      /* the round trip, as measured by checks; 0: unknown */
+	uint64_t rtt_ns;      /* RTT measured by checks; 0: unknown */
 	const struct quic_handlers *handlers;
 	void *arg;
-	struct drops *drops; /* counts datagrams that are too late; outlives the connection */
+	struct drops *drops; /* counts expired datagrams; must outlive the connection */
 };
 
-/* What all connections of a process share. Returns 0 or -ENOMEM. */
+/* Creates the state that all connections of a process share. Returns 0 or -ENOMEM. */
 int quic_endpoint_new(struct quic_endpoint **endpoint);
 void quic_endpoint_free(struct quic_endpoint *endpoint);
 
 /*
- * Finds the destination of a packet: QUIC_ID_SIZE bytes, or NULL for other datagrams.
- * *first: it may be a client's first packet, which has quic_settings.first_id.
+ * Returns the destination id of a packet: QUIC_ID_SIZE bytes, or NULL for other datagrams. *first:
+ * it may be a client's first packet, which has quic_settings.first_id.
  */
 const uint8_t *quic_destination(const void *packet, size_t length, bool *first);
-/* The slot in the id of a packet that is not a client's first. */
+/* Returns the slot in the id of a packet that is not a client's first packet. */
 uint16_t quic_slot(const uint8_t id[QUIC_ID_SIZE]);
 
 /* Creates the client's side; quic_flush() sends its first packet. Returns 0 or -ENOMEM. */
 int quic_connect(struct quic_endpoint *endpoint, const struct quic_settings *settings,
 		 uint64_t now_ns, struct quic **quic);
 /*
- * Creates the server's side for a client's first packet, which quic_receive() then reads. Returns
- * 0, -EPROTO if the packet is none, or -ENOMEM.
+ * Creates the server side for the first packet of a client, which the caller then passes to
+ * quic_receive(). Returns 0, -ENOMEM, or -EPROTO if it is not a first packet.
  */
 int quic_accept(struct quic_endpoint *endpoint, const struct quic_settings *settings,
 		const void *packet, size_t length, uint64_t now_ns, struct quic **quic);
 void quic_free(struct quic *quic);
 
-/* Returns true if the packet was authentic, and the handshake is over. */
+/* Returns true if the packet was authentic and the handshake is complete. */
 bool quic_receive(struct quic *quic, const void *packet, size_t length, uint64_t now_ns);
-/* Sends whatever may be sent now. */
+/* Sends all packets that may be sent now. */
 void quic_flush(struct quic *quic, uint64_t now_ns);
-/* Returns when to call quic_expire(); UINT64_MAX: never. */
+/* Returns the time at which to call quic_expire(); UINT64_MAX: never. */
 uint64_t quic_next_ns(const struct quic *quic);
 void quic_expire(struct quic *quic, uint64_t now_ns);
 /*
- * The session sends to another address from now on, or again after a pause: repeats what was lost
- * at once, and does not wait for a timer, whose back-off is as long as the pause.
+ * Retransmits lost packets at once, after the session has changed its path or resumed after a
+ * pause. The probe timer would wait as long as the pause, because of its back-off.
  */
 void quic_path_changed(struct quic *quic, uint64_t now_ns);
-/* Tells the other peer that the connection ends, once. */
+/* Sends the close of the connection to the other peer, once. */
 void quic_close(struct quic *quic, uint64_t now_ns);
 
 bool quic_is_ready(const struct quic *quic);
-/* NULL, or why the connection is over. */
+/* Returns the reason why the connection is over, or NULL. */
 const char *quic_end(const struct quic *quic);
 uint64_t quic_rtt_ns(const struct quic *quic);
 
 /*
  * Queues a datagram of two parts. It is dropped if the path does not take it within QUIC_QUEUE_NS.
- * Returns 0, -EMSGSIZE, -ENOBUFS if QUIC_QUEUE datagrams wait already, or -ENOTCONN.
+ * Returns 0, -EMSGSIZE, -ENOBUFS if QUIC_QUEUE datagrams are already queued, or -ENOTCONN.
  */
 int quic_datagram(struct quic *quic, const void *head, size_t head_length, const void *data,
 		  size_t length, uint64_t now_ns);
 
-/* Opens a stream. Returns NULL if the other peer allows no more now. */
+/* Opens a stream. Returns NULL if the stream limit of the other peer is reached. */
 struct quic_stream *quic_stream_open(struct quic *quic, void *user);
-/* The number of a stream, the same at both peers. */
+/* Returns the number of a stream, which is the same at both peers. */
 uint32_t quic_stream_number(const struct quic_stream *stream);
 /* Describes the free space in up to two pieces. Returns their number; 0: none now. */
 int quic_stream_space(struct quic_stream *stream, struct iovec piece[2]);
-/* Queues @length bytes that are in the space. */
+/* Queues the first @length bytes of the free space, which the caller has filled. */
 void quic_stream_commit(struct quic_stream *stream, size_t length);
-/* Copies and queues bytes. Returns how many. */
+/* Copies and queues bytes. Returns the number of bytes queued. */
 size_t quic_stream_write(struct quic_stream *stream, const void *data, size_t length);
-/* Ends the direction to the other peer after what is queued. */
+/* Ends the direction to the other peer after the queued bytes. */
 void quic_stream_finish(struct quic_stream *stream);
 void quic_stream_consumed(struct quic_stream *stream, size_t length);
 /* Ends both directions at once. No handler is called with its @user any more. */

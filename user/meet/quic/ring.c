@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Describes the bytes [from, to), which are no more than the ring's size. */
+/* Describes the bytes [from, to), at most the size of the ring. */
 static int pieces(const struct ring *ring, uint64_t from, uint64_t to, struct iovec piece[2])
 {
 	size_t at = (from - ring->base) % RING_SIZE, length = to - from;
@@ -23,7 +23,7 @@ int ring_space(struct ring *ring, struct iovec piece[2])
 		ring->data = malloc(RING_SIZE);
 	if (!ring->data)
 		return 0;
-	/* starts again at the first page, so that a stream with little traffic touches few */
+	/* restart at the first page, so that a stream with little traffic touches few pages */
 	if (ring->acked == ring->end)
 		ring->base = ring->end;
 	return pieces(ring, ring->end, ring->acked + RING_SIZE, piece);

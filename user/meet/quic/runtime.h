@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the links of a process share. */
+/* The state that the links of a process share. */
 #ifndef SLUICE_MEET_QUIC_RUNTIME_H
 #define SLUICE_MEET_QUIC_RUNTIME_H
 
@@ -22,24 +22,24 @@ struct runtime {
 	struct peer_socket socket;
 	struct quic_endpoint *endpoint;
 	struct peer_client *client;
-	struct mapping *mapping;  /* NULL: none is asked for */
+	struct mapping *mapping;  /* NULL: disabled */
 	uint8_t secret[KEY_SIZE]; /* own private key */
 	enum peer_session_relay relay;
-	uint64_t searches_full_ns; /* of all links */
+	uint64_t searches_full_ns; /* search budget of all links */
 	uint64_t interval_ns;	   /* of keepalives */
-	/* To the servers; NULL, or not connected: UDP, unless tcp_only. */
+	/* TCP to the servers; NULL, or not connected: UDP, unless tcp_only. */
 	struct tcp_stream *stream[PEER_CLIENT_SERVERS_MAX];
-	struct tcp_paths *tcp; /* to other peers; NULL: there was no use for them yet */
+	struct tcp_paths *tcp; /* to other peers; NULL: not needed yet */
 	bool tcp_only, udp_only;
-	/* What this peer exposes. */
+	/* Services that this peer exposes. */
 	const struct service *services;
 	unsigned int service_count;
-	/* Something was queued by an event of the loop: update(update_arg) sends it. */
+	/* Called when a loop event has queued data: update(update_arg) sends it. */
 	loop_fn update;
 	void *update_arg;
-	/* A link can be used. */
+	/* Called when a link becomes ready. */
 	void (*ready)(void *arg, struct link *link);
-	/* A link has another path, or none any more. */
+	/* Called when the path of a link has changed or is lost. */
 	void (*path_changed)(void *arg, struct link *link);
 	/* As in struct carrier_options. */
 	void (*answered)(void *arg, unsigned int code);
@@ -48,8 +48,8 @@ struct runtime {
 };
 
 /*
- * Sends datagrams of @size bytes each, the last of which may be shorter: to an address of either
- * transport, to a server by the transport that it is reached by, or through a relay.
+ * Sends datagrams of @size bytes each, the last of which may be shorter: to a UDP or TCP address,
+ * to a server by its current transport, or through a relay.
  */
 void runtime_send(struct runtime *runtime, const struct stun_endpoint *to, const void *data,
 		  size_t length, size_t size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The packets that a connection sends. */
+/* Writes and sends the packets of a connection. */
 #include "meet/quic/connection.h"
 #include "meet/quic/drops.h"
 
@@ -20,7 +20,7 @@ int quic_datagram(struct quic *quic, const void *head, size_t head_length, const
 		quic->datagram = malloc(QUIC_QUEUE * sizeof(*quic->datagram));
 	if (!quic->datagram || quic->datagrams == QUIC_QUEUE)
 		return -ENOBUFS;
-	/* starts again at the first page, so that a short queue uses little memory and cache */
+	/* restart at the first page, so that a short queue uses little memory and cache */
 	if (!quic->datagrams)
 		quic->datagram_first = 0;
 	slot = &quic->datagram[(quic->datagram_first + quic->datagrams++) % QUIC_QUEUE];
@@ -49,8 +49,8 @@ static void drop_late(struct quic *quic, uint64_t now_ns)
 
 /*
  * Writes a packet with the first datagram of the queue. ngtcp2 before 0.14 does not arm the probe
- * timer for such packets: after the loss of a whole window, nothing would ever be sent again. So
- * each carries another frame, which raises the limit of unidirectional streams.
+ * timer for packets with only datagrams: after the loss of a whole window, it would never send
+ * again. So each packet gets an additional frame, which raises the limit of unidirectional streams.
  */
 static ngtcp2_ssize write_datagram(struct quic *quic, uint8_t *packet, uint64_t now_ns)
 {
@@ -81,7 +81,10 @@ static void batch_send(struct quic *quic)
 	out->packets = 0;
 }
 
-/* Adds the packet that was written behind the batch. All but the last have the same size. */
+/*
+ * Adds the packet, written after the batch, to the batch. All packets except the last have the same
+ * size.
+ */
 static void batch_add(struct quic *quic, size_t size)
 {
 	struct quic_endpoint *out = quic->endpoint;
@@ -100,13 +103,13 @@ static void batch_add(struct quic *quic, size_t size)
 }
 
 struct turns {
-	bool datagram; /* it is a datagram's turn */
-	bool blocked;  /* datagrams are */
+	bool datagram; /* the next packet carries a datagram */
+	bool blocked;  /* datagrams are blocked */
 };
 
 /*
- * Writes the next packet. Datagrams and streams take turns; without either, acknowledgements and
- * probes remain. Returns its size, an error of ngtcp2, or 0 if nothing more can be sent.
+ * Writes the next packet. Datagrams and streams take turns; without data, only acknowledgements and
+ * probes are written. Returns its size, an error of ngtcp2, or 0 if nothing more can be sent.
  */
 static ngtcp2_ssize write_next(struct quic *quic, struct turns *turns, uint8_t *packet,
 			       uint64_t now_ns)

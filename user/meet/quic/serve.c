@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* peer run: exposes services to other peers. */
+/* Implements peer run: exposes services to other peers. */
 #include "base/log.h"
 #include "base/sd_notify.h"
 #include "meet/peer/process.h"

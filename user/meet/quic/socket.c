@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAIT_MS 2 /* for room in the send buffer: a loss costs more */
+#define WAIT_MS 2 /* wait for space in the send buffer: it costs less than a packet loss */
 
 static void set_options(int fd, bool ip6)
 {
@@ -103,7 +103,7 @@ void peer_socket_send(struct peer_socket *socket, const struct stun_endpoint *to
 	socklen_t addr_size;
 
 	if (socket->ip6) {
-		/* a socket of IPv6 takes IPv4 addresses in their mapped form */
+		/* an IPv6 socket requires IPv4-mapped addresses */
 		memset(&addr, 0, sizeof(addr));
 		addr.ip6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
 						  .sin6_port = to->port_be,
@@ -121,7 +121,7 @@ void peer_socket_send(struct peer_socket *socket, const struct stun_endpoint *to
 void peer_socket_send_channel(struct peer_socket *socket, const struct stun_endpoint *server,
 			      uint16_t channel, const void *data, size_t length, size_t size)
 {
-	static uint8_t framed[65507]; /* what IPv4 permits to send at once */
+	static uint8_t framed[65507]; /* maximum UDP payload in IPv4 */
 	const uint8_t *from = data;
 	size_t used = 0, part;
 

@@ -46,7 +46,7 @@ void quic_streams_free(struct quic *quic)
 		stream_free(LIST_FIRST(&quic->streams));
 }
 
-/* --- for the owner of a stream */
+/* --- functions of the owner */
 
 struct quic_stream *quic_stream_open(struct quic *quic, void *user)
 {
@@ -104,7 +104,7 @@ void quic_stream_consumed(struct quic_stream *stream, size_t length)
 
 void quic_stream_reset(struct quic_stream *stream)
 {
-	/* the other streams need this part of the connection's window */
+	/* return this share of the connection's window to the other streams */
 	ngtcp2_conn_extend_max_offset(stream->quic->conn, stream->held);
 	stream->held = 0;
 	stream->user = NULL;
@@ -119,7 +119,10 @@ static int on_open(ngtcp2_conn *conn, int64_t id, void *arg)
 	struct quic *quic = arg;
 	struct quic_stream *stream;
 
-	/* Our limit of such streams only grows to arm the probe timer, see quic_flush(). */
+	/*
+	 * The limit of unidirectional streams grows only to arm the probe timer, see
+	 * write_datagram().
+	 */
 	if (!ngtcp2_is_bidi_stream(id))
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	stream = stream_new(quic, id, NULL);
@@ -162,7 +165,7 @@ static int on_acknowledged(ngtcp2_conn *conn, int64_t id, uint64_t offset, uint6
 	return 0;
 }
 
-/* The other peer aborts one direction: as with TCP, that ends both. */
+/* Handles an abort of one direction by the other peer, which ends both directions, as in TCP. */
 static void abort_stream(struct quic_stream *stream)
 {
 	void *user = stream ? stream->user : NULL;
@@ -229,7 +232,7 @@ void quic_streams_begin(struct quic *quic)
 	}
 }
 
-/* The streams with data take turns, a packet each. */
+/* Requeues a stream that has more data at the end: streams take turns, one packet each. */
 static void written(struct quic_stream *stream, size_t length)
 {
 	stream->ring.sent += length;

@@ -12,14 +12,17 @@
 #define ALPN "sluice/1"
 
 /*
- * GnuTLS refuses a set without a signature algorithm, even though nothing is signed. AES-256-GCM is
- * useless here: its hash is not that of the key's binder.
+ * GnuTLS refuses a priority string without a signature algorithm, even though nothing is signed.
+ * AES-256-GCM cannot be used: its hash differs from the hash of the PSK binder.
  */
 #define PRIORITY                                                                   \
 	"NONE:+VERS-TLS1.3:%s:+AEAD:+ECDHE-PSK:+GROUP-X25519:+SIGN-EDDSA-ED25519:" \
 	"%%DISABLE_TLS13_COMPAT_MODE"
 
-/* ChaCha20 takes six times the CPU of AES where the CPU has instructions for AES. */
+/*
+ * Returns true if the CPU has AES instructions; with them, ChaCha20 takes six times the CPU time of
+ * AES.
+ */
 static bool cpu_has_aes(void)
 {
 #if defined(__x86_64__)
@@ -41,7 +44,7 @@ int tls_priority_new(gnutls_priority_t *priority)
 	return gnutls_priority_init(priority, text, NULL) ? -ENOMEM : 0;
 }
 
-/* An unknown identity gets a random key of GnuTLS, so that it fails as a wrong key does. */
+/* For an unknown identity, GnuTLS uses a random key, so the handshake fails as with a wrong key. */
 static int on_identity(gnutls_session_t session, const gnutls_datum_t *identity,
 		       gnutls_datum_t *key)
 {

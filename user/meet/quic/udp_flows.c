@@ -16,22 +16,22 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#define READS	      4	    /* system calls at a wake-up, for the others not to wait */
-#define DATAGRAM_MAX  65535 /* what the length can tell */
+#define READS	      4 /* system calls per wake-up, so that other descriptors are not starved */
+#define DATAGRAM_MAX  65535 /* maximum value of the length field */
 #define STREAM_HEADER 4
-/* Datagrams to a local program in one system call, fewer than its socket's queue has room for. */
+/* Datagrams per system call to a local program, fewer than its socket's default queue holds. */
 #define DELIVERY      32
 #define DELIVERY_SIZE 32768
 
 struct flow {
 	UT_hash_handle by_id, by_source;
-	TAILQ_ENTRY(flow) entry; /* the longest idle one first */
+	TAILQ_ENTRY(flow) entry; /* sorted by idle time, longest first */
 	struct udp_flows *flows;
 	uint64_t used_ns;
 	uint16_t id;
-	struct stun_endpoint source; /* where a program of this host sends from */
+	struct stun_endpoint source; /* source address of a local program */
 	int fd;			     /* to the exposed service, or -1 */
-	uint32_t lost;		     /* as counted by the kernel for fd */
+	uint32_t lost;		     /* drop count of the kernel for fd */
 	struct loop_watch *watch;
 };
 
@@ -44,13 +44,13 @@ struct udp_flows {
 	struct loop_watch *watch; /* of the listening socket */
 	struct loop_timer *timer;
 	unsigned int count;
-	uint32_t lost; /* as counted by the kernel for the listening socket */
-	bool segments; /* the kernel splits batches for the local program */
+	uint32_t lost; /* drop count of the kernel for the listening socket */
+	bool segments; /* UDP_SEGMENT works toward the local program */
 	struct log_condition condition;
 	uint16_t next_id;
-	uint8_t *record; /* a record of the stream, of which `have` bytes are here */
+	uint8_t *record; /* a partial record of the stream, `have` bytes long */
 	size_t have;
-	/* Datagrams for one flow, of the same size except the last. */
+	/* Batch of datagrams for one flow, of the same size except the last. */
 	struct flow *to; /* NULL: none */
 	size_t length, size;
 	uint8_t delivery[DELIVERY_SIZE];
@@ -66,7 +66,7 @@ static void drop(struct udp_flows *flows, enum drop_reason reason, unsigned int 
 	flows->options.drops->count[reason] += count;
 }
 
-/* @lost: the kernel's count; *before: the earlier one. */
+/* Counts new drops of the kernel. @lost: its total; *before: its previous total. */
 static void drop_lost(struct udp_flows *flows, uint32_t *before, uint32_t lost)
 {
 	drop(flows, DROP_RECEIVE, lost - *before);
@@ -126,7 +126,7 @@ static void on_timer(void *arg)
 	arm(flows);
 }
 
-/* Returns a flow that is in no table yet, or NULL. */
+/* Allocates a flow, which is not in the tables yet. Returns NULL on ENOMEM. */
 static struct flow *flow_new(struct udp_flows *flows)
 {
 	struct flow *flow;
@@ -139,7 +139,7 @@ static struct flow *flow_new(struct udp_flows *flows)
 	return flow;
 }
 
-/* Adds it. Returns false on ENOMEM, and then it is freed. */
+/* Adds a flow to the tables. Returns false on ENOMEM, with the flow freed. */
 static bool flow_add(struct flow *flow)
 {
 	struct udp_flows *flows = flow->flows;
@@ -204,7 +204,7 @@ static void send_to_peer(struct flow *flow, const uint8_t *data, size_t length)
 		drop(flows, DROP_QUEUE, 1);
 }
 
-/* --- at the peer that listens */
+/* --- listening peer */
 
 static struct flow *find_source(struct udp_flows *flows, const struct stun_endpoint *source)
 {
@@ -251,14 +251,14 @@ static void on_listen(void *arg)
 	uint32_t lost = flows->lost;
 	int i, got = UDP_IO_BATCH;
 
-	/* behind an ICMP error of an earlier answer, others may be queued */
+	/* more datagrams may be queued behind an ICMP error */
 	for (i = 0; i < READS && (got == UDP_IO_BATCH || (got < 0 && got != -EAGAIN)); i++)
 		got = udp_io_read(flows->options.listen_fd, on_request, flows, &lost);
 	drop_lost(flows, &flows->lost, lost);
 	flows->options.flush(flows->options.arg);
 }
 
-/* --- at the peer that exposes */
+/* --- exposing peer */
 
 static void on_answer(void *arg, const union any_sockaddr *from, const uint8_t *data, size_t length)
 {
@@ -336,7 +336,9 @@ void udp_flows_deliver(struct udp_flows *flows)
 	flows->length = 0;
 }
 
-/* Adds a datagram to the batch. All but the last have the same size, which is not 0. */
+/*
+ * Adds a datagram to the batch. All datagrams except the last have the same size, which is not 0.
+ */
 static void deliver_later(struct flow *flow, const uint8_t *data, size_t length)
 {
 	struct udp_flows *flows = flow->flows;

@@ -18,7 +18,7 @@ void udp_io_prepare(int fd)
 {
 	const int size = QUEUE_SIZE, yes = 1;
 
-	/* what an old kernel or the limits refuse only costs speed */
+	/* if an old kernel or a limit refuses an option, only throughput suffers */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
@@ -27,7 +27,7 @@ void udp_io_prepare(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof(yes));
 }
 
-/* Hands over a datagram, or the datagrams that the kernel has joined. */
+/* Passes a datagram, or the datagrams of a GRO batch, to fn. */
 static void hand_over(struct msghdr *message, size_t length, udp_io_fn fn, void *arg,
 		      uint32_t *lost)
 {
@@ -54,7 +54,7 @@ static void hand_over(struct msghdr *message, size_t length, udp_io_fn fn, void 
 
 int udp_io_read(int fd, udp_io_fn fn, void *arg, uint32_t *lost)
 {
-	/* a page is only used once a datagram has reached it */
+	/* a page is not allocated until a datagram is written to it */
 	static uint8_t buffer[UDP_IO_BATCH][DATAGRAM_MAX];
 	struct mmsghdr message[UDP_IO_BATCH];
 	union any_sockaddr addr[UDP_IO_BATCH];

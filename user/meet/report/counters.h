@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The counters of a peer's process, which are those of its sessions. */
+/* The counters of a peer process, summed over its sessions. */
 #ifndef SLUICE_MEET_REPORT_COUNTERS_H
 #define SLUICE_MEET_REPORT_COUNTERS_H
 
 #define PEER_COUNTERS(X)                                                              \
 	X(sessions, "sessions with other peers, each begun by an introduction")       \
-	X(sessions_failed, "sessions that ended without a path ever")                 \
+	X(sessions_failed, "sessions that never had a path")                          \
 	X(repunches, "introductions after the first one of a session")                \
 	X(path_changes, "changes of the address that a session sends to")             \
 	X(consents_lost, "paths whose checks got no answer for 24 seconds")           \
@@ -14,7 +14,7 @@
 	X(checks_received, "authentic checks of other peers")                         \
 	X(checks_rejected, "checks and answers that were not authentic, or repeated") \
 	X(keepalives_sent, "keepalives sent")                                         \
-	X(keepalives_saved, "keepalives that other traffic has made unnecessary")
+	X(keepalives_saved, "keepalives that other traffic made unnecessary")
 
 #define PEER_COUNT(name, help) PEER_COUNT_##name,
 enum peer_counter {

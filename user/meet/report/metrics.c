@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No peer has such a name. */
+/* Not a valid peer name. */
 #define UNKNOWN "_unknown"
 
 struct peer_totals {
 	const char *name;
 	uint64_t bytes_in, bytes_out;
-	/* Of the present link, as it is collected. */
+	/* State of the current link, when collected. */
 	bool up, relayed;
 	uint64_t rtt_ns;
 };
@@ -22,8 +22,8 @@ struct peer_totals {
 struct report_metrics {
 	const struct view *view;
 	struct metrics_server *server;
-	__u64 value[PEER_COUNTERS_MAX]; /* of links that are over */
-	/* By name; the last one is for all peers that are not known. */
+	__u64 value[PEER_COUNTERS_MAX]; /* sums of ended links */
+	/* Sorted by name; the last entry is for all unknown peers. */
 	struct peer_totals *peer;
 	size_t known;
 };
@@ -151,7 +151,7 @@ static void collect(struct metrics *metrics, void *arg)
 		one->relayed |= path->kind == PEER_SESSION_REMOTE_RELAYED;
 		one->rtt_ns = path->rtt_ns;
 	}
-	/* the last one has a series only if such peers are accepted */
+	/* unknown peers have a series only if they are accepted */
 	add_peers(metrics, peer, own->known + node->identity->trust_server);
 	metrics_counters(metrics, "sluice_peer", counters, value, PEER_COUNTERS_MAX);
 	free(peer);

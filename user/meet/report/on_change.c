@@ -32,7 +32,7 @@ struct on_change {
 	struct changing *peers;
 };
 
-/* What happens between the two; NULL: nothing. */
+/* Returns the event that leads from @reported to @now, or NULL. */
 static const char *event_of(const struct change *reported, const struct change *now)
 {
 	if (now->up != reported->up)
@@ -60,7 +60,7 @@ static const char *const names[] = {
 	"SLUICE_REASON=",    "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
 };
 #define NAMES	  (sizeof(names) / sizeof(*names))
-#define VARIABLES 9 /* the others are for the process that the service manager has started */
+#define VARIABLES 9 /* the remaining names belong to the service manager, and are only removed */
 
 static bool is_dropped(const char *variable)
 {
@@ -85,7 +85,7 @@ static int spawn(const char *command, char *const *environment, pid_t *pid)
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	/* the standard output may be that of a service (--stdio) */
+	/* the standard output may carry a service (--stdio) */
 	error = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (!error)
 		error = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
@@ -93,7 +93,7 @@ static int spawn(const char *command, char *const *environment, pid_t *pid)
 		error = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
-	/* a Ctrl-C is for this process, which then reports the end */
+	/* Ctrl-C must signal only this process, which then reports the paths as down */
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 						      POSIX_SPAWN_SETPGROUP);
 	if (!error)
@@ -103,7 +103,7 @@ static int spawn(const char *command, char *const *environment, pid_t *pid)
 	return error;
 }
 
-/* Starts the command for this event. What goes down is described as it was reported last. */
+/* Starts the command for this event. A "down" event describes the path as last reported. */
 static int start(const struct on_change *on_change, struct changing *peer, const char *event)
 {
 	const struct change *now = &peer->now, *path = now->up ? now : &peer->reported;
@@ -132,7 +132,7 @@ static int start(const struct on_change *on_change, struct changing *peer, const
 	return error;
 }
 
-/* Starts the command if there is a change to report and none runs. */
+/* Starts the command if there is a change to report and no command is running. */
 static void run(const struct on_change *on_change, struct changing *peer)
 {
 	const char *event = peer->pid ? NULL : event_of(&peer->reported, &peer->now);
@@ -152,7 +152,7 @@ static void run(const struct on_change *on_change, struct changing *peer)
 	log_end(&line);
 }
 
-/* --- its end */
+/* --- end of the command */
 
 static void log_failure(const struct changing *peer, int status)
 {
@@ -168,7 +168,7 @@ static void log_failure(const struct changing *peer, int status)
 	log_end(&line);
 }
 
-/* Reports what has changed meanwhile, and forgets peers without a path. */
+/* Reaps commands, reports changes that occurred meanwhile, and frees entries without a path. */
 static void on_child(void *arg)
 {
 	struct on_change *on_change = arg;
@@ -198,7 +198,7 @@ int on_change_new(struct on_change **on_change, struct loop *loop, const char *c
 	struct on_change *fresh = calloc(1, sizeof(*fresh));
 	int result;
 
-	/* a process that ignores it cannot wait for its children */
+	/* SIGCHLD must not be ignored, or waitpid() cannot report the exit status */
 	signal(SIGCHLD, SIG_DFL);
 	result = fresh ? loop_signal(loop, SIGCHLD, on_child, fresh) : -ENOMEM;
 
@@ -254,7 +254,7 @@ void on_change_end(struct on_change *on_change)
 	for (; on_change->peers && now_us < end_us; now_us = clock_now_us()) {
 		left.tv_sec = (time_t)((end_us - now_us) / 1000000);
 		left.tv_nsec = (long)((end_us - now_us) % 1000000) * 1000;
-		/* the loop has blocked it */
+		/* the loop has blocked SIGCHLD */
 		sigtimedwait(&child, NULL, &left);
 		on_child(on_change);
 	}

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The command of --on-change, which a shell executes when a path comes up, moves or goes down. Its
- * only arguments are variables of its environment, so that no value is ever parsed by the shell.
+ * The command of --on-change, which a shell executes when a path comes up, moves or goes down.
+ * Values are passed only in environment variables, so the shell never parses them.
  *
- * At most one command runs for each peer. What changes meanwhile is reported when it has ended, as
- * one change to the state at that time; so a slow command sees no path that is gone already, and an
- * "up" for each "down".
+ * At most one command runs for each peer. Changes that occur while it runs are merged, and reported
+ * when it has exited as one change to the current state. So a slow command is never run for a path
+ * that is already gone, and each "up" has a "down".
  */
 #ifndef SLUICE_MEET_REPORT_ON_CHANGE_H
 #define SLUICE_MEET_REPORT_ON_CHANGE_H
@@ -20,20 +20,19 @@ struct change {
 	bool relayed;
 	char kind[24], transport[8], trust[8];
 	char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
-	char reason[192]; /* why it is down; may be empty */
+	char reason[192]; /* reason why the path is down; may be empty */
 };
 
 struct on_change;
 
-/* @command and @id, the name of this peer, stay the caller's. Returns 0, or -errno with *err set.
- */
+/* @id: name of this peer. The caller owns @command and @id. Returns 0, or -errno with *err set. */
 int on_change_new(struct on_change **on_change, struct loop *loop, const char *command,
 		  const char *id, struct err *err);
-/* The path to @peer is this one now. Does nothing if that is known. @on_change may be NULL. */
+/* Sets the current path to @peer, and reports it if it has changed. @on_change may be NULL. */
 void on_change_set(struct on_change *on_change, const char *peer, const struct change *change);
 /*
- * All paths go down. Waits some seconds for the commands, and frees it. Call it when the loop does
- * not run any more, and before it is freed.
+ * Reports all paths as down, waits some seconds for the commands, and frees @on_change. Call it
+ * after the loop has stopped, and before it is freed.
  */
 void on_change_end(struct on_change *on_change);
 

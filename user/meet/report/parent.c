@@ -26,7 +26,7 @@ static void on_input(void *arg)
 	char ignored[64];
 	ssize_t got = read(STDIN_FILENO, ignored, sizeof(ignored));
 
-	/* the daemon was told to reload, and nothing has changed for this peer */
+	/* the daemon has reloaded its configuration, without a change for this peer */
 	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	loop_remove(parent->node->runtime.loop, STDIN_FILENO);

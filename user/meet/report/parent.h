@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon that runs a peer (daemon/child.h). The standard input is a socket: this process exits
- * at its end of file, and reports through it every few seconds whether the peer is registered.
+ * The connection to the daemon that runs this peer (daemon/child.h). The standard input is a
+ * socket: this process exits at EOF, and reports through the socket every few seconds whether the
+ * peer is registered.
  */
 #ifndef SLUICE_MEET_REPORT_PARENT_H
 #define SLUICE_MEET_REPORT_PARENT_H
@@ -14,7 +15,7 @@ struct parent {
 	void *arg;
 };
 
-/* Begins, in the loop of the node. Returns 0 or -errno. */
+/* Starts to watch the daemon, in the loop of the node. Returns 0 or -errno. */
 int parent_watch(struct parent *parent);
 /* Reports an error that ends this process. */
 void parent_report(const char *text);

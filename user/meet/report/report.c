@@ -27,7 +27,7 @@ int report_open(struct report *report, struct err *err)
 
 void report_close(struct report *report)
 {
-	/* not opened */
+	/* report_open() was not called, or failed early */
 	if (!report->view.ended)
 		return;
 	on_change_end(report->on_change);
@@ -64,7 +64,7 @@ void report_path(struct report *report, const struct link *link)
 	on_change_set(report->on_change, link->name, &change);
 }
 
-/* One that is connected again, and ends again, is shown once. */
+/* Removes earlier entries of a peer, so that each peer is listed once. */
 static void forget(json_t *ended, const char *peer)
 {
 	size_t i = json_array_size(ended);

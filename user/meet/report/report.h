@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the process of a peer reports of itself: to 'sluice peer list', metrics, and a command. */
+/* Reports the state of a peer process: to 'sluice peer list', as metrics, and to a command. */
 #ifndef SLUICE_MEET_REPORT_REPORT_H
 #define SLUICE_MEET_REPORT_REPORT_H
 
@@ -8,7 +8,7 @@
 #include "meet/report/status.h"
 #include "meet/report/view.h"
 
-/* Links that are over, and are still shown. */
+/* Ended links that are still shown. */
 #define REPORT_ENDED_MAX 16
 
 struct report {
@@ -19,15 +19,15 @@ struct report {
 };
 
 /*
- * Begins to report on a node that is open; ->view.node and ->view.target are set, and else it is
- * zero. A peer can do without the status, whose failure is logged. Returns 0, or -errno with *err
- * set. report_close() is due in any case, before node_close().
+ * Starts to report on an open node. The caller sets ->view.node and ->view.target, and zeroes all
+ * other fields. A failure of the status socket is only logged. Returns 0, or -errno with *err set;
+ * call report_close() in either case, before node_close().
  */
 int report_open(struct report *report, struct err *err);
 void report_close(struct report *report);
-/* A link can be used, or has another path, or none. */
+/* Reports that a link is ready, or that its path has changed or is lost. */
 void report_path(struct report *report, const struct link *link);
-/* A link is over. Call it before the link is freed. */
+/* Reports that a link is over. Call it before the link is freed. */
 void report_over(struct report *report, const struct link *link);
 
 #endif

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WRITE_US 10000000 /* for a client to read the whole */
+#define WRITE_US 10000000 /* time limit for a client to read the document */
 
 static void end_client(void *arg)
 {
@@ -83,7 +83,10 @@ void peer_status_open(struct peer_status *status, struct loop *loop, const char 
 	};
 	for (i = 0; i < PEER_STATUS_CLIENTS; i++)
 		status->client[i] = (struct peer_status_client){ .status = status, .fd = -1 };
-	/* as with ssh on a host without sessions: peer list does not show this peer, no more */
+	/*
+	 * no directory for sockets, for example in an ssh login without a session: only peer list
+	 * is affected
+	 */
 	if (!peer_status_address(id, &status->address))
 		return;
 	status->fd = local_socket_listen(&status->address, &err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The status socket of a peer: one JSON document to each client, in the event loop. A client that
- * reads slowly is served as fast as it reads, for some seconds.
+ * The status socket of a peer: one JSON document to each client, in the event loop. A slow client
+ * has some seconds to read the document.
  */
 #ifndef SLUICE_MEET_REPORT_STATUS_H
 #define SLUICE_MEET_REPORT_STATUS_H
@@ -36,10 +36,10 @@ struct peer_status {
 	struct peer_status_client client[PEER_STATUS_CLIENTS];
 };
 
-/* Listens at the address of the peer @id, and logs a failure. */
+/* Listens on the status socket of the peer @id. A failure is only logged. */
 void peer_status_open(struct peer_status *status, struct loop *loop, const char *id,
 		      json_t *(*document)(void *arg), void *arg);
-/* Call it before the loop is freed. */
+/* Must be called before the loop is freed. */
 void peer_status_close(struct peer_status *status);
 
 #endif

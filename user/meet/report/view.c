@@ -33,9 +33,9 @@ static json_t *since_json(uint64_t at_ns)
 	return at_ns ? json_real((double)(runtime_now_ns() - at_ns) / SECOND_NS) : json_null();
 }
 
-/* --- what a path uses */
+/* --- transport of a path */
 
-/* Returns the connection to a server; NULL: it is reached by UDP. */
+/* Returns the TCP connection to a server, or NULL if it is reached by UDP. */
 static const struct tcp_stream *connection_to(const struct runtime *runtime, unsigned int server)
 {
 	const struct tcp_stream *stream = runtime->stream[server];
@@ -108,7 +108,7 @@ static bool is_same_addr(const struct stun_endpoint *a, const struct stun_endpoi
 	return IN6_ARE_ADDR_EQUAL(&a->addr, &b->addr);
 }
 
-/* Returns NULL if nothing shows it. */
+/* Returns the behaviour of this peer's NAT, or NULL if it is unknown. */
 static const char *own_nat(const struct node *node, const struct link *link)
 {
 	const struct introduction *introduction = peer_session_introduction(link->session);
@@ -123,7 +123,7 @@ static const char *own_nat(const struct node *node, const struct link *link)
 		return NAT_NONE;
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count; i++) {
-		/* another address is that of no NAT, or of another one */
+		/* a different address belongs to another NAT, or to none */
 		if (!remote[i].mapped.port_be || relay_is_endpoint(&remote[i].at) ||
 		    remote[i].at.tcp != tcp ||
 		    !is_same_addr(&remote[i].mapped, &introduction->mapped))
@@ -209,7 +209,7 @@ static json_t *candidates_json(const struct link *link)
 	return list;
 }
 
-/* Returns NULL unless the path is relayed. */
+/* Returns the reason why the path is relayed, or NULL if it is not. */
 static const char *why_relayed(const struct node *node, const struct link *link)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session), *remote;

@@ -11,21 +11,24 @@ struct view {
 	const struct node *node;
 	const struct peer_target *target; /* of 'peer connect'; NULL: 'peer run' */
 	uint64_t started_ns;
-	json_t *ended; /* a list: the latest links that are over, as they were in the end */
+	json_t *ended; /* list of the latest ended links, in their final state */
 };
 
-/* All of it, or that of a link. Return a new reference. */
+/* Return the status of the process or of a link, as a new reference. */
 json_t *view_process(const struct view *view);
 json_t *view_link(const struct node *node, const struct link *link);
 
-/* What carries the path, or that to the relay: "udp" or "tcp"; NULL without a path. */
+/*
+ * Returns the transport of the path, or of the connection to the relay: "udp" or "tcp"; NULL
+ * without a path.
+ */
 const char *view_transport(const struct link *link);
-/* The address of this host that the path leaves from; port 0: unknown. */
+/* Returns the local address of the path. A port of 0 means that the address is unknown. */
 struct stun_endpoint view_local(const struct link *link);
-/* The address of the other peer, or that of the server whose relay is used. */
+/* Returns the address of the other peer, or of the server that relays. */
 const struct stun_endpoint *view_remote(const struct link *link,
 					const struct peer_session_remote *remote);
-/* Is the other peer's key known to this peer, rather than to the server alone? */
+/* Returns true if this peer knows the key of the other peer, rather than only the server. */
 bool view_is_known(const struct node *node, const struct link *link);
 
 #endif

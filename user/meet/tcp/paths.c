@@ -21,10 +21,11 @@ struct connection {
 	struct tcp_stream stream;
 	struct tcp_paths *paths;
 	struct stun_endpoint at;
-	bool dialed; /* and not accepted */
-	bool proved, held;
-	bool over;	  /* to be freed, outside of its callbacks */
-	uint64_t ends_us; /* unless it is proved and held */
+	bool dialed; /* outbound, not accepted */
+	bool proved;
+	const void *holder; /* NULL: not held */
+	bool over;	    /* to be freed outside of its callbacks */
+	uint64_t ends_us;   /* expiry, unless the connection is proved and held */
 };
 
 TAILQ_HEAD(connections, connection);
@@ -35,12 +36,12 @@ struct tcp_paths {
 	int fd; /* the listener */
 	bool paused;
 	in_port_t port_be;
-	struct connections connections; /* the oldest one first */
+	struct connections connections; /* sorted by age, oldest first */
 };
 
-static bool is_any(const struct connection *connection)
+static bool is_spare(const struct connection *connection)
 {
-	return true;
+	return !connection->holder;
 }
 
 static bool is_dialing(const struct connection *connection)
@@ -75,7 +76,7 @@ static struct connection *find(const struct tcp_paths *paths, const struct stun_
 	return NULL;
 }
 
-/* It ends so many seconds later. */
+/* Sets the expiry of a connection to @seconds from now. */
 static void set_end(struct connection *connection, unsigned int seconds)
 {
 	struct tcp_paths *paths = connection->paths;
@@ -89,8 +90,31 @@ static void set_end(struct connection *connection, unsigned int seconds)
 
 static void end(struct connection *connection)
 {
+	const struct tcp_paths_options *options = &connection->paths->options;
+
 	connection->over = true;
 	tcp_stream_close(&connection->stream, true);
+	if (connection->proved)
+		options->ended(options->arg, &connection->at);
+}
+
+/*
+ * Closes the oldest such connection if the limit is reached. So a peer with many connections does
+ * not lock others out.
+ */
+static void make_room(struct tcp_paths *paths, bool (*is)(const struct connection *),
+		      unsigned int max)
+{
+	struct connection *connection;
+
+	if (count(paths, is) < max)
+		return;
+	for (connection = TAILQ_FIRST(&paths->connections); connection;
+	     connection = TAILQ_NEXT(connection, entry))
+		if (!connection->over && is(connection)) {
+			end(connection);
+			return;
+		}
 }
 
 static void reap(struct tcp_paths *paths)
@@ -111,13 +135,13 @@ static void on_received(void *arg, const uint8_t *record, size_t size)
 	struct connection *connection = arg;
 	const struct tcp_paths_options *options = &connection->paths->options;
 
-	if (connection->proved && !connection->held)
+	if (connection->proved && !connection->holder)
 		set_end(connection, TCP_PATHS_IDLE_S);
 	options->received(options->arg, &connection->at, record + RECORD_HEADER,
 			  size - RECORD_HEADER);
 }
 
-/* The stream has closed the descriptor before, if the connection has failed. */
+/* Handles a change of the stream. After a failure, the stream has already closed the descriptor. */
 static void on_changed(void *arg)
 {
 	struct connection *connection = arg;
@@ -129,8 +153,6 @@ static void on_changed(void *arg)
 		return;
 	}
 	end(connection);
-	if (connection->proved)
-		paths->options.ended(paths->options.arg, &connection->at);
 }
 
 static void on_flush(void *arg)
@@ -145,7 +167,8 @@ static struct connection *connection_new(struct tcp_paths *paths, const struct s
 {
 	struct connection *connection;
 
-	connection = count(paths, is_any) < TCP_PATHS_MAX ? calloc(1, sizeof(*connection)) : NULL;
+	make_room(paths, is_spare, TCP_PATHS_MAX);
+	connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return NULL;
 	connection->paths = paths;
@@ -166,51 +189,39 @@ static void connection_add(struct connection *connection, unsigned int seconds)
 	set_end(connection, seconds);
 }
 
-/* --- both ways to a connection */
+/* --- outbound and inbound connections */
 
 static void dial(struct tcp_paths *paths, const struct stun_endpoint *at)
 {
 	struct connection *connection;
 
-	connection = count(paths, is_dialing) < TCP_PATHS_DIALS_MAX ? connection_new(paths, at)
-								    : NULL;
+	make_room(paths, is_dialing, TCP_PATHS_DIALS_MAX);
+	connection = connection_new(paths, at);
 	if (!connection)
 		return;
 	connection->dialed = true;
-	/* EADDRNOTAVAIL: that of the other peer has arrived, and waits to be accepted */
+	/*
+	 * EADDRNOTAVAIL: the other peer has already connected, and its connection is not accepted
+	 * yet
+	 */
 	if (tcp_stream_connect(&connection->stream, paths->port_be, at))
 		free(connection);
 	else
 		connection_add(connection, TCP_PATHS_DIAL_S);
 }
 
-/* Of strangers, the one ends that had most time. */
-static void make_room(struct tcp_paths *paths)
-{
-	struct connection *connection;
-
-	if (count(paths, is_stranger) < TCP_PATHS_UNPROVED_MAX)
-		return;
-	for (connection = TAILQ_FIRST(&paths->connections); connection;
-	     connection = TAILQ_NEXT(connection, entry))
-		if (!connection->over && is_stranger(connection)) {
-			end(connection);
-			return;
-		}
-}
-
 static void take(struct tcp_paths *paths, const struct stun_endpoint *at, int fd)
 {
 	struct connection *connection = find(paths, at);
 
-	/* from another address of this host */
+	/* our attempt used another source address of this host */
 	if (connection && is_dialing(connection))
 		end(connection);
 	else if (connection) {
 		close(fd);
 		return;
 	}
-	make_room(paths);
+	make_room(paths, is_stranger, TCP_PATHS_UNPROVED_MAX);
 	connection = connection_new(paths, at);
 	if (!connection)
 		close(fd);
@@ -240,13 +251,15 @@ static void on_accept(void *arg)
 	reap(paths);
 	if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM))
 		return;
-	/* what waits would wake this process at once again */
+	/*
+	 * stop polling the listener, since the pending connections would wake this process at once
+	 */
 	loop_remove(paths->options.loop, paths->fd);
 	paths->paused = true;
 	loop_timer_start(paths->timer, SWEEP_US);
 }
 
-/* --- the whole */
+/* --- open, send and close */
 
 static void on_sweep(void *arg)
 {
@@ -257,15 +270,13 @@ static void on_sweep(void *arg)
 
 	for (connection = TAILQ_FIRST(&paths->connections); connection;
 	     connection = TAILQ_NEXT(connection, entry)) {
-		if (connection->over || (connection->proved && connection->held))
+		if (connection->over || (connection->proved && connection->holder))
 			continue;
 		if (connection->ends_us > now_us) {
 			waits = true;
 			continue;
 		}
 		end(connection);
-		if (connection->proved)
-			paths->options.ended(paths->options.arg, &connection->at);
 	}
 	reap(paths);
 	if (paths->paused)
@@ -309,15 +320,22 @@ void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at)
 	set_end(connection, TCP_PATHS_IDLE_S);
 }
 
-void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, bool hold)
+void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder)
 {
 	struct connection *connection = find(paths, at);
 
-	if (!connection || connection->held == hold)
+	if (connection && !connection->holder)
+		connection->holder = holder;
+}
+
+void tcp_paths_release(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder)
+{
+	struct connection *connection = find(paths, at);
+
+	if (!connection || connection->holder != holder)
 		return;
-	connection->held = hold;
-	if (!hold)
-		set_end(connection, TCP_PATHS_IDLE_S);
+	connection->holder = NULL;
+	set_end(connection, TCP_PATHS_IDLE_S);
 }
 
 in_port_t tcp_paths_port(const struct tcp_paths *paths)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TCP connections to other peers, from and to one port (RFC 6544). To send to an address for the
- * first time is to connect to it. If the other peer does the same, the SYN segments cross, or one
- * of them arrives at the listener: there is one connection in either case, since both have the same
- * two ports.
+ * TCP connections to other peers, from and to a single port (RFC 6544). The first message to an
+ * address starts a connection attempt. If the other peer also connects, the SYN segments cross, or
+ * one of them arrives at the listener. Either case results in one connection, because both attempts
+ * use the same two ports.
  *
  * A connection is unproved until tcp_paths_prove(): the caller has received an authentic message
- * through it. An unproved one ends soon, and few that were accepted are kept. A proved one ends
- * when nothing has arrived for a while, unless tcp_paths_hold() keeps it.
+ * through it. An unproved connection expires after TCP_PATHS_PROOF_S, and at most
+ * TCP_PATHS_UNPROVED_MAX accepted connections may be unproved. A proved connection expires after
+ * TCP_PATHS_IDLE_S without a message, unless tcp_paths_hold() holds it. At a limit, a new
+ * connection closes the oldest one.
  */
 #ifndef SLUICE_MEET_TCP_PATHS_H
 #define SLUICE_MEET_TCP_PATHS_H
@@ -15,9 +17,9 @@
 #include "base/loop.h"
 #include "net/stun.h"
 
-#define TCP_PATHS_MAX	       1024 /* connections */
-#define TCP_PATHS_DIALS_MAX    64   /* attempts to connect at once */
-#define TCP_PATHS_UNPROVED_MAX 32   /* accepted ones */
+#define TCP_PATHS_MAX	       1024 /* connections without a holder */
+#define TCP_PATHS_DIALS_MAX    64   /* concurrent connection attempts */
+#define TCP_PATHS_UNPROVED_MAX 32   /* accepted connections */
 #define TCP_PATHS_DIAL_S       10
 #define TCP_PATHS_PROOF_S      10
 #define TCP_PATHS_IDLE_S       60
@@ -26,31 +28,39 @@ struct tcp_paths;
 
 struct tcp_paths_options {
 	struct loop *loop;
-	/* A message has arrived. For @at, ->tcp is true. */
+	/* A message has arrived. @at->tcp is true. */
 	void (*received)(void *arg, const struct stun_endpoint *at, const uint8_t *data,
 			 size_t length);
-	/* A connection exists that this peer has begun. */
+	/* An outbound connection is established. */
 	void (*connected)(void *arg, const struct stun_endpoint *at);
-	/* A proved one has ended. */
+	/* A proved connection has ended. */
 	void (*ended)(void *arg, const struct stun_endpoint *at);
 	loop_fn flush; /* after the calls above */
 	void *arg;
 };
 
-/* Listens on a port that the kernel chooses. @ip6: also for IPv6. Returns 0 or -errno. */
+/* Listens on a port that the kernel selects. @ip6: also for IPv6. Returns 0 or -errno. */
 int tcp_paths_open(struct tcp_paths **paths, const struct tcp_paths_options *options, bool ip6);
-/* What was sent is still delivered. @paths may be NULL. */
+/* Closes all connections; the kernel still delivers data of proved ones. @paths may be NULL. */
 void tcp_paths_close(struct tcp_paths *paths);
-/* Other connections may use it, too: see tcp_stream_connect(). 0 for NULL. */
+/*
+ * Returns the port, which other connections may share: see tcp_stream_connect(). Returns 0 if
+ * @paths is NULL.
+ */
 in_port_t tcp_paths_port(const struct tcp_paths *paths);
 
 /*
- * Sends messages of @size bytes each, the last of which may be shorter, or begins to connect.
- * Messages are lost without a connection, or if it is slower than the caller.
+ * Sends messages of @size bytes each, the last of which may be shorter, or starts to connect.
+ * Messages are dropped if there is no connection, or if its send queue is full.
  */
 void tcp_paths_send(struct tcp_paths *paths, const struct stun_endpoint *to, const void *data,
 		    size_t length, size_t size);
 void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at);
-void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, bool hold);
+/*
+ * A held connection does not expire. It has a single holder, and only its holder releases it: a
+ * peer can name the address of another peer's connection as its own candidate.
+ */
+void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder);
+void tcp_paths_release(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder);
 
 #endif

@@ -13,11 +13,11 @@
 #define RECORD_HEADER 2
 
 /*
- * Frames a stream, as stun_frame() does. Returns the size of the record at its start, with its
- * header; 0 if that needs more bytes; or -EPROTO if the record is empty, or longer than @max.
+ * Frames a stream, as stun_frame() does. Returns the size of the first record, including its
+ * header; 0 if more bytes are needed; or -EPROTO if the record is empty or longer than @max.
  */
 ssize_t record_frame(const uint8_t *data, size_t have, size_t max);
-/* Writes the header of a record. @length: of the packet, from 1 to 65535. */
+/* Writes the header of a record. @length: length of the packet, 1 to 65535. */
 void record_put_header(uint8_t header[RECORD_HEADER], size_t length);
 
 #endif

@@ -15,7 +15,7 @@
 
 static void want(struct tcp_stream *stream)
 {
-	/* a connection becomes writable when it is made */
+	/* a socket becomes writable when it is connected */
 	loop_watch_want(stream->watch, stream->connected, !stream->connected || stream->unsent);
 }
 
@@ -43,7 +43,7 @@ static void fail(struct tcp_stream *stream)
 
 /* --- messages */
 
-/* Sends what can be sent now. Returns false if the connection has ended. */
+/* Sends as many queued bytes as possible. Returns false if the connection has failed. */
 static bool send_queued(struct tcp_stream *stream)
 {
 	ssize_t sent;
@@ -58,7 +58,10 @@ static bool send_queued(struct tcp_stream *stream)
 	return true;
 }
 
-/* Hands over whole messages. Returns false for bytes that are none, or at the end. */
+/*
+ * Passes complete messages to the callback. Returns false at EOF, on an error, or if the bytes are
+ * not a message.
+ */
 static bool read_messages(struct tcp_stream *stream)
 {
 	ssize_t got, size = 0;
@@ -84,7 +87,7 @@ static bool read_messages(struct tcp_stream *stream)
 				break;
 			stream->received(stream->arg, message, (size_t)size);
 			if (stream->fd < 0)
-				return true; /* by the callback */
+				return true; /* closed by the callback */
 		}
 		stream->have -= at;
 		memmove(stream->in, stream->in + at, stream->have);
@@ -94,7 +97,7 @@ static bool read_messages(struct tcp_stream *stream)
 
 void tcp_stream_push(struct tcp_stream *stream)
 {
-	/* an end is noticed when the loop calls */
+	/* the event loop will detect a failed connection */
 	send_queued(stream);
 	want(stream);
 }
@@ -149,7 +152,7 @@ static void prepare(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof(dead));
 	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof(syns));
-	/* the kernel doubles it: 51 Mbit/s with a round trip of 20 ms */
+	/* the kernel doubles it: 51 Mbit/s at an RTT of 20 ms */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 }
 
@@ -179,7 +182,10 @@ int tcp_stream_socket(sa_family_t family, in_port_t port_be)
 	} else {
 		any.ip4.sin_port = port_be;
 	}
-	/* the kernel could give out the port of another process that shares its own */
+	/*
+	 * share the port only if it is given: otherwise the kernel could select a port that another
+	 * process shares
+	 */
 	if (port_be)
 		result = share_port(fd);
 	if (!result && bind(fd, &any.sa, family == AF_INET6 ? sizeof(any.ip6) : sizeof(any.ip4)))
