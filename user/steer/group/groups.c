@@ -24,7 +24,8 @@ const struct state_dir steer_state_dir = {
 	.meta_size = sizeof(struct sluice_steer_meta),
 	.abi = SLUICE_STEER_ABI,
 	.load = "sluice steer load",
-	.lost = "all flows count as new, and workers of older generations get new flows again",
+	.lost = "counters and flows start empty: all flows count as new, and workers of older"
+		" generations get new flows again",
 };
 
 void steer_groups_close(struct steer_groups_open *pinned)
