@@ -2,6 +2,8 @@
 #include "kernel/object.h"
 
 #include "base/clock.h"
+#include "kernel/caps.h"
+#include "kernel/feature.h"
 #include "kernel/load_outcome.h"
 #include "kernel/maps.h"
 #include "kernel/meta.h"
@@ -11,6 +13,7 @@
 #include "kernel/verifier_log.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -177,8 +180,36 @@ int object_reserve_files(const char *what, struct err *err)
 		       FILES_OF_LOAD, strerror(EMFILE));
 }
 
+/*
+ * Returns the kfunc for which libbpf has looked in the BTF of modules, or NULL. The kernel permits
+ * that only with CAP_SYS_ADMIN (kernel/bpf/syscall.c, bpf_btf_get_fd_by_id()).
+ */
+static const char *kfunc_of_module(const struct bpf_object *object)
+{
+	static const char *const kfuncs[] = { "bpf_cast_to_kern_ctx", "bpf_rdonly_cast",
+					      "bpf_skb_ct_lookup", "bpf_ct_change_timeout",
+					      "bpf_ct_release" };
+	const struct btf *own = bpf_object__btf(object);
+	struct btf *vmlinux;
+	const char *found = NULL;
+	size_t i;
+
+	if (caps_have(CAP_SYS_ADMIN))
+		return NULL;
+	vmlinux = btf__load_vmlinux_btf();
+	if (libbpf_get_error(vmlinux))
+		return NULL;
+	for (i = 0; own && i < sizeof(kfuncs) / sizeof(*kfuncs); i++)
+		if (feature_function(own, kfuncs[i]) == FEATURE_YES &&
+		    feature_function(vmlinux, kfuncs[i]) != FEATURE_YES)
+			found = kfuncs[i];
+	btf__free(vmlinux);
+	return found;
+}
+
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err)
 {
+	const char *kfunc;
 	struct bpf_map *map, *first;
 	int result = 0;
 	__u64 bit = 1;
@@ -206,6 +237,14 @@ int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, s
 		bit <<= 1;
 	}
 	result = bpf_object__load_skeleton(skeleton);
+	kfunc = result && !*object->log ? kfunc_of_module(*skeleton->obj) : NULL;
+	if (kfunc)
+		return err_hint(err,
+				err_set(err, EXIT_PERMISSION, EPERM,
+					"%s: %s is not in the kernel itself, and only"
+					" CAP_SYS_ADMIN permits a search of its modules",
+					object->what, kfunc),
+				"grant CAP_SYS_ADMIN");
 	if (result)
 		return verifier_log_error(object->what, -result, object->log, err);
 	if (!object->maps)
