@@ -174,8 +174,8 @@ static void retry(struct child *child)
 }
 
 /*
- * Reads the reports of the server. A report is the reason for a failure, or an empty line once the
- * server works again. Returns true if the state has changed.
+ * Reads the reports of the process. A report is the reason for a failure, or an empty line once the
+ * process works again. Returns true if the state has changed.
  */
 static bool read_reports(struct child *child)
 {

@@ -37,7 +37,7 @@ want_probe()
 	wait_until 30 probe "$@" || fail "wanted $1 to be $2, with '${3:-}':" "$(metrics get "$1")"
 }
 
-# want_lint FILE: checks that both linters of Prometheus pass without output
+# want_lint FILE: checks that 'promtool check metrics' passes without output
 want_lint()
 {
 	want_equal "$("$PROMTOOL" check metrics <"$1" 2>&1)" "" "promtool: $(cat "$1")"
