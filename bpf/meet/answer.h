@@ -162,8 +162,8 @@ static __always_inline bool words_write(const struct packet_cursor *cursor, __u3
 }
 
 /*
- * Sends an answer with a payload of @length bytes: 32, 40, 44 or 52. After it has changed the
- * frame, it no longer returns XDP_PASS.
+ * Sends an answer with a payload of @length bytes: 32, 40, 44 or 52. It never returns XDP_PASS
+ * after it has changed the frame.
  */
 static __always_inline int answer_send(struct xdp_md *ctx, const struct datagram *datagram,
 				       const bool ip4, const struct sluice_stun_answer *payload,

@@ -13,7 +13,7 @@
 
 #include <linux/in.h>
 
-/* net/netfilter/nf_conntrack_bpf.c, without the fields added in 6.11 */
+/* net/netfilter/nf_conntrack_bpf.c, without the fields added in 6.11; constants: include/uapi */
 struct bpf_ct_opts {
 	__s32 netns_id;
 	__s32 error;

@@ -136,7 +136,7 @@ static __u32 table_id(void)
 	return info.id;
 }
 
-/* The kernel frees a map some time after its last program. */
+/* The kernel frees a map some time after the last program that uses it. */
 static void assert_freed(__u32 map_id)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };

@@ -129,7 +129,10 @@ static void want_unchanged(const struct bpf_program *prog, const struct frame *f
 		assert_int_equal(after[i] - before[i], i == which);
 }
 
-/* The frame passes unchanged. It increments counter @which once, or no counter (NOTHING). */
+/*
+ * The frame passes unchanged. It increments counter @which once, or no counter if @which is
+ * NOTHING.
+ */
 static void want_passed(const struct frame *frame, int which)
 {
 	want_unchanged(skel->progs.sluice_meet, frame, XDP_PASS, which);

@@ -5,6 +5,7 @@
 #include "base/local_socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -176,12 +178,54 @@ static int remove_directory(void **state)
 	return rmdir(directory);
 }
 
+static int connect_to_server(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)address, sizeof(*address)), 0);
+	return fd;
+}
+
+/* Without a descriptor, a client is dropped: it does not wake the loop again and again. */
+static void test_no_descriptor(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct pollfd waiting = { .events = POLLIN };
+	struct rlimit before, limit;
+	struct err err = { 0 };
+	int client, accepted;
+	char byte;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", directory);
+	waiting.fd = local_socket_listen(&address, &err);
+	assert_true(waiting.fd >= 0);
+	client = connect_to_server(&address);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)dup(client);
+	close((int)limit.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	accepted = local_socket_accept(waiting.fd, geteuid());
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(accepted, -1);
+	assert_int_equal(poll(&waiting, 1, 0), 0);
+	assert_int_equal(recv(client, &byte, 1, 0), 0);
+	close(client);
+	client = connect_to_server(&address);
+	accepted = local_socket_accept(waiting.fd, geteuid());
+	assert_true(accepted >= 0);
+	close(accepted);
+	close(client);
+	close(waiting.fd);
+	unlink(address.sun_path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),	  cmocka_unit_test(test_head),
 		cmocka_unit_test(test_long_head), cmocka_unit_test(test_no_list),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused),	  cmocka_unit_test(test_no_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -160,6 +160,11 @@ static void prove(unsigned int side)
 	tcp_paths_prove(peer[side].paths, &peer[!side].at);
 }
 
+static bool is_any(const struct connection *connection)
+{
+	return true;
+}
+
 static unsigned int connections(unsigned int side)
 {
 	return count(peer[side].paths, is_any);
@@ -244,12 +249,12 @@ static void test_idle(void **state)
 	connect_both();
 	prove(0);
 	prove(1);
-	tcp_paths_hold(peer[0].paths, &peer[1].at, true);
-	tcp_paths_hold(peer[1].paths, &peer[0].at, true);
+	tcp_paths_hold(peer[0].paths, &peer[1].at, &peer[0]);
+	tcp_paths_hold(peer[1].paths, &peer[0].at, &peer[1]);
 	pass(10 * TCP_PATHS_IDLE_S);
 	assert_int_equal(connections(0), 1);
 	assert_int_equal(connections(1), 1);
-	tcp_paths_hold(peer[0].paths, &peer[1].at, false);
+	tcp_paths_release(peer[0].paths, &peer[1].at, &peer[0]);
 	pass(TCP_PATHS_IDLE_S - 1);
 	assert_int_equal(connections(0), 1);
 	/* a received message defers the expiry */
@@ -263,6 +268,27 @@ static void test_idle(void **state)
 	assert_int_equal(peer[0].ended, 1);
 	assert_int_equal(connections(1), 0);
 	connect_both();
+}
+
+/* A peer that names the address of another peer's connection does not release it. */
+static void test_holder(void **state)
+{
+	struct tcp_paths *paths = peer[0].paths;
+	const int other = 0;
+
+	connect_both();
+	prove(0);
+	prove(1);
+	tcp_paths_hold(peer[1].paths, &peer[0].at, &peer[1]);
+	tcp_paths_hold(paths, &peer[1].at, &peer[0]);
+	tcp_paths_release(paths, &peer[1].at, &other);
+	tcp_paths_hold(paths, &peer[1].at, &other);
+	tcp_paths_release(paths, &peer[1].at, &other);
+	pass(TCP_PATHS_IDLE_S + 1);
+	assert_int_equal(connections(0), 1);
+	tcp_paths_release(paths, &peer[1].at, &peer[0]);
+	pass(TCP_PATHS_IDLE_S + 1);
+	assert_int_equal(connections(0), 0);
 }
 
 static int stranger(void)
@@ -367,7 +393,7 @@ static int silent_listener(int filled[2], in_port_t *port_be)
 
 /*
  * The number of concurrent attempts is limited, for any number of addresses; each attempt times
- * out.
+ * out. A peer with many silent addresses does not block the attempts to reach other peers.
  */
 static void test_dials(void **state)
 {
@@ -382,12 +408,47 @@ static void test_dials(void **state)
 		tcp_paths_send(peer[0].paths, &at, "", 1, 1);
 	}
 	assert_int_equal(connections(0), TCP_PATHS_DIALS_MAX);
-	pass(TCP_PATHS_DIAL_S + 1);
-	assert_int_equal(connections(0), 0);
 	connect_both();
+	assert_int_equal(connections(0), TCP_PATHS_DIALS_MAX);
+	prove(0);
+	prove(1);
+	pass(TCP_PATHS_DIAL_S + 1);
+	assert_int_equal(connections(0), 1);
 	close(fd);
 	close(filled[0]);
 	close(filled[1]);
+}
+
+/*
+ * A peer that proves as many connections as the limit does not lock other peers out, and does not
+ * close held connections.
+ */
+static void test_many_proved(void **state)
+{
+	struct tcp_paths *paths = peer[1].paths;
+	struct connection *other;
+	unsigned int i;
+	int fd;
+
+	connect_both();
+	prove(1);
+	tcp_paths_hold(paths, &peer[0].at, &peer[1]);
+	for (i = 0; i < TCP_PATHS_MAX; i++) {
+		struct stun_endpoint at = { .port_be = htons((uint16_t)(i + 1024)), .tcp = true };
+
+		other = connection_new(paths, &at);
+		assert_non_null(other);
+		other->proved = true;
+		connection_add(other, TCP_PATHS_IDLE_S);
+	}
+	fd = stranger();
+	assert_int_equal(connections(1), 1 + TCP_PATHS_MAX);
+	assert_true(is_stranger(TAILQ_LAST(&paths->connections, connections)));
+	assert_int_equal(peer[1].ended, 1);
+	peer[1].received = 0;
+	send_to(1, 0, 100, 100);
+	run_until(&peer[1].received, 1);
+	close(fd);
 }
 
 int main(void)
@@ -398,10 +459,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unproved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_holder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dials, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_proved, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,7 +169,7 @@ int conf_read_error(const char *path, int error, const char *hint, struct err *e
 		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, error, "%s: cannot read the file: %s",
 					path, strerror(error)),
-				"give the user that sluice runs as read permission");
+				"give read permission to the user that sluice runs as");
 	if (error == ENOENT || error == ENOTDIR || error == EISDIR || error == EFBIG)
 		code = EXIT_USAGE;
 	return err_hint(

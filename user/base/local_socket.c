@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,15 @@
 #define READ_FIRST 65536
 
 /* --- server */
+
+/* A descriptor for drop_client() to free, when the process has no other one left. -1: none. */
+static int spare = -1;
+
+static void spare_open(void)
+{
+	if (spare < 0)
+		spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
 
 /* Creates the directory. Refuses a directory in which another user could replace the socket. */
 static int dir_prepare(const struct sockaddr_un *address, struct err *err)
@@ -53,11 +63,26 @@ int local_socket_listen(const struct sockaddr_un *address, struct err *err)
 		result = err_set(err, EXIT_ERROR, errno, "%s: %s", address->sun_path,
 				 strerror(errno));
 	umask(before);
-	if (!result)
+	if (!result) {
+		spare_open();
 		return fd;
+	}
 	if (fd >= 0)
 		close(fd);
 	return result;
+}
+
+/* Closes a pending client, which would otherwise wake the event loop in a busy loop. */
+static void drop_client(int listening)
+{
+	if (spare < 0)
+		return;
+	close(spare);
+	spare = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	if (spare >= 0)
+		close(spare);
+	spare = -1;
+	spare_open();
 }
 
 int local_socket_accept(int listening, uid_t owner)
@@ -66,8 +91,11 @@ int local_socket_accept(int listening, uid_t owner)
 	socklen_t length = sizeof(peer);
 	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			drop_client(listening);
 		return -1;
+	}
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) &&
 	    (!peer.uid || peer.uid == owner))
 		return fd;
@@ -83,7 +111,7 @@ int local_socket_accept(int listening, uid_t owner)
  */
 static int connect_to(const struct sockaddr_un *address, __useconds_t wait_us, uid_t owner)
 {
-	const struct timeval wait = { .tv_sec = wait_us / 1000000 };
+	const struct timeval wait = { .tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000 };
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t length = sizeof(peer);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), result = 0;

@@ -23,7 +23,7 @@
 int local_socket_listen(const struct sockaddr_un *address, struct err *err);
 /*
  * Accepts a client. Drops it unless its user (SO_PEERCRED) is root or @owner, whatever the mode of
- * the socket. Returns a descriptor, or -1.
+ * the socket; also if there is no descriptor for it. Returns a descriptor, or -1.
  */
 int local_socket_accept(int fd, uid_t owner);
 

@@ -44,8 +44,8 @@ static inline size_t channel_padded(size_t length)
  */
 int channel_parse(const void *message, size_t length, struct channel_data *out);
 /*
- * Frames a stream, as stun_frame() does. Returns the padded size of the message at its start, 0 if
- * its header is incomplete, or -EPROTO if no message of at most @max bytes starts there.
+ * Frames a stream, as stun_frame() does. Returns the padded size of the first message, 0 if the
+ * message header is incomplete, or -EPROTO if no message of at most @max bytes starts there.
  */
 ssize_t channel_frame(const void *data, size_t have, size_t max);
 /* Writes the header of a message. @length: of the data, at most 65535. */

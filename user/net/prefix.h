@@ -15,11 +15,11 @@ struct prefixes {
 	struct prefix *by_prefix;
 };
 
-/* Returns the count of the prefix of an address. */
+/* Returns the number of entries for the prefix of an address. */
 uint32_t prefixes_count(const struct prefixes *prefixes, const struct in6_addr *addr);
-/* Increments the count of the prefix. Returns 0 or -ENOMEM. */
+/* Counts one more entry for the prefix. Returns 0 or -ENOMEM. */
 int prefixes_add(struct prefixes *prefixes, const struct in6_addr *addr);
-/* Decrements a count that prefixes_add() has incremented. */
+/* Removes an entry that prefixes_add() has counted. */
 void prefixes_remove(struct prefixes *prefixes, const struct in6_addr *addr);
 size_t prefixes_bytes(const struct prefixes *prefixes);
 

@@ -124,6 +124,23 @@ want_equal "$(json "$seen" sluice -j peer list)" "[]"
 want_equal "$(json "$seen" env XDG_RUNTIME_DIR=/mnt/nobody "$SLUICE" -j peer list)" "[]" "root has one of its own"
 mount --bind /mnt/nobody/sluice /run/sluice
 want_equal "$(json "$seen" sluice -j peer list)" "[('dave', 65534)]"
+
+say "its silent sockets, however many, keep root neither waiting nor from the one that answers"
+spawn_in in1 "$TEST_TMP/silent.log" python3 -u -c '
+import os, signal, socket
+os.setuid(65534)
+held = []
+for i in range(60):
+	held.append(socket.socket(socket.AF_UNIX))
+	held[i].bind(f"/mnt/nobody/sluice/carol.{i}.peer")
+	held[i].listen(1)
+print("ready")
+signal.pause()'
+wait_log "$TEST_TMP/silent.log" ready
+want_equal "$(json "([p['id'] for p in d['peers']], len(d['unreadable']))" timeout 120 "$SLUICE" -j peer list)" \
+	"(['dave'], 60)"
+stop "$SPAWNED"
+rm /mnt/nobody/sluice/carol.*
 umount /run/sluice
 want_equal "$(find /mnt/nobody/sluice -name 'dave.*.peer' -perm 600 | wc -l)" 1
 stop "$dave"

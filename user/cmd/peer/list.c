@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice peer list: the paths of the peers of this host. */
+#include "base/clock.h"
 #include "base/local_socket.h"
 #include "base/text.h"
 #include "cmd/answer.h"
@@ -11,15 +12,36 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define WAIT_US	   10000000
-#define ANSWER_MAX (16 << 20)
+/* The timeout for all sockets of one user. Each socket gets half of the remaining time. */
+#define WAIT_US	    20000000
+#define WAIT_MIN_US 10000
+#define ANSWER_MAX  (16 << 20)
 
 static struct peer_list_options options;
 
 /* --- the processes */
 
+/* The remaining time of the current user, so that silent sockets cannot block the command. */
+struct patience {
+	uid_t uid;
+	uint64_t left_us;
+};
+
+static void ask_patiently(struct patience *patience, const struct sockaddr_un *address, uid_t uid,
+			  struct local_answer *answer)
+{
+	uint64_t began_us = clock_now_us(), took_us, wait_us;
+
+	if (uid != patience->uid)
+		*patience = (struct patience){ uid, WAIT_US };
+	wait_us = patience->left_us / 2 > WAIT_MIN_US ? patience->left_us / 2 : WAIT_MIN_US;
+	local_socket_ask_owner(address, (__useconds_t)wait_us, ANSWER_MAX, uid, answer);
+	took_us = clock_now_us() - began_us;
+	patience->left_us -= took_us < patience->left_us ? took_us : patience->left_us;
+}
+
 /* Adds the answer of the process at this socket to @peers, or why there is none to @unreadable. */
-static void ask(const char *path, json_t *peers, json_t *unreadable)
+static void ask(struct patience *patience, const char *path, json_t *peers, json_t *unreadable)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct local_answer answer;
@@ -28,7 +50,7 @@ static void ask(const char *path, json_t *peers, json_t *unreadable)
 	if (strlen(path) >= sizeof(address.sun_path) || lstat(path, &st) || !S_ISSOCK(st.st_mode))
 		return;
 	strcpy(address.sun_path, path);
-	local_socket_ask_owner(&address, WAIT_US, ANSWER_MAX, st.st_uid, &answer);
+	ask_patiently(patience, &address, st.st_uid, &answer);
 	/* it has ended, or ends */
 	if (answer.error == ENOENT || answer.error == ECONNREFUSED)
 		return;
@@ -236,13 +258,14 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	const struct peer_list_options *given = into;
 	json_t *peers = json_array(), *unreadable = json_array(), *document;
+	struct patience patience = { .uid = (uid_t)-1 };
 	int result;
 	glob_t found;
 	size_t i;
 
 	result = peer_status_find(given->id, &found);
 	for (i = 0; i < found.gl_pathc; i++)
-		ask(found.gl_pathv[i], peers, unreadable);
+		ask(&patience, found.gl_pathv[i], peers, unreadable);
 	globfree(&found);
 	if (result) {
 		err_set(err, EXIT_ERROR, -result, "status sockets: %s", strerror(-result));

@@ -99,7 +99,7 @@ static void log_use(struct mapping *mapping)
 	log_begin(&line, LOG_LEVEL_WARNING, "port mapping unused");
 	log_field(&line, "external", "%s", text);
 	log_field(&line, "reason", "%s",
-		  "the servers see another address: there is another NAT beyond the gateway");
+		  "the servers see a different address: there is a second NAT beyond the gateway");
 	log_end(&line);
 }
 

@@ -187,7 +187,7 @@ static void release_tcp(const struct link *link)
 	remote = peer_session_remotes(link->session, &count);
 	for (i = 0; i < count && link->runtime->tcp; i++)
 		if (remote[i].at.tcp)
-			tcp_paths_hold(link->runtime->tcp, &remote[i].at, false);
+			tcp_paths_release(link->runtime->tcp, &remote[i].at, link);
 }
 
 /* Holds only the relay binding or the TCP connection of the path, if there is a path. */
@@ -197,7 +197,7 @@ static void hold_path(struct link *link, uint64_t now_ns)
 
 	release_tcp(link);
 	if (path && path->at.tcp)
-		tcp_paths_hold(link->runtime->tcp, &path->at, true);
+		tcp_paths_hold(link->runtime->tcp, &path->at, link);
 	link->relayed = path && path->kind == PEER_SESSION_REMOTE_RELAYED;
 	if (link->relayed)
 		peer_client_hold_relay(link->runtime->client, &path->at, true, now_ns);

@@ -23,7 +23,7 @@ json_t *view_link(const struct node *node, const struct link *link);
  * without a path.
  */
 const char *view_transport(const struct link *link);
-/* Returns the local address of the path; port 0: unknown. */
+/* Returns the local address of the path. A port of 0 means that the address is unknown. */
 struct stun_endpoint view_local(const struct link *link);
 /* Returns the address of the other peer, or of the server that relays. */
 const struct stun_endpoint *view_remote(const struct link *link,

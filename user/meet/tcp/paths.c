@@ -22,9 +22,10 @@ struct connection {
 	struct tcp_paths *paths;
 	struct stun_endpoint at;
 	bool dialed; /* outbound, not accepted */
-	bool proved, held;
-	bool over;	  /* to be freed outside of its callbacks */
-	uint64_t ends_us; /* expiry, unless the connection is proved and held */
+	bool proved;
+	const void *holder; /* NULL: not held */
+	bool over;	    /* to be freed outside of its callbacks */
+	uint64_t ends_us;   /* expiry, unless the connection is proved and held */
 };
 
 TAILQ_HEAD(connections, connection);
@@ -38,9 +39,9 @@ struct tcp_paths {
 	struct connections connections; /* sorted by age, oldest first */
 };
 
-static bool is_any(const struct connection *connection)
+static bool is_spare(const struct connection *connection)
 {
-	return true;
+	return !connection->holder;
 }
 
 static bool is_dialing(const struct connection *connection)
@@ -89,8 +90,31 @@ static void set_end(struct connection *connection, unsigned int seconds)
 
 static void end(struct connection *connection)
 {
+	const struct tcp_paths_options *options = &connection->paths->options;
+
 	connection->over = true;
 	tcp_stream_close(&connection->stream, true);
+	if (connection->proved)
+		options->ended(options->arg, &connection->at);
+}
+
+/*
+ * Closes the oldest such connection if the limit is reached. So a peer with many connections does
+ * not lock others out.
+ */
+static void make_room(struct tcp_paths *paths, bool (*is)(const struct connection *),
+		      unsigned int max)
+{
+	struct connection *connection;
+
+	if (count(paths, is) < max)
+		return;
+	for (connection = TAILQ_FIRST(&paths->connections); connection;
+	     connection = TAILQ_NEXT(connection, entry))
+		if (!connection->over && is(connection)) {
+			end(connection);
+			return;
+		}
 }
 
 static void reap(struct tcp_paths *paths)
@@ -111,7 +135,7 @@ static void on_received(void *arg, const uint8_t *record, size_t size)
 	struct connection *connection = arg;
 	const struct tcp_paths_options *options = &connection->paths->options;
 
-	if (connection->proved && !connection->held)
+	if (connection->proved && !connection->holder)
 		set_end(connection, TCP_PATHS_IDLE_S);
 	options->received(options->arg, &connection->at, record + RECORD_HEADER,
 			  size - RECORD_HEADER);
@@ -129,8 +153,6 @@ static void on_changed(void *arg)
 		return;
 	}
 	end(connection);
-	if (connection->proved)
-		paths->options.ended(paths->options.arg, &connection->at);
 }
 
 static void on_flush(void *arg)
@@ -145,7 +167,8 @@ static struct connection *connection_new(struct tcp_paths *paths, const struct s
 {
 	struct connection *connection;
 
-	connection = count(paths, is_any) < TCP_PATHS_MAX ? calloc(1, sizeof(*connection)) : NULL;
+	make_room(paths, is_spare, TCP_PATHS_MAX);
+	connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return NULL;
 	connection->paths = paths;
@@ -172,8 +195,8 @@ static void dial(struct tcp_paths *paths, const struct stun_endpoint *at)
 {
 	struct connection *connection;
 
-	connection = count(paths, is_dialing) < TCP_PATHS_DIALS_MAX ? connection_new(paths, at)
-								    : NULL;
+	make_room(paths, is_dialing, TCP_PATHS_DIALS_MAX);
+	connection = connection_new(paths, at);
 	if (!connection)
 		return;
 	connection->dialed = true;
@@ -187,21 +210,6 @@ static void dial(struct tcp_paths *paths, const struct stun_endpoint *at)
 		connection_add(connection, TCP_PATHS_DIAL_S);
 }
 
-/* Closes the oldest unproved connection if the limit is reached. */
-static void make_room(struct tcp_paths *paths)
-{
-	struct connection *connection;
-
-	if (count(paths, is_stranger) < TCP_PATHS_UNPROVED_MAX)
-		return;
-	for (connection = TAILQ_FIRST(&paths->connections); connection;
-	     connection = TAILQ_NEXT(connection, entry))
-		if (!connection->over && is_stranger(connection)) {
-			end(connection);
-			return;
-		}
-}
-
 static void take(struct tcp_paths *paths, const struct stun_endpoint *at, int fd)
 {
 	struct connection *connection = find(paths, at);
@@ -213,7 +221,7 @@ static void take(struct tcp_paths *paths, const struct stun_endpoint *at, int fd
 		close(fd);
 		return;
 	}
-	make_room(paths);
+	make_room(paths, is_stranger, TCP_PATHS_UNPROVED_MAX);
 	connection = connection_new(paths, at);
 	if (!connection)
 		close(fd);
@@ -262,15 +270,13 @@ static void on_sweep(void *arg)
 
 	for (connection = TAILQ_FIRST(&paths->connections); connection;
 	     connection = TAILQ_NEXT(connection, entry)) {
-		if (connection->over || (connection->proved && connection->held))
+		if (connection->over || (connection->proved && connection->holder))
 			continue;
 		if (connection->ends_us > now_us) {
 			waits = true;
 			continue;
 		}
 		end(connection);
-		if (connection->proved)
-			paths->options.ended(paths->options.arg, &connection->at);
 	}
 	reap(paths);
 	if (paths->paused)
@@ -314,15 +320,22 @@ void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at)
 	set_end(connection, TCP_PATHS_IDLE_S);
 }
 
-void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, bool hold)
+void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder)
 {
 	struct connection *connection = find(paths, at);
 
-	if (!connection || connection->held == hold)
+	if (connection && !connection->holder)
+		connection->holder = holder;
+}
+
+void tcp_paths_release(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder)
+{
+	struct connection *connection = find(paths, at);
+
+	if (!connection || connection->holder != holder)
 		return;
-	connection->held = hold;
-	if (!hold)
-		set_end(connection, TCP_PATHS_IDLE_S);
+	connection->holder = NULL;
+	set_end(connection, TCP_PATHS_IDLE_S);
 }
 
 in_port_t tcp_paths_port(const struct tcp_paths *paths)

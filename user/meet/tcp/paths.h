@@ -8,7 +8,8 @@
  * A connection is unproved until tcp_paths_prove(): the caller has received an authentic message
  * through it. An unproved connection expires after TCP_PATHS_PROOF_S, and at most
  * TCP_PATHS_UNPROVED_MAX accepted connections may be unproved. A proved connection expires after
- * TCP_PATHS_IDLE_S without a message, unless tcp_paths_hold() holds it.
+ * TCP_PATHS_IDLE_S without a message, unless tcp_paths_hold() holds it. At a limit, a new
+ * connection closes the oldest one.
  */
 #ifndef SLUICE_MEET_TCP_PATHS_H
 #define SLUICE_MEET_TCP_PATHS_H
@@ -16,7 +17,7 @@
 #include "base/loop.h"
 #include "net/stun.h"
 
-#define TCP_PATHS_MAX	       1024 /* connections */
+#define TCP_PATHS_MAX	       1024 /* connections without a holder */
 #define TCP_PATHS_DIALS_MAX    64   /* concurrent connection attempts */
 #define TCP_PATHS_UNPROVED_MAX 32   /* accepted connections */
 #define TCP_PATHS_DIAL_S       10
@@ -55,6 +56,11 @@ in_port_t tcp_paths_port(const struct tcp_paths *paths);
 void tcp_paths_send(struct tcp_paths *paths, const struct stun_endpoint *to, const void *data,
 		    size_t length, size_t size);
 void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at);
-void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, bool hold);
+/*
+ * A held connection does not expire. It has a single holder, and only its holder releases it: a
+ * peer can name the address of another peer's connection as its own candidate.
+ */
+void tcp_paths_hold(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder);
+void tcp_paths_release(struct tcp_paths *paths, const struct stun_endpoint *at, const void *holder);
 
 #endif

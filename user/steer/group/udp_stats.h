@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 /*
- * Reads the counters of the namespace with inode number @netns through /proc of a process in the
- * namespace: @pid, else any other process. Returns 0, or -ESRCH if no such process is readable.
+ * Reads the counters of the namespace with inode number @netns via /proc/PID/net of a process in
+ * the namespace: @pid, else any other process. Returns 0, or -ESRCH if no such process is readable.
  */
 int udp_stats_read(__u32 netns, __u32 pid, __u64 counters[SLUICE_STEER_UDP_COUNTERS]);
 
