@@ -9,6 +9,7 @@
 #   in2 [sluice run]     ── nat2 ──┘
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/monitor.sh"
 . "$(dirname "$0")/../lib/peer.sh"
 
 HOST=in2
@@ -67,7 +68,10 @@ say "the peer runs, as another user without a capability; lists and switches"
 section "peer_key = alice=$(public alice),carol=$(public carol)" 'expose = one=tcp:127.0.0.1:7, two=tcp:127.0.0.1:7' \
 	'direct_only = yes' 'relay_only = no'
 want_equal "$(json "d['peer']" sluice -j run --check-config --config "$CONF")" True
+monitor_start peer
 daemon_start
+want_events 1 "(e['object'], e['event']) == ('peer', 'applied')"
+monitor_end
 wait_until 20 answers alice one
 wait_until 20 answers carol two
 first=$(pid)

@@ -12,7 +12,7 @@
 const char *const monitor_object_names[MONITOR_OBJECTS + 1] = {
 	[MONITOR_DAEMON] = "daemon", [MONITOR_REPLY] = "reply", [MONITOR_WIRE] = "wire",
 	[MONITOR_HOLD] = "hold",     [MONITOR_STEER] = "steer", [MONITOR_RENDEZVOUS] = "rendezvous",
-	[MONITOR_OBJECTS] = NULL,
+	[MONITOR_PEER] = "peer",     [MONITOR_OBJECTS] = NULL,
 };
 
 const char *monitor_object_name(enum monitor_object object)

@@ -329,8 +329,9 @@ static int objects_parse(int words, char **word, struct err *err)
 		nearest = suggest_nearest(word[i], monitor_object_names, MONITOR_OBJECTS);
 		err_set(err, EXIT_USAGE, EINVAL, "unknown object '%s'", word[i]);
 		return nearest ? err_hint(err, -EINVAL, "did you mean '%s'?", nearest)
-			       : err_hint(err, -EINVAL,
-					  "give daemon, reply, wire, hold, steer or rendezvous");
+			       : err_hint(
+					 err, -EINVAL,
+					 "give daemon, reply, wire, hold, steer, rendezvous or peer");
 	}
 	return objects ? objects : (1 << MONITOR_OBJECTS) - 1;
 }
@@ -421,7 +422,7 @@ const struct command monitor_command = {
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "OBJECT is daemon, reply, wire, hold, steer or rendezvous; by default, all of them.\n"
+	.help = "OBJECT is daemon, reply, wire, hold, steer, rendezvous or peer; by default, all of them.\n"
 		"Each event is one line, or with -j, one JSON object.  Objects that are already loaded\n"
 		"are not events.  SIGINT stops the command.\n"
 		"\n"

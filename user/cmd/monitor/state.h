@@ -20,6 +20,7 @@ enum monitor_object {
 	MONITOR_HOLD,
 	MONITOR_STEER,
 	MONITOR_RENDEZVOUS,
+	MONITOR_PEER,
 	MONITOR_OBJECTS,
 	MONITOR_SELF = MONITOR_OBJECTS, /* events of the command itself */
 };
