@@ -38,8 +38,8 @@ static const struct object {
 	  "  sluice hold show\n"
 	  "  sluice hold flows\n" },
 	{ "nat",
-	  "Measures how the NAT of this host maps and filters UDP, with a STUN server on the\n"
-	  "Internet.  Loads no program and changes nothing.\n",
+	  "Measures how the NAT in front of this host maps and filters UDP, using a STUN server on\n"
+	  "the Internet.  Loads no program and changes nothing.\n",
 	  "  sluice nat probe 192.0.2.1:3478\n"
 	  "  sluice nat probe 192.0.2.1:3478 --lifetime 180\n" },
 	{ "peer",

@@ -133,10 +133,12 @@ static json_t *section_json(const struct status_view *view, int i)
 	struct section_state is = section_state(view, i);
 	json_t *object, *warnings;
 
-	warnings = i == SECTION_STEER  ? steer_warnings(view->steer)
-		   : i == SECTION_WIRE ? wire_warnings(view->watch, view->sections->netns)
-		   : i == SECTION_HOLD ? hold_warnings(view->hold)
-				       : json_array();
+	/* what the section lacks no longer matters after an unload */
+	warnings = !strcmp(is.state, "unloaded") ? json_array()
+		   : i == SECTION_STEER		 ? steer_warnings(view->steer)
+		   : i == SECTION_WIRE		 ? wire_warnings(view->watch, view->sections->netns)
+		   : i == SECTION_HOLD		 ? hold_warnings(view->hold)
+						 : json_array();
 	if (!strcmp(is.state, "loaded"))
 		add_reasons(view, i, warnings);
 	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",

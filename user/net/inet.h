@@ -66,7 +66,7 @@ struct inet {
 	size_t neighbours, neighbour_room;
 	struct inet_host *host; /* the addresses given to inet_query_hosts() */
 	size_t hosts, host_room;
-	bool ruled; /* there are routing rules other than the defaults */
+	bool ruled; /* there are routing rules ahead of main, other than local */
 };
 
 /* Add a copy; lookups find it only after inet_sort(). Return 0 or -ENOMEM. */

@@ -22,7 +22,7 @@ struct wire_pair {
 };
 
 /*
- * Loads and verifies a pair on the maps of the object (kernel/object.h). @kfuncs is
+ * Loads and verifies a pair with the maps of the object (kernel/object.h). @kfuncs is
  * wire_kfuncs_probe().
  */
 int wire_pair_load(struct wire_pair *pair, struct object *object,

@@ -163,7 +163,7 @@ const struct command hold_load_command = {
 		"has sent nothing for 15 to 18 s, if its peer has answered before, until its socket is\n"
 		"closed.  sluice-hold(8) describes this, and lists the keys of the section.\n"
 		"\n"
-		"A second load resets options that are not given to their defaults.  The programs stay\n"
+		"A second load resets omitted options to their defaults.  The programs stay\n"
 		"attached until 'sluice hold unload' or 'sluice cleanup'.\n\n"
 		"examples:\n"
 		"  sluice hold load --port 5060\n"

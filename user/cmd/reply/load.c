@@ -268,7 +268,7 @@ const struct command reply_load_command = {
 		"other than the requested one; 'sluice reply audit' lists them and the mode that\n"
 		"fixes them.  mode audit replaces mode socket.\n"
 		"\n"
-		"A second load resets options that are not given to their defaults.\n"
+		"A second load resets omitted options to their defaults.\n"
 		"The programs stay attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"
 		"examples:\n"
 		"  sluice reply load --mode audit && sleep 60 && sluice reply audit\n"

@@ -332,7 +332,7 @@ const struct command steer_load_command = {
 		"host's has a quota: it gets another group only while more groups are free than it\n"
 		"already has.  The output reports the groups left out.\n"
 		"\n"
-		"A second load resets options that are not given to their defaults, and releases\n"
+		"A second load resets omitted options to their defaults, and releases\n"
 		"groups outside the given ports and network namespace.\n"
 		"Steering stays until 'sluice steer unload' or 'sluice cleanup'.\n\n"
 		"examples:\n"

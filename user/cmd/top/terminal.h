@@ -43,8 +43,8 @@ enum terminal_event {
 };
 
 /*
- * Waits until a time of clock_now_us(). For TERMINAL_KEY, sets *key to a character or an enum
- * top_key.
+ * Waits for an event, at the latest until clock_now_us() reaches @until_us. For TERMINAL_KEY, sets
+ * *key to a character or an enum top_key.
  */
 enum terminal_event terminal_wait(struct terminal *terminal, __u64 until_us, int *key);
 

@@ -12,7 +12,7 @@
 #define IDENTITY_SIZE 16
 #define LABEL_MAX     32
 
-/* The values that both peers know, in the same order at both peers: a is the initiator. */
+/* The values that both peers know, in the same order on both sides: A is the initiator. */
 struct exchange {
 	uint8_t shared[3][KEY_SIZE];
 	uint8_t public_key[4][KEY_SIZE]; /* A, B, EA, EB */
