@@ -72,6 +72,8 @@ want_equal "$(setting CapabilityBoundingSet)|$(setting RuntimeDirectory)|$(setti
 
 say "a peer within its restrictions: the user of the unit, no capability, a read-only system"
 install -d -o 65534 -g 65534 -m 700 /mnt/run /mnt/credentials
+# the tree may be in a directory of root
+install -D -t /mnt/bin "$SLUICE" "$BUILD/sluice-peer"
 # as the access list of systemd makes it appear
 install -o 65534 -g 65534 -m 440 "$TEST_TMP/bob.key" /mnt/credentials/key
 printf '%s\n' '[peer]' 'id = bob' "server = $PEER4:3478," "         $PEER4:3478" "server_key = $(public server)" \
@@ -93,7 +95,7 @@ spawn_in in2 "$TEST_TMP/notified" socat -u UNIX-RECV:/mnt/notify,mode=666 STDOUT
 wait_until 10 test -S /mnt/notify
 RUNTIME_DIRECTORY=/mnt/run CREDENTIALS_DIRECTORY=/mnt/credentials NOTIFY_SOCKET=/mnt/notify \
 	spawn_in in2 "$TEST_TMP/bob.log" unshare --mount --propagation slave bash "$TEST_TMP/confined" \
-	"$SLUICE" peer run --config /mnt/bob.conf
+	/mnt/bin/sluice peer run --config /mnt/bob.conf
 bob=$SPAWNED
 wait_log "$TEST_TMP/bob.log" 'msg="registered"'
 wait_until 20 grep -q READY=1 "$TEST_TMP/notified"

@@ -112,14 +112,16 @@ want_equal "$(find /run/sluice -name "*.peer")" "" "sockets that are left"
 say "a peer of another user answers that user, and root"
 NOBODY=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 install -d -o 65534 -g 65534 -m 700 /mnt/nobody
+# the tree may be in a directory of root
+install -D -t /mnt/nobody/bin "$SLUICE" "$BUILD/sluice-peer"
 install -o 65534 -g 65534 -m 600 "$TEST_TMP/dave.key" /mnt/nobody/key
 identity dave
-spawn_in in1 "$TEST_TMP/dave.log" "${NOBODY[@]}" env XDG_RUNTIME_DIR=/mnt/nobody "$SLUICE" peer run \
+spawn_in in1 "$TEST_TMP/dave.log" "${NOBODY[@]}" env XDG_RUNTIME_DIR=/mnt/nobody /mnt/nobody/bin/sluice peer run \
 	"${IDENTITY[@]/$TEST_TMP\/dave.key//mnt/nobody/key}" --trust-server --expose tcp:127.0.0.1:9
 dave=$SPAWNED
 wait_log "$TEST_TMP/dave.log" 'msg="registered"'
 seen="[(p['id'], p['uid']) for p in d['peers']]"
-want_equal "$(json "$seen" "${NOBODY[@]}" env XDG_RUNTIME_DIR=/mnt/nobody "$SLUICE" -j peer list)" "[('dave', 65534)]"
+want_equal "$(json "$seen" "${NOBODY[@]}" env XDG_RUNTIME_DIR=/mnt/nobody /mnt/nobody/bin/sluice -j peer list)" "[('dave', 65534)]"
 want_equal "$(json "$seen" sluice -j peer list)" "[]"
 want_equal "$(json "$seen" env XDG_RUNTIME_DIR=/mnt/nobody "$SLUICE" -j peer list)" "[]" "root has one of its own"
 mount --bind /mnt/nobody/sluice /run/sluice
