@@ -132,7 +132,7 @@ static int link_attach(const struct spread_load *load, struct spread_link *at, s
 	if (at->fd >= 0) {
 		if (!load->keep_programs &&
 		    bpf_link_update(at->fd, prog_of(load, at->to.mode), NULL))
-			return err_set(err, EXIT_ERROR, errno, "%s: update of the XDP link: %s",
+			return err_set(err, EXIT_ERROR, errno, "%s: cannot update the XDP link: %s",
 				       at->to.name, strerror(errno));
 		return 0;
 	}
