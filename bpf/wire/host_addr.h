@@ -8,7 +8,7 @@
 
 #include "common/addr.h"
 #include "common/kernel.h"
-#include "common/local_addr.h"
+#include "common/addr_walk.h"
 #include "common/settings.h"
 #include "wire/kernel_cast.h"
 #include "wire/maps.h"
