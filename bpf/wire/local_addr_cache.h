@@ -7,8 +7,8 @@
 #define SLUICE_BPF_WIRE_LOCAL_ADDR_CACHE_H
 
 #include "common/addr.h"
-#include "common/kernel.h"
 #include "common/addr_walk.h"
+#include "common/kernel.h"
 #include "common/settings.h"
 #include "wire/kernel_cast.h"
 #include "wire/maps.h"
