@@ -327,6 +327,22 @@ static void test_register(void **state)
 	assert_int_equal(store_count(server_store(net.server[0])), 2);
 }
 
+/* The NAT keeps a mapping for a short time: refreshes are due earlier, but never later. */
+static void test_interval(void **state)
+{
+	start_both(1);
+	peer_client_set_interval(net.node[0].client, 9 * SECOND_NS);
+	run(60 * SECOND_NS);
+	net.node[0].sent = 0;
+	run(3600 * SECOND_NS);
+	assert_in_range(net.node[0].sent, 3600 / 9, 3600 * 10 / 75 + 10);
+	peer_client_set_interval(net.node[0].client, 60 * SECOND_NS);
+	run(60 * SECOND_NS);
+	net.node[0].sent = 0;
+	run(3600 * SECOND_NS);
+	assert_in_range(net.node[0].sent, 3600 / 18, 3600 / 15 + 10);
+}
+
 /*
  * The server finds the mapped address among the candidates, and skips a candidate that it may not
  * allow.
@@ -989,6 +1005,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(register),
+		TEST(interval),
 		TEST(candidates),
 		TEST(wrong_identity),
 		TEST(silent_server),

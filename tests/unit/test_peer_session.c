@@ -178,6 +178,12 @@ static void test_interval(void **state)
 	sim_run(60 * MINUTE_NS);
 	assert_in_range(sim.host[0].sent + sim.host[1].sent, 2 * 3600 / 101, 2 * 3600 / 80);
 	assert_true(sim_passes());
+	/* an interval that is measured later */
+	peer_session_set_interval(sim.host[0].session, 10 * SECOND_NS);
+	sim_run(2 * MINUTE_NS);
+	sim.host[0].sent = sim.host[1].sent = 0;
+	sim_run(60 * MINUTE_NS);
+	assert_in_range(sim.host[0].sent, 3600 / 10, 3600 * 6 / 50);
 }
 
 /* 30 % of the datagrams are lost for an hour; the path survives. */

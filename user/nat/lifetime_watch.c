@@ -53,7 +53,9 @@ static void on_timer(void *arg)
 		idle_ms[i] = nat_interval_step_s[i] * 1000;
 	watch->running = nat_lifetime_new(watch->loop, &watch->options.server, NULL, idle_ms,
 					  watch->count, on_measured, watch);
-	if (!watch->running)
+	if (watch->running)
+		nat_lifetime_end_early(watch->running);
+	else
 		report(watch, strerror(ENOMEM));
 }
 

@@ -119,6 +119,14 @@ peer_is_relayed()
 	[[ $(grep 'msg="path"' "$TEST_TMP/$1.log" | tail -n 1) == *kind=relayed* ]]
 }
 
+# listed EXPRESSION [OPTION…]: evaluates Python code over the list of peers; p has the processes by name
+listed()
+{
+	local expression=$1
+	shift
+	json "(lambda p: $expression)({p['id']: p for p in d['peers']})" sluice -j peer list "$@"
+}
+
 # udp_block NAMESPACE: the network of this host drops UDP; udp_unblock NAMESPACE
 udp_block()
 {

@@ -84,6 +84,8 @@ bool peer_session_knows(const struct peer_session *session, const struct stun_en
  * consent. The path is checked if sent traffic gets no answer within a second.
  */
 void peer_session_sent(struct peer_session *session, uint64_t now_ns);
+/* Sets the interval of keepalives; 0: PEER_SESSION_INTERVAL_NS. */
+void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns);
 /* Reports that an authentic datagram of other traffic has arrived from this address. */
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
 /*

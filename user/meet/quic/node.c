@@ -376,7 +376,9 @@ int node_open(struct node *node, struct err *err)
 	raise_files();
 	node->runtime.socket.fd = node->network.fd = node->lookup_fd[0] = node->lookup_fd[1] = -1;
 	node->runtime.update = node_update;
-	node->runtime.interval_ns = node->identity->keepalive_s * 1000000000ULL;
+	node->runtime.interval_ns = node->identity->keepalive_s
+					    ? node->identity->keepalive_s * 1000000000ULL
+					    : PEER_SESSION_INTERVAL_NS;
 	node->runtime.tcp_only = node->identity->transport == PEER_TRANSPORT_TCP;
 	node->runtime.udp_only = node->identity->transport == PEER_TRANSPORT_UDP;
 	node->runtime.relay = node->identity->relay_only    ? PEER_SESSION_RELAY_ONLY
@@ -442,6 +444,7 @@ void node_close(struct node *node)
 						runtime_now_ns())))
 			runtime_send(&node->runtime, &to, buffer, size, size);
 	}
+	node_keepalive_close(node);
 	node_servers_close(node);
 	node_tcp_close(node);
 	peer_client_free(node->runtime.client);
