@@ -101,6 +101,11 @@ wait_log "$TEST_TMP/bob.log" 'msg="registered"'
 wait_until 20 grep -q READY=1 "$TEST_TMP/notified"
 want_equal "$(find /mnt/run -name 'bob.*.peer' | wc -l)" 1
 
+say "no other process of its user can read its memory"
+NOBODY=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+want_status 0 "${NOBODY[@]}" cat "/proc/$bob/stat"
+want_status 1 "${NOBODY[@]}" head -c 1 "/proc/$bob/environ"
+
 say "a file for 'peer connect', whose target may be on the command line"
 configure '[peer]' 'id = alice' "key_file = $TEST_TMP/alice.key" "server = $PEER4:3478" \
 	"server_key = $(public server)" "peer_key = bob=$(public bob)" 'to = bob' 'service = echo' \
