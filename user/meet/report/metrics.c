@@ -159,14 +159,7 @@ static void collect(struct metrics *metrics, void *arg)
 
 static void unready(FILE *reasons, void *arg)
 {
-	const struct view *view = ((const struct report_metrics *)arg)->view;
-	const struct node *node = view->node;
-
-	if (!node_is_registered(node))
-		fprintf(reasons, "not registered with a server\n");
-	if (view->target &&
-	    (!node->links || !node->links->ready || !peer_session_path(node->links->session)))
-		fprintf(reasons, "no path to %s\n", view->target->to);
+	view_unready(((const struct report_metrics *)arg)->view, reasons);
 }
 
 /* --- life */
