@@ -149,7 +149,7 @@ answer = carol.transact(CONNECT, [(PEER_NAME, b"bob"), (EPHEMERAL, public_of(os.
 assert answer.kind == SUCCESS, answer.error()
 PYTHON
 wait_until 20 hit
-# with nobody there, each address gets at most 24 checks
+# an address without an answer gets at most 24 checks
 wait_log "$TEST_TMP/bob.log" 'msg="disconnected" peer=carol'
 [ "$(at_victim)" -le $((7 * 24)) ] || fail "the victim has received $(at_victim) packets"
 
