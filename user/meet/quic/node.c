@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rate.h"
+#include "meet/privileges.h"
 #include "meet/quic/quic.h"
 
 #include <errno.h>
@@ -393,7 +394,9 @@ int node_open(struct node *node, struct err *err)
 				       : node->identity->port_mapping);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "port mapping: %s", strerror(-result));
-	result = read_secret(node, err);
+	result = privileges_hide_memory(err);
+	if (!result)
+		result = read_secret(node, err);
 	if (!result)
 		result = read_known(node, err);
 	if (!result)

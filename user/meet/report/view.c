@@ -338,3 +338,14 @@ json_t *view_process(const struct view *view)
 			  "paths", paths, "ended", view->ended));
 	return document;
 }
+
+void view_unready(const struct view *view, FILE *reasons)
+{
+	const struct node *node = view->node;
+
+	if (!node_is_registered(node))
+		fprintf(reasons, "not registered with a server\n");
+	if (view->target &&
+	    (!node->links || !node->links->ready || !peer_session_path(node->links->session)))
+		fprintf(reasons, "no path to %s\n", view->target->to);
+}
