@@ -59,7 +59,7 @@ struct nat_client *nat_client_new(struct loop *loop, const struct in6_addr *sour
 /* Opens a socket on an unused port. Returns the descriptor, or -errno with *err set. */
 int nat_client_socket(struct nat_client *client, struct err *err);
 /*
- * Starts a transaction after @delay_us. The loop calls query->done once when it is complete; done()
+ * Starts a transaction after @delay_us, or sends the request at once if it is 0. The loop calls query->done once when it is complete; done()
  * may start other transactions, but must not free the client. Until then, the query must not move
  * in memory.
  */

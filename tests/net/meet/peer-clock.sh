@@ -35,7 +35,8 @@ clock alice -30
 clock bob 3
 clock carol -1
 by_clock server server_start
-want_equal "$(date -d "$(by_clock alice date -Is)" +%s)" "$(by_clock alice date +%s)"
+first=$(date -d "$(by_clock alice date -Is)" +%s)
+(($(by_clock alice date +%s) - first < 60)) || fail "two calls of the C library disagree"
 [ "$(by_clock server date +%Y)" -gt "$(($(date +%Y) + 8))" ] || fail "the library has no effect"
 
 echo_start in2

@@ -96,6 +96,14 @@ void peer_session_heard(struct peer_session *session, const struct stun_endpoint
 bool peer_session_set_relay(struct peer_session *session,
 			    const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
 			    const struct stun_endpoint *at, uint64_t now_ns);
+/*
+ * Tells the other peer, through the relay, which ports the NAT of this host will probably use for
+ * its next mappings; see peer/predict.h. The ports belong to the introduction with this id.
+ */
+void peer_session_set_predicted(struct peer_session *session,
+				const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+				const struct sluice_rendezvous_predicted *predicted,
+				uint64_t now_ns);
 /* Reports an established connection to this TCP address, which is checked at once. */
 void peer_session_connected(struct peer_session *session, const struct stun_endpoint *at,
 			    uint64_t now_ns);

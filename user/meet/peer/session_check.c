@@ -54,6 +54,7 @@ size_t session_put_check(struct peer_session *session, unsigned int remote, uint
 	stun_put(&builder, SLUICE_RENDEZVOUS_SESSION_ID, keys->introduction.id,
 		 sizeof(keys->introduction.id));
 	stun_put_u32(&builder, SLUICE_RENDEZVOUS_CHECK_NUMBER, ++keys->number);
+	session_put_predicted(session, remote, &builder);
 	if (checks->last_full)
 		put_padding(&builder, PEER_SESSION_FULL_SIZE);
 	stun_put_sha256(&builder, keys->secret.own_checks, PEER_SECRET_SIZE);

@@ -269,6 +269,7 @@ void link_free(struct link *link, uint64_t now_ns)
 		peer_client_hold_relay(link->runtime->client, &path->at, false, now_ns);
 	connection_close(&link->connection[0], now_ns);
 	connection_close(&link->connection[1], now_ns);
+	prediction_free(link->prediction);
 	peer_session_free(link->session);
 	free(link);
 }

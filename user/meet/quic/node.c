@@ -197,6 +197,7 @@ static void introduced(struct node *node, const struct introduction *introductio
 	node_tcp_introduced(node, introduction);
 	if (link && link->initiator == introduction->initiator) {
 		link_introduce(link, introduction, runtime_now_ns());
+		link_predict(link, introduction);
 		return;
 	}
 	for (slot = 0; slot < NODE_LINKS_MAX && node->by_slot[slot]; slot++)
@@ -207,6 +208,7 @@ static void introduced(struct node *node, const struct introduction *introductio
 	link->next = node->links;
 	node->links = link;
 	node->by_slot[slot] = link;
+	link_predict(link, introduction);
 }
 
 /* Passes a relay event to the link with the same introduction, which may already have ended. */
