@@ -704,6 +704,7 @@ static inline void sim_on_events(unsigned int side)
 		sim_bind(side);
 	if (!(events & PEER_SESSION_WANTS_INTRODUCTION))
 		return;
+	assert_true(sim.host[side].introduction.initiator);
 	sim_register(!side);
 	sim_introduce(side, 0);
 	for (i = 0; i < SIDES; i++)

@@ -211,6 +211,31 @@ static void test_becomes_relayed_again(void **state)
 	run_with_data(10 * SECOND_NS);
 }
 
+/* A lost channel that is bound again is checked. */
+static void test_same_channel(void **state)
+{
+	struct peer_session *session;
+	struct stun_endpoint at;
+	uint64_t checks;
+
+	lay_out(BY_ADDRESS_AND_PORT);
+	begin(0);
+	assert_true(sim_run_up(2 * SECOND_NS));
+	sim_run(5 * SECOND_NS);
+	sim.server_gone = true;
+	session = sim.host[0].session;
+	at = peer_session_path(session)->at;
+	assert_true(relay_is_endpoint(&at));
+	peer_session_lose(session, &at, sim_clock(&sim.host[0]));
+	sim_run(SECOND_NS);
+	assert_null(peer_session_path(session));
+	checks = find_kind(0, PEER_SESSION_REMOTE_RELAYED)->checks;
+	assert_true(peer_session_set_relay(session, sim.host[0].introduction.id, &at,
+					   sim_clock(&sim.host[0])));
+	sim_run(SECOND_NS);
+	assert_true(find_kind(0, PEER_SESSION_REMOTE_RELAYED)->checks > checks);
+}
+
 /* The restarted server has lost the bindings: another introduction, and new channels. */
 static void test_server_restarts(void **state)
 {
@@ -336,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_back_off),
 		cmocka_unit_test(test_becomes_relayed),
 		cmocka_unit_test(test_becomes_relayed_again),
+		cmocka_unit_test(test_same_channel),
 		cmocka_unit_test(test_server_restarts),
 		cmocka_unit_test(test_relay_only),
 		cmocka_unit_test(test_direct_only),

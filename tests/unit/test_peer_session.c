@@ -52,6 +52,16 @@ static const struct peer_session_stats *stats(unsigned int side)
 	return peer_session_stats(sim.host[side].session);
 }
 
+/* The ephemeral key does not outlive the derivation of the secrets. */
+static void test_erased(void **state)
+{
+	static const uint8_t zeros[KEY_SIZE];
+
+	assert_memory_not_equal(sim.host[0].introduction.ephemeral_secret, zeros, KEY_SIZE);
+	assert_memory_equal(peer_session_introduction(sim.host[0].session)->ephemeral_secret, zeros,
+			    KEY_SIZE);
+}
+
 /* --- time to a path */
 
 /* One RTT after the start; the full-size path at most half an RTT later. */
@@ -71,6 +81,7 @@ static void test_time_to_path(void **state)
 static void test_private_first(void **state)
 {
 	const struct peer_session_remote *path;
+	unsigned int count;
 
 	sim_reset(3);
 	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, INDEPENDENT);
@@ -83,6 +94,7 @@ static void test_private_first(void **state)
 	assert_non_null(path);
 	assert_true(path->private_scope);
 	assert_true(path->full);
+	assert_ptr_equal(path, peer_session_remotes(sim.host[0].session, &count));
 	assert_true(sim_passes());
 	/* only keepalives follow */
 	sim.host[0].sent = sim.host[1].sent = 0;
@@ -682,6 +694,7 @@ static void test_weak_introduction(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(erased),
 		TEST(time_to_path),
 		TEST(private_first),
 		TEST(private_takes_over),

@@ -74,10 +74,12 @@ peers_isolate()
 	in_ns "nat$1" bridge link set dev beside isolated on
 }
 
-# peer_path NAME: prints the kind and the transport of the path of a peer that connects
-peer_path()
+# peer_has_path NAME PATTERN: has this peer a path of this kind, transport and remote address?
+peer_has_path()
 {
-	json "' '.join(f\"{p['kind']} {p['transport']}\" for p in d['peers'][0]['paths'])" sluice -j peer list --id "$1"
+	# shellcheck disable=SC2053 # a pattern
+	[[ $(json "' '.join(f\"{p['kind']} {p['transport']} {p['remote']}\" for p in d['peers'][0]['paths'])" \
+		sluice -j peer list --id "$1") == $2 ]]
 }
 
 # peers_up KIND1 KIND2 SECONDS: creates the network drawn above, and a server with the peers alice,
