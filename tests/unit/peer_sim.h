@@ -341,7 +341,7 @@ static inline void sim_relay(const struct sim_packet *packet)
 static inline void sim_flush(unsigned int side)
 {
 	struct sim_host *host = &sim.host[side];
-	uint8_t buffer[PEER_SESSION_FULL_SIZE];
+	uint8_t buffer[PEER_SESSION_DATAGRAM_MAX];
 	struct stun_endpoint to;
 	size_t length;
 	unsigned int sent = 0;

@@ -621,7 +621,7 @@ static void test_many_searches(void **state)
 {
 	static struct peer_session *many[200];
 	unsigned int i, step, sent = 0;
-	uint8_t buffer[PEER_SESSION_FULL_SIZE];
+	uint8_t buffer[PEER_SESSION_DATAGRAM_MAX];
 	uint64_t searches_full_ns = 0, now_ns;
 	struct peer_session_options options = { .random = sim_fill,
 						.searches_full_ns = &searches_full_ns };

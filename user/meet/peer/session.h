@@ -62,7 +62,7 @@ void peer_session_timeout(struct peer_session *session, uint64_t now_ns);
 /* Returns the time at which to call peer_session_timeout(); UINT64_MAX: never. */
 uint64_t peer_session_due_ns(const struct peer_session *session);
 /* Writes the next datagram that is due. Returns its size, or 0 if no datagram is due. */
-size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSION_FULL_SIZE],
+size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSION_DATAGRAM_MAX],
 			 struct stun_endpoint *to, uint64_t now_ns);
 /* Returns the events since the last call: bits of enum peer_session_event. */
 unsigned int peer_session_events(struct peer_session *session);
@@ -88,6 +88,13 @@ void peer_session_sent(struct peer_session *session, uint64_t now_ns);
 void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns);
 /* Reports that an authentic datagram of other traffic has arrived from this address. */
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
+/*
+ * Returns the size of the largest datagram to send on the selected path, in bytes of UDP payload:
+ * at least PEER_SESSION_FULL_SIZE (session_mtu.c).
+ */
+size_t peer_session_mtu(const struct peer_session *session);
+/* Reports that sent traffic stalls. Checks whether datagrams of the path MTU still pass. */
+void peer_session_stalled(struct peer_session *session, uint64_t now_ns);
 /*
  * Adds a relay channel, as an address (peer/relay.h), that is bound for the introduction with this
  * id. Returns false if the session does not hold this introduction, has failed, or has no free

@@ -230,6 +230,7 @@ void session_select(struct peer_session *session, uint64_t now_ns)
 	if (session->selected != SESSION_NONE)
 		session->remote[session->selected].selected = false;
 	session->selected = best;
+	session_mtu_reset(session);
 	session->events |= PEER_SESSION_PATH_CHANGED;
 	session->stats.path_changes++;
 	session_plan_upgrade(session, now_ns);

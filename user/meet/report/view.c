@@ -266,8 +266,9 @@ json_t *view_link(const struct node *node, const struct link *link)
 		view_transport(link), "local", address_json(&local), "remote",
 		path ? address_json(view_remote(link, path)) : json_null(), "rtt_ms",
 		path ? ms_json(path->rtt_ns) : json_null(), "mtu",
-		path && path->full ? json_integer(QUIC_PACKET) : json_null(), "consent_for_s",
-		path ? since_json(path->consent_ns) : json_null(), "trust",
+		path && path->full ? json_integer((json_int_t)peer_session_mtu(link->session))
+				   : json_null(),
+		"consent_for_s", path ? since_json(path->consent_ns) : json_null(), "trust",
 		view_is_known(node, link) ? "key" : "server", "own_nat", own_nat(node, link),
 		"peer_nat", peer_nat(link), "relayed_because", why_relayed(node, link), "keepalive",
 		keepalive_json(node, stats), "repunches", (json_int_t)stats->repunches,
