@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The predicted ports of a symmetric NAT (peer/predict.h). The peer behind this NAT sends checks
- * from a mapping whose port nobody knows yet. It tells the other peer the probable ports through
+ * from a mapping whose port is not known yet. It sends the probable ports to the other peer through
  * the relay. The other peer sends checks to these ports, at the public address that the server has
  * proved. The check to the right port passes the NAT, since it comes from the destination of that
  * mapping; the others are dropped.
