@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Two hosts with IPv4 and IPv6, whose server has only an IPv4 address. Both NATs are symmetric, so
+# IPv4 permits no direct path. The IPv6 firewalls of the NATs admit only answers; the path is direct
+# over IPv6.
+#
+#   in1 [alice: connect] ── nat1 ──┐
+#                                  ├── router ── peer [sluice rendezvous serve]
+#   in2 [bob: run]       ── nat2 ──┘
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/peer.sh"
+
+peers_server alice bob
+lab_nat nat1 in1 symmetric 30 1
+lab_nat nat2 in2 symmetric 30 2
+wait_link "$ROUTER" outside
+echo_start in2
+
+peer_run in2 bob --peer-key "alice=$(public alice)" --expose tcp:127.0.0.1:7
+bob=$SPAWNED
+peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
+alice=$SPAWNED
+wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
+is_ip6()
+{
+	[[ $(grep 'msg="path"' "$TEST_TMP/alice.log" | tail -n 1) == *address=\[fd* ]]
+}
+wait_until 20 is_ip6 || fail "$(cat "$TEST_TMP"/{alice,bob}.log)" "$(sluice peer list)"
+want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000)" hello
+stop "$alice"
+stop "$bob"
