@@ -26,7 +26,7 @@
 #define MS_NS	    1000000ULL
 #define SENDS_MAX   200
 #define SOURCES	    4
-#define MESSAGE_MAX 1280
+#define MESSAGE_MAX 1536
 #define BIND	    8 /* in place of a method */
 
 enum extras {
@@ -142,7 +142,7 @@ static void flush(void)
 	}
 	while ((length = peer_session_send(lab.session, buffer, &to, lab.now_ns))) {
 		MUST(++sends < SENDS_MAX && !stun_parse(buffer, length, &message));
-		MUST(length <= PEER_SESSION_FULL_SIZE);
+		MUST(length <= PEER_SESSION_DATAGRAM_MAX);
 		if (message.class == SLUICE_STUN_REQUEST)
 			memcpy(lab.last_id[1], stun_id(&message), SLUICE_STUN_ID_SIZE);
 		lab.sent += length;

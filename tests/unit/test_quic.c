@@ -25,7 +25,7 @@ struct packet {
 	uint64_t at_ns;
 	unsigned int to;
 	size_t length;
-	uint8_t data[QUIC_PACKET];
+	uint8_t data[QUIC_PACKET_MAX];
 };
 
 struct end;
@@ -57,6 +57,8 @@ struct net {
 	struct quic_endpoint *endpoint;
 	uint64_t now_ns, delay_ns;
 	unsigned int loss, jitter_ms; /* loss in percent */
+	size_t mtu;		      /* size that no packet exceeds */
+	size_t lost_from;	      /* packets of this size and larger are lost; 0: none */
 	uint32_t random;
 	struct end end[2]; /* the client and the server */
 	struct packet *packet;
@@ -101,7 +103,7 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 	struct net *net = end->net;
 	size_t at, part;
 
-	assert_true(length && size && size <= QUIC_PACKET);
+	assert_true(length && size && size <= net->mtu && length < 65507);
 	for (at = 0; at < length; at += part) {
 		const uint8_t *data = (const uint8_t *)packets + at;
 
@@ -109,7 +111,7 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 		end->packets++;
 		/* RFC 9443: first bytes 0 to 3 are STUN, and the QUIC bit is never greased */
 		assert_true(data[0] & 0x40);
-		if (draw(net) % 100 < net->loss)
+		if (draw(net) % 100 < net->loss || (net->lost_from && part >= net->lost_from))
 			continue;
 		send_packet(net, !end->number, data, part);
 	}
@@ -205,7 +207,9 @@ static void net_new(struct net *net, uint32_t seed)
 {
 	unsigned int i;
 
-	*net = (struct net){ .now_ns = 1000 * SECOND, .delay_ns = 15 * MS, .random = seed };
+	*net = (struct net){
+		.now_ns = 1000 * SECOND, .delay_ns = 15 * MS, .random = seed, .mtu = QUIC_PACKET
+	};
 	net->packet = calloc(PACKETS_MAX, sizeof(*net->packet));
 	net->due = calloc(PACKETS_MAX, sizeof(*net->due));
 	assert_true(net->packet && net->due);
@@ -556,19 +560,91 @@ static int send_datagram(struct net *net, size_t length)
 	return result;
 }
 
+static void set_mtu(struct net *net, size_t mtu)
+{
+	net->mtu = mtu;
+	quic_set_packet_size(net->end[0].quic, mtu);
+	quic_set_packet_size(net->end[1].quic, mtu);
+}
+
 static void test_datagrams(void **state)
 {
+	static const size_t mtu[] = { QUIC_PACKET, 1372, QUIC_PACKET_MAX };
+	size_t limit;
 	struct net net;
-	unsigned int i;
+	unsigned int i, k;
 
-	up(&net, 9);
-	assert_int_equal(send_datagram(&net, QUIC_DATAGRAM_MAX + 1), -EMSGSIZE);
-	for (i = 0; i < 1000; i++) {
-		assert_int_equal(send_datagram(&net, 4 + i * (QUIC_DATAGRAM_MAX - 4) / 999), 0);
-		run(&net, MS);
+	for (k = 0; k < sizeof(mtu) / sizeof(*mtu); k++) {
+		up(&net, 9);
+		set_mtu(&net, mtu[k]);
+		limit = mtu[k] - QUIC_OVERHEAD;
+		assert_int_equal(send_datagram(&net, limit + 1), -EMSGSIZE);
+		for (i = 0; i < 1000; i++) {
+			assert_int_equal(send_datagram(&net, 4 + i * (limit - 4) / 999), 0);
+			run(&net, MS);
+		}
+		run(&net, SECOND);
+		assert_int_equal(net.end[1].datagrams, 1000);
+		assert_int_equal(net.end[0].drops.count[DROP_QUEUE], 0);
+		net_free(&net);
 	}
+}
+
+/* Packets use the path MTU: a transfer needs fewer of them. */
+static void test_packet_size(void **state)
+{
+	unsigned int small, large;
+	struct net net;
+
+	up(&net, 21);
+	open_flow(&net.end[0], 1 << 20);
+	run(&net, 10 * SECOND);
+	assert_int_equal(net.end[1].flow[0].received, 1 << 20);
+	small = net.end[0].packets;
+	net_free(&net);
+	up(&net, 21);
+	set_mtu(&net, QUIC_PACKET_MAX);
+	open_flow(&net.end[0], 1 << 20);
+	run(&net, 10 * SECOND);
+	assert_int_equal(net.end[1].flow[0].received, 1 << 20);
+	large = net.end[0].packets;
+	net_free(&net);
+	assert_in_range(large * 100 / small, 75, 88);
+}
+
+/*
+ * In mid-transfer, the path starts to drop large packets. The connection reports the stall, and
+ * after the packet size is reduced, the transfer continues at once, without loss of a byte.
+ */
+static void test_black_hole(void **state)
+{
+	uint64_t got;
+	struct net net;
+
+	up(&net, 22);
+	set_mtu(&net, QUIC_PACKET_MAX);
+	open_flow(&net.end[0], 4 << 20);
+	run(&net, 60 * MS);
+	net.lost_from = 1373;
+	(void)quic_stalls(net.end[0].quic);
+	run(&net, 100 * MS); /* packets in flight arrive */
+	got = net.end[1].flow[0].received;
+	run(&net, 2 * SECOND);
+	assert_int_equal(net.end[1].flow[0].received, got);
+	assert_true(got < 4 << 20);
+	assert_true(quic_stalls(net.end[0].quic));
+	assert_int_equal(send_datagram(&net, QUIC_PACKET_MAX - QUIC_OVERHEAD), 0);
+	set_mtu(&net, QUIC_PACKET);
+	quic_path_changed(net.end[0].quic, net.now_ns);
+	run(&net, 200 * MS);
+	assert_true(net.end[1].flow[0].received > got);
+	run(&net, 10 * SECOND);
+	assert_int_equal(net.end[1].flow[0].received, 4 << 20);
+	/* a queued datagram that no longer fits is dropped, and does not block the queue */
+	assert_int_equal(net.end[0].drops.count[DROP_QUEUE], 1);
+	assert_int_equal(send_datagram(&net, 100), 0);
 	run(&net, SECOND);
-	assert_int_equal(net.end[1].datagrams, 1000);
+	assert_int_equal(net.end[1].datagrams, 1);
 	net_free(&net);
 }
 
@@ -581,7 +657,7 @@ static void test_flood(void **state)
 	up(&net, 10);
 	open_flow(&net.end[0], 100000);
 	for (i = 0; i < 6000; i++) {
-		full += send_datagram(&net, QUIC_DATAGRAM_MAX) == -ENOBUFS;
+		full += send_datagram(&net, QUIC_PACKET - QUIC_OVERHEAD) == -ENOBUFS;
 		if (i % 100 == 0)
 			run(&net, 5 * MS);
 	}
@@ -708,7 +784,8 @@ int main(void)
 		cmocka_unit_test(test_reset),	       cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_flood),	       cmocka_unit_test(test_outage),
 		cmocka_unit_test(test_late),	       cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_pause),	       cmocka_unit_test(test_packet_size),
+		cmocka_unit_test(test_black_hole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,14 +16,6 @@ peers_up endpoint-independent address-and-port-dependent 30
 peers_nat 3 symmetric 30
 spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 
-# listed EXPRESSION [OPTION…]: evaluates Python code; p has the processes by name
-listed()
-{
-	local expression=$1
-	shift
-	json "(lambda p: $expression)({p['id']: p for p in d['peers']})" sluice -j peer list "$@"
-}
-
 # is_listed WANTED EXPRESSION
 is_listed()
 {
@@ -43,11 +35,11 @@ peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.
 alice=$SPAWNED
 wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
 want_equal "$(head -c 100000 /dev/zero | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000 | wc -c)" 100000
-wait_until 20 is_listed "[True, 1200]" \
-	"[p['bob']['paths'][0]['ready'], p['bob']['paths'][0]['mtu']]"
+wait_until 20 is_listed "[True, 1472, 1472]" \
+	"[p['bob']['paths'][0]['ready']] + [p[n]['paths'][0]['mtu'] for n in ('alice', 'bob')]"
 path="[p['alice']['paths'][0][k] for k in ('peer', 'role', 'state', 'transport', 'mtu', 'trust')]"
-want_equal "$(listed "$path")" "['bob', 'connects', 'up', 'udp', 1200, 'key']"
-want_equal "$(listed "${path/alice/bob}")" "['alice', 'accepts', 'up', 'udp', 1200, 'server']"
+want_equal "$(listed "$path")" "['bob', 'connects', 'up', 'udp', 1472, 'key']"
+want_equal "$(listed "${path/alice/bob}")" "['alice', 'accepts', 'up', 'udp', 1472, 'server']"
 want_equal "$(listed "[p['alice']['paths'][0][k] for k in ('own_nat', 'peer_nat', 'relayed_because', 'end')]")" \
 	"['endpoint-independent', 'endpoint-independent', None, None]"
 want_equal "$(listed "[p['alice']['paths'][0]['local'] == '10.0.0.2:' + p['alice']['servers'][0]['public'].split(':')[1],
@@ -55,7 +47,7 @@ want_equal "$(listed "[p['alice']['paths'][0]['local'] == '10.0.0.2:' + p['alice
 	p['alice']['servers'][0]['address'], p['alice']['servers'][0]['registered']]")" \
 	"[True, True, '$PEER4:3478', True]"
 want_equal "$(listed "[[p[n]['paths'][0]['keepalive'][k] for k in ('interval_s', 'source')] for n in ('alice', 'bob')]")" \
-	"[[18, 'default'], [15, 'option']]"
+	"[[18.0, 'default'], [15.0, 'option']]"
 want_equal "$(listed "[p[n]['paths'][0][k] > 100000 for n in p for k in ('bytes_in', 'bytes_out')]")" \
 	"[True, True, True, True]"
 want_equal "$(listed "{c['transport'] for n in p for c in p[n]['paths'][0]['candidates']} - {'tcp'}")" "{'udp'}"

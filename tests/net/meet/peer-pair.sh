@@ -68,7 +68,7 @@ sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(4)]
 for number, one in enumerate(sockets):
 	one.connect(("127.0.0.1", 7001))
 	one.settimeout(10)
-for size in (0, 1, 500, 1138, 1139, 1472, 9000, 65507):
+for size in (0, 1, 500, 1138, 1139, 1410, 1411, 1472, 9000, 65507):
 	for one in sockets:
 		data = os.urandom(size)
 		one.send(data)

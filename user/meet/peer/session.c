@@ -84,8 +84,7 @@ int peer_session_new(struct peer_session **session, const struct peer_session_op
 	if (!fresh)
 		return -ENOMEM;
 	fresh->options = *options;
-	if (!fresh->options.interval_ns)
-		fresh->options.interval_ns = PEER_SESSION_INTERVAL_NS;
+	peer_session_set_interval(fresh, options->interval_ns);
 	fresh->initiator = introduction->initiator;
 	fresh->selected = SESSION_NONE;
 	fresh->give_up_ns = SESSION_NEVER;
@@ -108,8 +107,7 @@ void peer_session_free(struct peer_session *session)
 	free(session);
 }
 
-/* Checks the selected address at once. */
-static void check_selected(struct peer_session *session, uint64_t now_ns)
+void session_check_selected(struct peer_session *session, uint64_t now_ns)
 {
 	if (session->selected == SESSION_NONE)
 		return;
@@ -130,7 +128,7 @@ int peer_session_introduce(struct peer_session *session, const struct introducti
 		return result;
 	session->stats.repunches++;
 	/* the other peer may have requested the introduction because its path is lost */
-	check_selected(session, now_ns);
+	session_check_selected(session, now_ns);
 	if (session->ask_ns != SESSION_NEVER)
 		session->ask_ns = now_ns + session->ask_gap_ns;
 	return 0;
@@ -148,8 +146,7 @@ static uint64_t search_gap_ns(unsigned int tries)
 	return tries < 18 ? 500 * MS_NS : SECOND_NS;
 }
 
-/* Returns the gap before the next check of the selected address. */
-static uint64_t rto_ns(const struct peer_session_remote *remote, unsigned int tries)
+uint64_t session_rto_ns(const struct peer_session_remote *remote, unsigned int tries)
 {
 	uint64_t rto = remote->rtt_ns ? 2 * remote->rtt_ns + RTO_SLACK_NS : RTO_INITIAL_NS;
 
@@ -242,6 +239,7 @@ uint64_t peer_session_due_ns(const struct peer_session *session)
 		return 0;
 	due_ns = earlier(session->give_up_ns, session->ask_ns);
 	due_ns = earlier(due_ns, session_relay_due_ns(session));
+	due_ns = earlier(due_ns, session_mtu_due_ns(session));
 	if (session->start_ns != SESSION_NEVER)
 		due_ns = earlier(due_ns, session->start_ns);
 	due_ns = earlier(due_ns, lost_ns(session));
@@ -309,6 +307,7 @@ void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
 	if (session->ask_ns <= now_ns)
 		ask(session, now_ns);
 	session_relay_timeout(session, now_ns);
+	session_mtu_timeout(session, now_ns);
 	if (session->give_up_ns > now_ns)
 		return;
 	/* short checks pass; with heavy loss, the first full-size answer may take longer */
@@ -325,8 +324,6 @@ static void count_check(struct peer_session *session, unsigned int i, uint64_t n
 {
 	struct session_checks *checks = &session->checks[i];
 
-	session->stats.checks_sent++;
-	session->remote[i].checks++;
 	if ((int)i != session->selected)
 		return;
 	if (session->remote[i].full && !checks->tries && !is_active(session)) {
@@ -341,10 +338,14 @@ static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *
 {
 	struct session_checks *checks = &session->checks[i];
 	bool selected = (int)i == session->selected;
+	uint16_t probe = 0;
 	size_t length;
 
+	if (selected && !checks->tries && is_active(session))
+		probe = session_mtu_consent(session, now_ns);
 	count_check(session, i, now_ns);
-	length = session_put_check(session, i, buffer, now_ns);
+	length = probe ? session_put_probe(session, i, probe, buffer, now_ns)
+		       : session_put_check(session, i, buffer, now_ns);
 	if (!checks->tries++)
 		checks->unanswered_ns = now_ns;
 	checks->last_ns = now_ns;
@@ -354,7 +355,7 @@ static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *
 		rate_take(session->options.searches_full_ns, SEARCH_COST_NS, SEARCHES_BURST_NS,
 			  now_ns);
 	checks->urgent = false;
-	checks->due_ns = now_ns + (selected ? rto_ns(&session->remote[i], checks->tries)
+	checks->due_ns = now_ns + (selected ? session_rto_ns(&session->remote[i], checks->tries)
 					    : search_gap_ns(checks->tries));
 	if (selected) {
 		draw_times(session);
@@ -371,7 +372,7 @@ static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *
 	return length;
 }
 
-size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSION_FULL_SIZE],
+size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSION_DATAGRAM_MAX],
 			 struct stun_endpoint *to, uint64_t now_ns)
 {
 	uint64_t due_ns, first_ns = SESSION_NEVER;
@@ -397,7 +398,7 @@ size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSI
 		}
 	}
 	if (first_ns > now_ns)
-		return 0;
+		return session_mtu_send(session, buffer, to, now_ns);
 	*to = session->remote[first].at;
 	return send_check(session, (unsigned int)first, buffer, now_ns);
 }
@@ -440,6 +441,11 @@ void peer_session_sent(struct peer_session *session, uint64_t now_ns)
 	}
 }
 
+void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns)
+{
+	session->options.interval_ns = interval_ns ? interval_ns : PEER_SESSION_INTERVAL_NS;
+}
+
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from)
 {
 	/* traffic from another address does not prove that the selected address is reachable */
@@ -450,9 +456,10 @@ void peer_session_heard(struct peer_session *session, const struct stun_endpoint
 
 void peer_session_network_changed(struct peer_session *session, uint64_t now_ns)
 {
+	session_mtu_reset(session);
 	session_search(session, now_ns);
 	session_hasten_upgrade(session, now_ns);
-	check_selected(session, now_ns);
+	session_check_selected(session, now_ns);
 }
 
 enum peer_session_state peer_session_state(const struct peer_session *session)

@@ -62,7 +62,7 @@ void peer_session_timeout(struct peer_session *session, uint64_t now_ns);
 /* Returns the time at which to call peer_session_timeout(); UINT64_MAX: never. */
 uint64_t peer_session_due_ns(const struct peer_session *session);
 /* Writes the next datagram that is due. Returns its size, or 0 if no datagram is due. */
-size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSION_FULL_SIZE],
+size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSION_DATAGRAM_MAX],
 			 struct stun_endpoint *to, uint64_t now_ns);
 /* Returns the events since the last call: bits of enum peer_session_event. */
 unsigned int peer_session_events(struct peer_session *session);
@@ -84,8 +84,17 @@ bool peer_session_knows(const struct peer_session *session, const struct stun_en
  * consent. The path is checked if sent traffic gets no answer within a second.
  */
 void peer_session_sent(struct peer_session *session, uint64_t now_ns);
+/* Sets the interval of keepalives; 0: PEER_SESSION_INTERVAL_NS. */
+void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns);
 /* Reports that an authentic datagram of other traffic has arrived from this address. */
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
+/*
+ * Returns the size of the largest datagram to send on the selected path, in bytes of UDP payload:
+ * at least PEER_SESSION_FULL_SIZE (session_mtu.c).
+ */
+size_t peer_session_mtu(const struct peer_session *session);
+/* Reports that sent traffic stalls. Checks whether datagrams of the path MTU still pass. */
+void peer_session_stalled(struct peer_session *session, uint64_t now_ns);
 /*
  * Adds a relay channel, as an address (peer/relay.h), that is bound for the introduction with this
  * id. Returns false if the session does not hold this introduction, has failed, or has no free
@@ -94,6 +103,14 @@ void peer_session_heard(struct peer_session *session, const struct stun_endpoint
 bool peer_session_set_relay(struct peer_session *session,
 			    const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
 			    const struct stun_endpoint *at, uint64_t now_ns);
+/*
+ * Tells the other peer, through the relay, which ports the NAT of this host will probably use for
+ * its next mappings; see peer/predict.h. The ports belong to the introduction with this id.
+ */
+void peer_session_set_predicted(struct peer_session *session,
+				const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+				const struct sluice_rendezvous_predicted *predicted,
+				uint64_t now_ns);
 /* Reports an established connection to this TCP address, which is checked at once. */
 void peer_session_connected(struct peer_session *session, const struct stun_endpoint *at,
 			    uint64_t now_ns);

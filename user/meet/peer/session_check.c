@@ -16,7 +16,7 @@
 /* Adds PADDING so that the message has @size bytes, including MESSAGE-INTEGRITY-SHA256. */
 static void put_padding(struct stun_builder *builder, size_t size)
 {
-	static const uint8_t zeros[PEER_SESSION_FULL_SIZE];
+	static const uint8_t zeros[PEER_SESSION_DATAGRAM_MAX];
 
 	if (builder->length + ATTR_HEADER + INTEGRITY_SIZE <= size)
 		stun_put(builder, SLUICE_STUN_PADDING, zeros,
@@ -35,29 +35,48 @@ static bool wants_full(const struct peer_session_remote *remote,
 	       checks->full < SESSION_TRIES_FULL;
 }
 
-size_t session_put_check(struct peer_session *session, unsigned int remote, uint8_t *buffer,
-			 uint64_t now_ns)
+/* @size: 0: without padding; @probe: it is an MTU probe. */
+static size_t put_request(struct peer_session *session, unsigned int remote, uint16_t size,
+			  bool probe, uint8_t *buffer, uint64_t now_ns)
 {
 	struct session_checks *checks = &session->checks[remote];
 	struct session_keys *keys = &session->keys[checks->keys];
 	unsigned int sent = checks->next_sent++ % SESSION_SENT;
 	struct stun_builder builder;
 
-	checks->last_full = wants_full(&session->remote[remote], checks);
-	checks->full += checks->last_full;
+	session->stats.checks_sent++;
+	session->remote[remote].checks++;
 	checks->sent[sent].used = true;
 	checks->sent[sent].at_ns = now_ns;
 	checks->sent[sent].full = checks->full;
+	checks->sent[sent].probe = probe ? size : 0;
 	session->options.random(checks->sent[sent].id, SLUICE_STUN_ID_SIZE, session->options.arg);
-	stun_begin(&builder, buffer, PEER_SESSION_FULL_SIZE, SLUICE_STUN_BINDING,
+	stun_begin(&builder, buffer, PEER_SESSION_DATAGRAM_MAX, SLUICE_STUN_BINDING,
 		   SLUICE_STUN_REQUEST, checks->sent[sent].id);
 	stun_put(&builder, SLUICE_RENDEZVOUS_SESSION_ID, keys->introduction.id,
 		 sizeof(keys->introduction.id));
 	stun_put_u32(&builder, SLUICE_RENDEZVOUS_CHECK_NUMBER, ++keys->number);
-	if (checks->last_full)
-		put_padding(&builder, PEER_SESSION_FULL_SIZE);
+	session_put_predicted(session, remote, &builder);
+	put_padding(&builder, size);
 	stun_put_sha256(&builder, keys->secret.own_checks, PEER_SECRET_SIZE);
 	return stun_end(&builder);
+}
+
+size_t session_put_check(struct peer_session *session, unsigned int remote, uint8_t *buffer,
+			 uint64_t now_ns)
+{
+	struct session_checks *checks = &session->checks[remote];
+
+	checks->last_full = wants_full(&session->remote[remote], checks);
+	checks->full += checks->last_full;
+	return put_request(session, remote, checks->last_full ? PEER_SESSION_FULL_SIZE : 0, false,
+			   buffer, now_ns);
+}
+
+size_t session_put_probe(struct peer_session *session, unsigned int remote, uint16_t size,
+			 uint8_t *buffer, uint64_t now_ns)
+{
+	return put_request(session, remote, size, true, buffer, now_ns);
 }
 
 size_t session_put_response(struct peer_session *session, uint8_t *buffer, struct stun_endpoint *to)

@@ -69,6 +69,7 @@ static bool on_check(struct peer_session *session, const struct stun_endpoint *f
 	/* the other peer has started */
 	if (keys == session->latest && session->start_ns != SESSION_NEVER)
 		session_begin_search(session, now_ns);
+	session_take_predicted(session, from, message, keys, now_ns);
 	on_heard(session, from, keys, now_ns);
 	return true;
 }
@@ -119,6 +120,7 @@ static void on_answered(struct peer_session *session, unsigned int i, bool full,
 	session->state = PEER_SESSION_UP;
 	session->give_up_ns = SESSION_NEVER;
 	session->ask_ns = SESSION_NEVER;
+	session_mtu_begin(session, now_ns);
 }
 
 static bool on_response(struct peer_session *session, const struct stun_endpoint *from,
@@ -147,6 +149,8 @@ static bool on_response(struct peer_session *session, const struct stun_endpoint
 	session->remote[i].consent_ns = checks->sent[sent].at_ns;
 	on_answered(session, i, message->length >= PEER_SESSION_FULL_SIZE, checks->sent[sent].full,
 		    now_ns);
+	if (checks->sent[sent].probe && session->selected == (int)i)
+		session_mtu_answered(session, checks->sent[sent].probe, now_ns);
 	return true;
 }
 

@@ -35,6 +35,8 @@ struct session_keys {
 	/* replay window of the peer's checks, RFC 4303, section 3.4.3: bit i is @highest - i */
 	uint32_t highest;
 	uint64_t window;
+	struct sluice_rendezvous_predicted predicted; /* own ports; step 0: none */
+	bool has_predicted;			      /* the other peer's are known */
 };
 
 /* State of the checks of one address. */
@@ -53,8 +55,27 @@ struct session_checks {
 		uint8_t id[SLUICE_STUN_ID_SIZE];
 		uint64_t at_ns;
 		unsigned int full; /* value of checks.full when this check was sent */
+		uint16_t probe;	   /* size of an MTU probe; 0: it is none */
 	} sent[SESSION_SENT];
 	unsigned int next_sent;
+};
+
+/* State of path MTU discovery on the selected address, see session_mtu.c. */
+struct session_mtu {
+	enum {
+		SESSION_MTU_NONE, /* not started */
+		SESSION_MTU_SEARCH,
+		SESSION_MTU_CONFIRM,
+		SESSION_MTU_DONE,
+	} phase;
+	uint16_t size;		/* confirmed; 0: PEER_SESSION_FULL_SIZE */
+	unsigned int low, high; /* the table's sizes below @low pass; from @high on they are lost */
+	uint16_t probe;		/* size of the current probe */
+	unsigned int tries;	/* number of probes sent with this size */
+	uint64_t first_ns;	/* the first of them */
+	uint64_t due_ns;	/* the next one, or the verdict */
+	uint64_t raise_ns;	/* the next search for a larger size */
+	uint64_t confirmed_ns;	/* start of the last confirmation */
 };
 
 struct session_response {
@@ -92,6 +113,7 @@ struct peer_session {
 	uint32_t random; /* 16 random bits, for the next keepalive */
 	struct session_response response[SESSION_RESPONSES];
 	unsigned int first_response, responses;
+	struct session_mtu mtu;
 	struct peer_session_stats stats;
 };
 
@@ -99,6 +121,9 @@ struct peer_session {
 
 size_t session_put_check(struct peer_session *session, unsigned int remote, uint8_t *buffer,
 			 uint64_t now_ns);
+/* Writes an MTU probe: a check of @size bytes, a multiple of 4. */
+size_t session_put_probe(struct peer_session *session, unsigned int remote, uint16_t size,
+			 uint8_t *buffer, uint64_t now_ns);
 size_t session_put_response(struct peer_session *session, uint8_t *buffer,
 			    struct stun_endpoint *to);
 /* Returns the index of the introduction of a check, by its SESSION-ID, or SESSION_NONE. */
@@ -130,6 +155,9 @@ int session_find_remote(const struct peer_session *session, const struct stun_en
 /* Adds the source of an authentic check, or a relay channel. Returns its index, or SESSION_NONE. */
 int session_add_remote(struct peer_session *session, const struct stun_endpoint *at,
 		       unsigned int keys);
+/* Adds an address of this kind, if the table has room. Returns its index, or SESSION_NONE. */
+int session_append_remote(struct peer_session *session, const struct stun_endpoint *at,
+			  enum peer_session_remote_kind kind, unsigned int keys);
 /* Returns true if the options forbid this address. */
 bool session_is_disabled(const struct peer_session *session, const struct stun_endpoint *at);
 /* Returns true if this address must never be used. */
@@ -152,10 +180,42 @@ void session_begin_search(struct peer_session *session, uint64_t now_ns);
  */
 bool session_is_wanted(const struct peer_session *session, unsigned int remote);
 
+/* --- session_predict.c */
+
+/* Adds PREDICTED-PORTS to a check that goes through the relay, if there is a prediction. */
+void session_put_predicted(const struct peer_session *session, unsigned int remote,
+			   struct stun_builder *builder);
+/* Checks the predicted ports of an authentic check. */
+void session_take_predicted(struct peer_session *session, const struct stun_endpoint *from,
+			    const struct stun_message *message, unsigned int keys, uint64_t now_ns);
+
 /* --- session.c */
 
 /* Handles a path that is lost or does not answer: the NAT mapping of either peer may be lost. */
 void session_recover(struct peer_session *session, uint64_t now_ns);
+/* Returns the gap before the next check of the selected address, after @tries checks. */
+uint64_t session_rto_ns(const struct peer_session_remote *remote, unsigned int tries);
+/* Checks the selected address at once. */
+void session_check_selected(struct peer_session *session, uint64_t now_ns);
+
+/* --- session_mtu.c */
+
+/* Returns to PEER_SESSION_FULL_SIZE, because the path has changed. */
+void session_mtu_reset(struct peer_session *session);
+/* Starts the search on a path that has answered a full-size check, once. */
+void session_mtu_begin(struct peer_session *session, uint64_t now_ns);
+/*
+ * Returns the size of the next check of the selected address, while the path has traffic: it
+ * confirms the path MTU. 0: an ordinary check.
+ */
+uint16_t session_mtu_consent(struct peer_session *session, uint64_t now_ns);
+/* Handles the answer to an MTU probe to the selected address. */
+void session_mtu_answered(struct peer_session *session, uint16_t size, uint64_t now_ns);
+uint64_t session_mtu_due_ns(const struct peer_session *session);
+void session_mtu_timeout(struct peer_session *session, uint64_t now_ns);
+/* Writes the probe that is due. Returns its size, or 0. */
+size_t session_mtu_send(struct peer_session *session, uint8_t *buffer, struct stun_endpoint *to,
+			uint64_t now_ns);
 
 /* --- session_relay.c */
 

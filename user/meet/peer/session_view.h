@@ -10,8 +10,9 @@
 
 #include <stdbool.h>
 
-#define PEER_SESSION_FULL_SIZE	 1200 /* datagram size that every path must pass */
-#define PEER_SESSION_REMOTES_MAX 16   /* addresses of the other peer */
+#define PEER_SESSION_FULL_SIZE	  1200 /* datagram size that every path must pass */
+#define PEER_SESSION_DATAGRAM_MAX 1472 /* an IPv4 packet of 1500 bytes */
+#define PEER_SESSION_REMOTES_MAX  16   /* addresses of the other peer */
 /*
  * RFC 8085, section 3.5: at least 15 s, including the random part of the interval. NATs keep a
  * mapping for at least 20 s.
@@ -66,6 +67,8 @@ enum peer_session_event {
 	PEER_SESSION_ENDED = 8,
 	/* there is no path: call peer_client_relay() for the latest introduction */
 	PEER_SESSION_WANTS_RELAY = 16,
+	/* peer_session_mtu() has changed, on the same path */
+	PEER_SESSION_MTU_CHANGED = 32,
 };
 
 /* Why an address of the other peer is not in use. */
@@ -85,6 +88,7 @@ enum peer_session_remote_kind {
 	PEER_SESSION_REMOTE_MAPPED = CANDIDATE_MAPPED,
 	PEER_SESSION_REMOTE_PEER_REFLEXIVE, /* source of an authentic check */
 	PEER_SESSION_REMOTE_RELAYED,	    /* a channel of the relay: peer/relay.h */
+	PEER_SESSION_REMOTE_PREDICTED,	    /* peer/predict.h */
 };
 
 /* An address of the other peer. */
@@ -112,7 +116,8 @@ struct peer_session_stats {
 	uint64_t keepalives_saved; /* outbound traffic made them unnecessary */
 	uint64_t path_changes;
 	uint64_t consents_lost;
-	uint64_t repunches; /* introductions after the first one */
+	uint64_t repunches;   /* introductions after the first one */
+	uint64_t black_holes; /* datagrams of the path MTU were lost, while smaller ones passed */
 };
 
 extern const char *const peer_session_reasons[]; /* by enum peer_session_reason, NULL-terminated */

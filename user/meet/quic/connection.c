@@ -19,6 +19,8 @@
 #define WINDOW		  (1 << 20)
 #define WINDOW_MAX	  (16 << 20)
 #define MEMORY_KEPT	  (4 << 20)
+#define STALL_TIMEOUTS	  2
+#define STALL_PACKETS	  2
 
 /*
  * Keeps freed memory in the heap: the buffers of one batch of packets are freed, and the next batch
@@ -287,6 +289,7 @@ static int create(struct quic_endpoint *endpoint, const struct quic_settings *se
 				  .arg = settings->arg,
 				  .drops = settings->drops,
 				  .slot = settings->slot,
+				  .packet = QUIC_PACKET,
 				  .tls.ref = { conn_of_ref, created } };
 	LIST_INIT(&created->streams);
 	TAILQ_INIT(&created->writable);
@@ -298,7 +301,9 @@ static int create(struct quic_endpoint *endpoint, const struct quic_settings *se
 	if (settings->rtt_ns)
 		tuning.initial_rtt = settings->rtt_ns;
 	tuning.cc_algo = NGTCP2_CC_ALGO_CUBIC;
-	tuning.max_tx_udp_payload_size = QUIC_PACKET;
+	/* the session discovers the path MTU: quic_set_packet_size() */
+	tuning.max_tx_udp_payload_size = QUIC_PACKET_MAX;
+	tuning.no_tx_udp_payload_size_shaping = 1;
 	tuning.no_pmtud = 1;
 	tuning.handshake_timeout = HANDSHAKE_TIMEOUT_NS;
 	tuning.max_window = WINDOW_MAX;
@@ -382,6 +387,34 @@ uint64_t quic_rtt_ns(const struct quic *quic)
 
 /* --- packets */
 
+void quic_set_packet_size(struct quic *quic, size_t size)
+{
+	if (size < QUIC_PACKET)
+		size = QUIC_PACKET;
+	quic->packet = size < QUIC_PACKET_MAX ? size : QUIC_PACKET_MAX;
+}
+
+bool quic_stalls(struct quic *quic)
+{
+	bool stalls = quic->stalls;
+
+	quic->stalls = false;
+	return stalls;
+}
+
+/*
+ * Records whether packets stall after a timeout: a probe timeout has repeated, or losses have
+ * reduced the congestion window to its minimum (RFC 9002, section 7.2).
+ */
+static void note_stall(struct quic *quic)
+{
+	ngtcp2_conn_stat stat;
+
+	ngtcp2_conn_get_conn_stat(quic->conn, &stat);
+	quic->stalls |= stat.pto_count >= STALL_TIMEOUTS ||
+			stat.cwnd <= STALL_PACKETS * QUIC_PACKET_MAX;
+}
+
 bool quic_receive(struct quic *quic, const void *packet, size_t length, uint64_t now_ns)
 {
 	const ngtcp2_pkt_info info = { 0 };
@@ -413,6 +446,8 @@ void quic_expire(struct quic *quic, uint64_t now_ns)
 	result = ngtcp2_conn_handle_expiry(quic->conn, now_ns + quic->ahead_ns);
 	if (result)
 		quic_fail(quic, result, now_ns);
+	else
+		note_stall(quic);
 }
 
 void quic_path_changed(struct quic *quic, uint64_t now_ns)

@@ -14,7 +14,7 @@
 struct quic_endpoint {
 	gnutls_priority_t priority;
 	/* The batch of packets being written, with room for one more packet than a batch. */
-	uint8_t batch[(QUIC_BATCH + 1) * QUIC_PACKET];
+	uint8_t batch[QUIC_BATCH_BYTES + QUIC_PACKET_MAX];
 	size_t length, first;
 	unsigned int packets;
 };
@@ -51,6 +51,8 @@ struct quic {
 	struct tls tls;
 	uint64_t ahead_ns; /* offset of the clock of ngtcp2, see quic_path_changed() */
 	uint16_t slot;
+	size_t packet; /* maximum size of packets after the handshake */
+	bool stalls;   /* see quic_stalls() */
 	bool ready;
 	bool beat; /* the next packet with a datagram has a frame that arms the probe timer */
 	bool over;
@@ -63,6 +65,12 @@ struct quic {
 
 /* Ends the connection after an error of ngtcp2, and notifies the other peer. */
 void quic_fail(struct quic *quic, int result, uint64_t now_ns);
+
+/* Returns the current maximum size of a packet. */
+static inline size_t quic_packet_size(const struct quic *quic)
+{
+	return quic->ready ? quic->packet : QUIC_PACKET;
+}
 
 /* --- send.c */
 

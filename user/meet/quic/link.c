@@ -41,7 +41,8 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 	struct link *link = ((struct connection *)arg)->link;
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
-	if (!path)
+	/* a packet of the previous path; TCP closes the connection for a packet that is too long */
+	if (!path || size > peer_session_mtu(link->session))
 		return;
 	runtime_send(link->runtime, &path->at, packets, length, size);
 	link->bytes_out += length;
@@ -190,14 +191,22 @@ static void release_tcp(const struct link *link)
 			tcp_paths_release(link->runtime->tcp, &remote[i].at, link);
 }
 
-/* Holds only the relay binding or the TCP connection of the path, if there is a path. */
-static void hold_path(struct link *link, uint64_t now_ns)
+/* Holds only the TCP connection of the path, if the path has one. */
+static void hold_tcp(const struct link *link)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
 	release_tcp(link);
 	if (path && path->at.tcp)
 		tcp_paths_hold(link->runtime->tcp, &path->at, link);
+}
+
+/* Holds only the relay binding or the TCP connection of the path, if there is a path. */
+static void hold_path(struct link *link, uint64_t now_ns)
+{
+	const struct peer_session_remote *path = peer_session_path(link->session);
+
+	hold_tcp(link);
 	link->relayed = path && path->kind == PEER_SESSION_REMOTE_RELAYED;
 	if (link->relayed)
 		peer_client_hold_relay(link->runtime->client, &path->at, true, now_ns);
@@ -261,6 +270,7 @@ void link_free(struct link *link, uint64_t now_ns)
 		peer_client_hold_relay(link->runtime->client, &path->at, false, now_ns);
 	connection_close(&link->connection[0], now_ns);
 	connection_close(&link->connection[1], now_ns);
+	prediction_free(link->prediction);
 	peer_session_free(link->session);
 	free(link);
 }
@@ -268,8 +278,10 @@ void link_free(struct link *link, uint64_t now_ns)
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns)
 {
 	release_relays(link, now_ns);
+	/* the session drops the other addresses */
 	release_tcp(link);
 	peer_session_introduce(link->session, introduction, now_ns);
+	hold_tcp(link);
 }
 
 struct carrier *link_carrier(struct link *link)
@@ -314,11 +326,29 @@ static void on_path(struct link *link, uint64_t now_ns)
 	link->runtime->path_changed(link->runtime->arg, link);
 	if (!peer_session_path(link->session) || !connection->quic)
 		return;
+	quic_set_packet_size(connection->quic, peer_session_mtu(link->session));
 	quic_path_changed(connection->quic, now_ns);
 	if (!link->ready || !link->initiator)
 		return;
 	link->silent_ns = now_ns + SILENT_NS;
 	link->silent_packets = 0;
+}
+
+static void on_mtu(struct link *link, uint64_t now_ns)
+{
+	struct quic *quic = link->connection[link->active].quic;
+	size_t mtu = peer_session_mtu(link->session);
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_DEBUG, "path mtu");
+	log_field(&line, "peer", "%s", link->name);
+	log_field(&line, "bytes", "%zu", mtu);
+	log_end(&line);
+	if (!quic)
+		return;
+	quic_set_packet_size(quic, mtu);
+	if (mtu == PEER_SESSION_FULL_SIZE)
+		quic_path_changed(quic, now_ns);
 }
 
 /* Repeats a packet on a new path that has not answered yet, or gives up. */
@@ -364,7 +394,7 @@ static void describe_failure(struct link *link)
 static void session_update(struct link *link, uint64_t now_ns)
 {
 	struct runtime *runtime = link->runtime;
-	uint8_t buffer[PEER_SESSION_FULL_SIZE];
+	uint8_t buffer[PEER_SESSION_DATAGRAM_MAX];
 	struct stun_endpoint to;
 	unsigned int events;
 	size_t size;
@@ -374,6 +404,8 @@ static void session_update(struct link *link, uint64_t now_ns)
 	events = peer_session_events(link->session);
 	if (events & PEER_SESSION_PATH_CHANGED)
 		on_path(link, now_ns);
+	else if (events & PEER_SESSION_MTU_CHANGED)
+		on_mtu(link, now_ns);
 	if (events & PEER_SESSION_WANTS_REFRESH) {
 		peer_client_refresh(runtime->client, now_ns);
 		mapping_doubt(runtime->mapping);
@@ -420,6 +452,9 @@ static void connection_update(struct connection *connection, uint64_t now_ns)
 		return;
 	carrier_update(connection->carrier);
 	quic_expire(connection->quic, now_ns);
+	if (quic_stalls(connection->quic))
+		peer_session_stalled(link->session, now_ns);
+	quic_set_packet_size(connection->quic, peer_session_mtu(link->session));
 	quic_flush(connection->quic, now_ns);
 	drops_log(&connection->drops, link->name, false, now_ns);
 	end = quic_end(connection->quic);

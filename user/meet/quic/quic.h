@@ -5,8 +5,8 @@
  * the addresses, so QUIC has a single path, which never changes.
  *
  * Datagrams (RFC 9221) may be lost and reordered; streams are reliable, bidirectional and subject
- * to flow control. A packet never exceeds QUIC_PACKET bytes, the size with which the session has
- * checked the path: a larger PMTU would require black hole detection, which ngtcp2 lacks.
+ * to flow control. A packet has at most QUIC_PACKET bytes, the size with which the session has
+ * checked the path, or the path MTU that the session has discovered: ngtcp2 detects no black holes.
  *
  * After a call that queues something, quic_flush() sends it. Handlers may call every function here
  * except quic_flush(), quic_receive(), quic_expire(), quic_close() and quic_free().
@@ -20,12 +20,15 @@
 #include <sys/uio.h>
 
 #define QUIC_PACKET	  1200
-#define QUIC_DATAGRAM_MAX 1144	     /* payload of a QUIC datagram */
+#define QUIC_PACKET_MAX	  1472 /* an IPv4 packet of 1500 bytes */
+#define QUIC_OVERHEAD	  56   /* space that a packet needs besides a datagram's payload */
+#define QUIC_DATAGRAM_MAX (QUIC_PACKET_MAX - QUIC_OVERHEAD)
 #define QUIC_QUEUE	  1024	     /* datagrams: 90 ms at 100 Mbit/s */
 #define QUIC_QUEUE_NS	  250000000U /* about the delay of a home router's buffer */
 #define QUIC_ID_SIZE	  8	     /* size of a connection id, including 2 bytes for the slot */
 #define QUIC_STREAMS_MAX  128	     /* streams that a peer may have open */
-#define QUIC_BATCH	  54	     /* packets in one call of send(), less than 64 KiB */
+#define QUIC_BATCH	  54	     /* packets in one call of send() */
+#define QUIC_BATCH_BYTES  (QUIC_BATCH * QUIC_PACKET) /* the same in bytes, less than 64 KiB */
 
 struct drops;
 struct quic;
@@ -108,8 +111,20 @@ const char *quic_end(const struct quic *quic);
 uint64_t quic_rtt_ns(const struct quic *quic);
 
 /*
- * Queues a datagram of two parts. It is dropped if the path does not take it within QUIC_QUEUE_NS.
- * Returns 0, -EMSGSIZE, -ENOBUFS if QUIC_QUEUE datagrams are already queued, or -ENOTCONN.
+ * Sets the maximum size of packets after the handshake, at least QUIC_PACKET, at most
+ * QUIC_PACKET_MAX. After a decrease, quic_path_changed() retransmits lost packets at once.
+ */
+void quic_set_packet_size(struct quic *quic, size_t size);
+/*
+ * Returns true once if sent packets are lost or not acknowledged, as on a path that drops large
+ * packets.
+ */
+bool quic_stalls(struct quic *quic);
+
+/*
+ * Queues a datagram of two parts. It is dropped if the path does not take it within QUIC_QUEUE_NS,
+ * or if the packet size decreases. Returns 0, -EMSGSIZE if it does not fit into a packet now,
+ * -ENOBUFS if QUIC_QUEUE datagrams are already queued, or -ENOTCONN.
  */
 int quic_datagram(struct quic *quic, const void *head, size_t head_length, const void *data,
 		  size_t length, uint64_t now_ns);

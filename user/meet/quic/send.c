@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t datagram_max(const struct quic *quic)
+{
+	return quic_packet_size(quic) - QUIC_OVERHEAD;
+}
+
 int quic_datagram(struct quic *quic, const void *head, size_t head_length, const void *data,
 		  size_t length, uint64_t now_ns)
 {
@@ -14,7 +19,7 @@ int quic_datagram(struct quic *quic, const void *head, size_t head_length, const
 
 	if (!quic_is_ready(quic))
 		return -ENOTCONN;
-	if (head_length + length > QUIC_DATAGRAM_MAX)
+	if (head_length + length > datagram_max(quic))
 		return -EMSGSIZE;
 	if (!quic->datagram)
 		quic->datagram = malloc(QUIC_QUEUE * sizeof(*quic->datagram));
@@ -37,10 +42,17 @@ static void datagram_done(struct quic *quic)
 	quic->datagrams--;
 }
 
-static void drop_late(struct quic *quic, uint64_t now_ns)
+static bool is_useless(const struct quic *quic, uint64_t now_ns)
 {
-	while (quic->datagrams &&
-	       quic->datagram[quic->datagram_first].queued_ns + QUIC_QUEUE_NS < now_ns) {
+	const struct quic_datagram *first = &quic->datagram[quic->datagram_first];
+
+	return first->queued_ns + QUIC_QUEUE_NS < now_ns || first->length > datagram_max(quic);
+}
+
+/* Drops datagrams that are late, or that no longer fit into a packet. */
+static void drop_useless(struct quic *quic, uint64_t now_ns)
+{
+	while (quic->datagrams && is_useless(quic, now_ns)) {
 		datagram_done(quic);
 		if (quic->drops)
 			quic->drops->count[DROP_QUEUE]++;
@@ -62,8 +74,8 @@ static ngtcp2_ssize write_datagram(struct quic *quic, uint8_t *packet, uint64_t 
 	if (!quic->beat)
 		ngtcp2_conn_extend_max_streams_uni(quic->conn, 1);
 	quic->beat = true;
-	size = ngtcp2_conn_writev_datagram(quic->conn, NULL, NULL, packet, QUIC_PACKET, &accepted,
-					   0, 0, &part, 1, now_ns);
+	size = ngtcp2_conn_writev_datagram(quic->conn, NULL, NULL, packet, quic_packet_size(quic),
+					   &accepted, 0, 0, &part, 1, now_ns);
 	if (size > 0)
 		quic->beat = false;
 	if (size > 0 && accepted)
@@ -98,7 +110,8 @@ static void batch_add(struct quic *quic, size_t size)
 		out->first = size;
 	out->length += size;
 	out->packets++;
-	if (out->packets == QUIC_BATCH || size < out->first)
+	if (out->packets == QUIC_BATCH || size < out->first ||
+	    out->length + size > QUIC_BATCH_BYTES)
 		batch_send(quic);
 }
 
@@ -131,7 +144,8 @@ static ngtcp2_ssize write_next(struct quic *quic, struct turns *turns, uint8_t *
 			turns->blocked = true;
 		}
 	}
-	return ngtcp2_conn_write_pkt(quic->conn, NULL, NULL, packet, QUIC_PACKET, now_ns);
+	return ngtcp2_conn_write_pkt(quic->conn, NULL, NULL, packet, quic_packet_size(quic),
+				     now_ns);
 }
 
 unsigned int quic_write(struct quic *quic, uint64_t now_ns)
@@ -144,7 +158,7 @@ unsigned int quic_write(struct quic *quic, uint64_t now_ns)
 	if (quic->over)
 		return 0;
 	quic_streams_begin(quic);
-	drop_late(quic, now_ns);
+	drop_useless(quic, now_ns);
 	while ((size = write_next(quic, &turns, out->batch + out->length,
 				  now_ns + quic->ahead_ns)) > 0) {
 		batch_add(quic, (size_t)size);

@@ -258,7 +258,7 @@ ngtcp2_ssize quic_streams_write(struct quic *quic, uint8_t *packet, uint64_t now
 			part[i] = (ngtcp2_vec){ piece[i].iov_base, piece[i].iov_len };
 		accepted = -1;
 		size = ngtcp2_conn_writev_stream(
-			quic->conn, NULL, NULL, packet, QUIC_PACKET, &accepted,
+			quic->conn, NULL, NULL, packet, quic_packet_size(quic), &accepted,
 			stream->finished ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0, stream->id, part,
 			(size_t)count, now_ns);
 		if (size == NGTCP2_ERR_STREAM_DATA_BLOCKED) {

@@ -115,7 +115,8 @@ unsigned int udp_io_write(int fd, bool *segments, const union any_sockaddr *to, 
 		.msg_name = (void *)to, .msg_namelen = to_size, .msg_iov = &iov, .msg_iovlen = 1
 	};
 	unsigned int lost = 0;
-	int result;
+	bool too_big = false;
+	int result = 0;
 	size_t at;
 
 	if (length <= size)
@@ -126,14 +127,25 @@ unsigned int udp_io_write(int fd, bool *segments, const union any_sockaddr *to, 
 			return 0;
 		if (result == -EAGAIN || result == -ENOBUFS)
 			return (unsigned int)((length + size - 1) / size);
-		/* no checksum offload on the device, or an old kernel */
-		if (result == -EIO || result == -EINVAL || result == -ENOPROTOOPT)
-			*segments = false;
 	}
 	for (at = 0; at < length; at += size) {
 		iov = (struct iovec){ (uint8_t *)data + at,
 				      length - at < size ? length - at : size };
-		lost += send_message(fd, &message, wait_ms) != 0;
+		switch (send_message(fd, &message, wait_ms)) {
+		case 0:
+			break;
+		case -EMSGSIZE:
+			too_big = true;
+			/* fall through */
+		default:
+			lost++;
+		}
 	}
+	/*
+	 * no checksum offload on the device, or an old kernel; EINVAL also means that a segment
+	 * exceeds the MTU of the device
+	 */
+	if (result == -EIO || result == -ENOPROTOOPT || (result == -EINVAL && !too_big))
+		*segments = false;
 	return lost;
 }

@@ -50,7 +50,7 @@ static void add_limits(struct metrics *metrics, const struct status *status)
 
 /*
  * Adds the XDP programs. Without --xdp, their values are 0. A program that this process may not
- * read has no series, since 0 would mean no runs.
+ * read has no series, because 0 would mean that it has not run.
  */
 static void add_xdp(struct metrics *metrics, const struct status *status)
 {
