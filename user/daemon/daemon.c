@@ -190,6 +190,8 @@ static void on_check(void *arg)
 	}
 	spread_section_check(&node->steer.spread);
 	watch_check(node->watch);
+	/* on_changed() misses a group that replaces another, and a load by a command */
+	daemon_metrics_follow(&node->metrics);
 	status_socket_note(&node->status);
 }
 

@@ -270,9 +270,12 @@ static bool group_read(struct steer_poll *poll, struct poll_group *group, __u32 
 	return true;
 }
 
-/* Reads a group. Opens it again if its program or table has been replaced. */
+/*
+ * Reads a group. Opens it again if its program or table has been replaced. Without @all, does not
+ * read a group again that has been read since it was opened.
+ */
 static bool group_refresh(struct steer_poll *poll, const char *dir, struct poll_group *group,
-			  __u32 sets)
+			  __u32 sets, bool all)
 {
 	struct poll_group before = *group;
 
@@ -280,13 +283,14 @@ static bool group_refresh(struct steer_poll *poll, const char *dir, struct poll_
 		return false;
 	if (group->info.prog_id != before.info.prog_id || group->info.sets != before.info.sets) {
 		group_close(group);
+		group->read = false;
 		if (!group_open(group, dir, before.name))
 			return false;
 	}
-	return group_read(poll, group, sets);
+	return (group->read && !all) || group_read(poll, group, sets);
 }
 
-/* Opens new groups and reads them; with @all, also reads the other groups. */
+/* Opens new and replaced groups and reads them; with @all, also reads the other groups. */
 static int read_groups(struct steer_poll *poll, const char *bpffs, bool all)
 {
 	char dir[PATH_MAX];
@@ -306,9 +310,7 @@ static int read_groups(struct steer_poll *poll, const char *bpffs, bool all)
 	steer_dir(bpffs, dir);
 	sets = poll->count ? SETS_READ / (__u32)poll->count + 1 : 0;
 	for (i = poll->count; i-- > 0;) {
-		if (poll->group[i].read && !all)
-			continue;
-		poll->group[i].read = group_refresh(poll, dir, &poll->group[i], sets);
+		poll->group[i].read = group_refresh(poll, dir, &poll->group[i], sets, all);
 		if (poll->group[i].read)
 			continue;
 		group_close(&poll->group[i]);

@@ -22,7 +22,7 @@ struct poll_group {
 	const struct sluice_steer_set *table; /* the first sets of the flow table, mapped */
 	__u32 mapped;			      /* number of mapped sets */
 	bool seen;
-	bool read;
+	bool read; /* since it was opened */
 	/* results of the last read */
 	__u64 counters[STEER_COUNTERS];
 	__u64 workers[POLL_STATES]; /* number of workers by enum sluice_steer_state */
@@ -45,9 +45,9 @@ struct steer_poll {
 struct steer_poll *steer_poll_new(void);
 void steer_poll_free(struct steer_poll *poll);
 /*
- * Opens new groups, and closes groups that are gone. Reads the new groups once: the first read of a
- * group takes ten times as long as later reads, since it reads all slots and maps the flow table.
- * Returns as steer_poll_read().
+ * Opens new groups, opens groups again whose program or table has been replaced, and closes groups
+ * that are gone. Reads the opened groups once: the first read of a group takes ten times as long as
+ * later reads, since it reads all slots and maps the flow table. Returns as steer_poll_read().
  */
 int steer_poll_follow(struct steer_poll *poll, const char *bpffs);
 /*

@@ -10,9 +10,24 @@
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/metrics.sh"
 
-program_is_gone()
+# is_gone prog|map ID
+is_gone()
 {
-	! bpftool prog show id "$PROGRAM" >/dev/null 2>&1
+	! bpftool "$1" show id "$2" >/dev/null 2>&1
+}
+
+# program: prints the id of the program of the only group
+program()
+{
+	json "d['steer']['groups'][0]['program_id']" sluice -j status
+}
+
+# table PROGRAM: prints the id of the flow table
+table()
+{
+	bpftool -j prog show id "$1" | python3 -c "import json, sys
+print(*json.load(sys.stdin)['map_ids'], sep='\n')" |
+		while read -r id; do bpftool map show id "$id"; done | awk '$4 == "sluice_table" { print $1 + 0 }'
 }
 
 has_values()
@@ -47,6 +62,7 @@ want_lint "$TEST_TMP/text"
 
 say "groups of another address are summed up; removed groups are not"
 workers "$HOST" --port "$PORT" --bind 127.0.0.2 --workers 2
+second=$SERVER_PID
 wait_until 30 has_values "2 5" "sluice_steer_groups{$ON}" "sluice_steer_workers{$ON,state=\"active\"}" ||
 	fail "$(metrics get /metrics | grep ^sluice_steer)"
 stop "$first"
@@ -80,10 +96,31 @@ is_in_rate()
 }
 wait_until 120 is_in_rate || fail "$(sluice -j status)"
 
+say "without a scrape, the daemon closes a flow table that a reload or a command replaces"
+for change in daemon_reload command; do
+	TABLE=$(table "$(program)")
+	want_at_least 1 "$TABLE" "the flow table of $(program)"
+	if [ "$change" = command ]; then
+		sluice --netns "$HOST" steer load --port "$PORT,5303" --flows 4096 >/dev/null
+	else
+		sed -i 's/flows = 1024/flows = 2048/' "$CONF"
+		daemon_reload 'msg="reloaded"'
+	fi
+	wait_until 60 is_gone map "$TABLE" || fail "$change: $(bpftool map show id "$TABLE")"
+done
+
+say "and a group that another replaces between two sweeps"
+PROGRAM=$(program)
+kill -STOP "$DAEMON"
+stop "$second"
+workers "$HOST" --port 5303 --workers 1
+kill -CONT "$DAEMON"
+wait_until 60 is_gone prog "$PROGRAM" || fail "$(bpftool prog show id "$PROGRAM")"
+
 say "an unload by a command frees the program, although the daemon has read it"
-PROGRAM=$(json "d['steer']['groups'][0]['program_id']" sluice -j status)
+PROGRAM=$(program)
 sluice --netns "$HOST" steer unload >/dev/null
-wait_until 30 program_is_gone || fail "$(bpftool prog show id "$PROGRAM")"
+wait_until 30 is_gone prog "$PROGRAM" || fail "$(bpftool prog show id "$PROGRAM")"
 wait_until 30 has_values 0 'sluice_object_loaded{object="steer"}' || fail "still loaded"
 want_probe /readyz 503 '[steer] steer is not loaded'
 want_probe /readyz 503 '[steer] unloaded by another process'
