@@ -34,6 +34,8 @@ want_direct()
 		"$(sluice peer list)" "$(in_ns nat1 conntrack -L 2>/dev/null)"
 }
 
+# checks start some time after the introduction
+LAB_DELAY=20
 peers_up symmetric-sequential address-and-port-dependent 30
 echo_start in1
 echo_start in2

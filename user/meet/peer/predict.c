@@ -6,9 +6,6 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-/* Between two delayed requests, which would else be sent in any order. */
-#define DELAY_US 100
-
 struct prediction {
 	struct loop *loop;
 	struct loop_timer *end;
@@ -103,8 +100,7 @@ struct prediction *prediction_new(
 	}
 	prediction->running = PREDICT_SOCKETS;
 	for (i = 0; i < PREDICT_SOCKETS; i++)
-		nat_client_ask(prediction->client, &prediction->query[i],
-			       delay_us ? delay_us + DELAY_US * i : 0);
+		nat_client_ask(prediction->client, &prediction->query[i], delay_us);
 	return prediction;
 fail:
 	prediction_free(prediction);
