@@ -35,8 +35,7 @@ want_direct()
 }
 
 # checks start some time after the introduction
-LAB_DELAY=20
-peers_up symmetric-sequential address-and-port-dependent 30
+LAB_DELAY=20 peers_up symmetric-sequential address-and-port-dependent 30
 echo_start in1
 echo_start in2
 
