@@ -66,6 +66,7 @@ done
 say "the links shrink in the middle of a transfer"
 transfer_begin in1 7000
 links 1400
+wait_log "$TEST_TMP/alice.log" 'msg="path mtu" peer=bob bytes=1200'
 want_mtu 1372
 transfer_end alice.log bob.log
 exchange
