@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A direct path uses the packet size that its links pass. In the middle of a transfer, the links
-# start to drop large packets, without ICMP, or the path moves to the relay and back: the connection
-# goes on, and no byte is lost.
+# start to drop large packets, without ICMP, or the interface of a host does, or the path moves to
+# the relay and back: the connection goes on, and no byte is lost.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -66,7 +66,15 @@ done
 say "the links shrink in the middle of a transfer"
 transfer_begin in1 7000
 links 1400
+wait_log "$TEST_TMP/alice.log" 'msg="path mtu" peer=bob bytes=1200'
 want_mtu 1372
+transfer_end alice.log bob.log
+exchange
+
+say "the interface of a host shrinks in the middle of a transfer"
+transfer_begin in1 7000
+ip -n in1 link set eth0 mtu 1280
+want_mtu 1252
 transfer_end alice.log bob.log
 exchange
 
@@ -78,6 +86,6 @@ wait_until 60 peer_is_relayed alice
 want_mtu 1200
 in_ns nat1 nft delete table inet block
 wait_until 60 peer_is_direct alice
-want_mtu 1372
+want_mtu 1252
 transfer_end alice.log bob.log
 want_equal "$(grep -c 'msg="not connected' "$TEST_TMP/alice.log")" 0

@@ -165,10 +165,18 @@ static void on_lost(struct peer_session *session, uint64_t now_ns)
 	} else {
 		session->stats.black_holes++;
 		set_size(session, 0);
-		mtu->high = mtu->low - 1;
+		/* the largest size first again: with heavy loss, the path may still pass it */
 		mtu->low = 0;
+		mtu->high = SIZES;
 	}
 	search_on(session, now_ns);
+}
+
+/* Sends a small check: the path itself may be silent. */
+static void check_path(struct peer_session *session, uint64_t now_ns)
+{
+	if (!session->checks[session->selected].tries)
+		session_check_selected(session, now_ns);
 }
 
 uint64_t session_mtu_due_ns(const struct peer_session *session)
@@ -186,23 +194,25 @@ void session_mtu_timeout(struct peer_session *session, uint64_t now_ns)
 		on_lost(session, now_ns);
 		return;
 	}
-	/* the path itself may be silent: decide after it has answered a check */
+	/* decide after the path has answered a check */
 	mtu->due_ns = now_ns + session_rto_ns(path_of(session), mtu->tries);
-	if (!session->checks[session->selected].tries)
-		session_check_selected(session, now_ns);
+	check_path(session, now_ns);
 }
 
 size_t session_mtu_send(struct peer_session *session, uint8_t *buffer, struct stun_endpoint *to,
 			uint64_t now_ns)
 {
 	struct session_mtu *mtu = &session->mtu;
+	uint16_t size;
 
 	if (session_mtu_due_ns(session) > now_ns || mtu->tries == PROBES)
 		return 0;
+	size = take_probe(session, now_ns);
+	if (mtu->tries == PROBES)
+		check_path(session, now_ns);
 	session->out_ns = now_ns;
 	*to = path_of(session)->at;
-	return session_put_probe(session, (unsigned int)session->selected,
-				 take_probe(session, now_ns), buffer, now_ns);
+	return session_put_probe(session, (unsigned int)session->selected, size, buffer, now_ns);
 }
 
 size_t peer_session_mtu(const struct peer_session *session)

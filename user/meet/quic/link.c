@@ -338,16 +338,17 @@ static void on_mtu(struct link *link, uint64_t now_ns)
 {
 	struct quic *quic = link->connection[link->active].quic;
 	size_t mtu = peer_session_mtu(link->session);
+	bool fell = mtu == PEER_SESSION_FULL_SIZE; /* a black hole, or a network change */
 	struct log_line line;
 
-	log_begin(&line, LOG_LEVEL_DEBUG, "path mtu");
+	log_begin(&line, fell ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "path mtu");
 	log_field(&line, "peer", "%s", link->name);
 	log_field(&line, "bytes", "%zu", mtu);
 	log_end(&line);
 	if (!quic)
 		return;
 	quic_set_packet_size(quic, mtu);
-	if (mtu == PEER_SESSION_FULL_SIZE)
+	if (fell)
 		quic_path_changed(quic, now_ns);
 }
 
