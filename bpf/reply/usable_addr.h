@@ -6,7 +6,7 @@
 #ifndef SLUICE_BPF_REPLY_USABLE_ADDR_H
 #define SLUICE_BPF_REPLY_USABLE_ADDR_H
 
-#include "common/local_addr.h"
+#include "common/addr_walk.h"
 #include "reply/maps.h"
 
 #include <linux/ip.h>

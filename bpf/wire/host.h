@@ -12,7 +12,7 @@
 #include "common/ticks.h"
 #include "wire/bridge.h"
 #include "wire/conntrack.h"
-#include "wire/host_addr.h"
+#include "wire/local_addr_cache.h"
 #include "wire/record.h"
 #include "wire/search.h"
 #include "wire/sender.h"

@@ -11,7 +11,7 @@
 
 #include "common/addr.h"
 #include "common/ticks.h"
-#include "wire/host_addr.h"
+#include "wire/local_addr_cache.h"
 #include "wire/record.h"
 #include "wire/socket.h"
 

@@ -7,8 +7,8 @@
 #define SLUICE_BPF_WIRE_SENDER_H
 
 #include "common/kernel.h"
-#include "wire/host_addr.h"
 #include "wire/kernel_cast.h"
+#include "wire/local_addr_cache.h"
 #include "wire/socket.h"
 #include "wire/table.h"
 

@@ -37,11 +37,22 @@ enum sluice_rendezvous_attr {
 	SLUICE_RENDEZVOUS_REFRESH_TOKEN = 0x4a57,
 	SLUICE_RENDEZVOUS_REFRESH_PROOF = 0x4a58,
 	SLUICE_RENDEZVOUS_OUTCOME = 0x4a59,
-	SLUICE_RENDEZVOUS_CHECK_NUMBER = 0x4a5a, /* between peers */
-	SLUICE_RENDEZVOUS_BEHIND_NAT = 0xca50,	 /* 0 or 1 */
+	SLUICE_RENDEZVOUS_CHECK_NUMBER = 0x4a5a,    /* between peers */
+	SLUICE_RENDEZVOUS_BEHIND_NAT = 0xca50,	    /* 0 or 1 */
+	SLUICE_RENDEZVOUS_PREDICTED_PORTS = 0xca51, /* between peers */
 };
 
 #define SLUICE_RENDEZVOUS_SESSION_ID_SIZE 16
+
+/*
+ * The value of PREDICTED-PORTS: the ports that the sender's NAT will probably use for its next
+ * mappings are first, first + step, first + 2 * step, and so on.
+ */
+struct sluice_rendezvous_predicted {
+	__be16 first_be;
+	__s8 step; /* not 0 */
+	__u8 zero;
+} __attribute__((packed));
 
 /* ChannelData (RFC 8656, section 12): the number, the length of the data, the data. */
 #define SLUICE_CHANNEL_MIN    0x4000

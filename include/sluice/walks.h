@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The limit on walks over a host's addresses (bpf/common/local_addr.h). */
+/* The limit on walks over a host's addresses (bpf/common/addr_walk.h). */
 #ifndef SLUICE_WALKS_H
 #define SLUICE_WALKS_H
 

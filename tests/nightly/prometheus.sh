@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A Prometheus scrapes a loaded daemon and a rendezvous server, and evaluates the alert rules: each
-# rule finds its metrics, none fires on healthy ones, and each fires on its fault, which is real.
+# A Prometheus scrapes a loaded daemon, a rendezvous server and a peer, and evaluates the alert rules:
+# each rule finds its metrics, none fires on healthy ones, and each fires on its fault, which is real.
 #
-#   container 192.0.2.10 ── eth0 ═ eth0 ── host 192.0.2.1: servers, sluice, Prometheus
+#   container 192.0.2.10: carol ── eth0 ═ eth0 ── host 192.0.2.1: servers, sluice, bob, Prometheus
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/daemon.sh"
 . "$(dirname "$0")/../net/lib/steer.sh"
@@ -94,6 +94,47 @@ server_is_deaf()
 	NFT
 }
 
+# peer NAMESPACE NAME VERB OPTION…: runs a peer; its log is TEST_TMP/NAME.log
+peer()
+{
+	local where=$1 name=$2 verb=$3
+	shift 3
+	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer "$verb" --server 192.0.2.1:3478 \
+		--server-key "$(sluice peer key --public <"$TEST_TMP/server.key")" --id "$name" \
+		--key-file "$TEST_TMP/$name.key" --trust-server "$@"
+}
+
+# carol_drops TABLE RULE: drops packets that carol sends
+carol_drops()
+{
+	in_ns "$CONTAINER" nft -f - <<-NFT
+		table inet $1 {
+			chain output {
+				type filter hook output priority filter
+				$2 drop
+			}
+		}
+	NFT
+}
+
+is_relayed()
+{
+	[[ $(grep 'msg="path"' "$TEST_TMP/carol.log" | tail -n 1) == *kind=relayed* ]]
+}
+
+# carol reaches the server by UDP, and nothing else
+only_the_server_is_reached()
+{
+	carol_drops direct 'udp dport != 3478'
+	carol_drops direct_tcp 'tcp sport != 9479'
+	wait_until 120 is_relayed || fail "$(cat "$TEST_TMP/carol.log")"
+}
+
+no_server_is_reached()
+{
+	carol_drops server 'udp dport 3478'
+}
+
 file_has_a_mistake()
 {
 	configure 'mistake = 1'
@@ -128,17 +169,23 @@ both_end()
 }
 
 meet_up
-peer_add alice
+for peer in alice bob carol; do
+	peer_add "$peer"
+done
 workers "$HOST" --port "$STEERED"
 serve "$HOST" sendto4 "$PORT"
 file '[hold]' 'port = 7000'
 daemon_start
-rendezvous_start --name prometheus --listen 192.0.2.1:3478 --max-peers 1 --metrics 9478
+rendezvous_start --name prometheus --listen 192.0.2.1:3478 --max-peers 3 --metrics 9478
+peer "$HOST" bob run --expose tcp:127.0.0.1:7
+BOB=$SPAWNED
+peer "$CONTAINER" carol connect --to bob --listen tcp:127.0.0.1:7000 --metrics 192.0.2.10:9479
+CAROL=$SPAWNED
 
 cp "$DEPLOY/sluice.rules.yml" "$TEST_TMP"
 # as delivered, but faster: intervals of a second, and no rule waits longer. The server has the job
 # that the operator of Prometheus gives to a PodMonitor without jobLabel.
-sed 's/15s/1s/; s/, "127.0.0.1:9478"//' "$DEPLOY/prometheus.yml" - <<-'YAML' >"$TEST_TMP/prometheus.yml"
+sed 's/15s/1s/; s/, "127.0.0.1:9478", "127.0.0.1:9479"/, "192.0.2.10:9479"/' "$DEPLOY/prometheus.yml" - <<-'YAML' >"$TEST_TMP/prometheus.yml"
 	  - job_name: monitoring/sluice
 	    static_configs:
 	      - targets: ["127.0.0.1:9478"]
@@ -172,6 +219,9 @@ fires SluiceNoWorker last_worker_is_drained
 fires SluiceFlowsEvicted table_overflows
 wait_until 60 api says SluiceTableNearlyFull "the table of reply is " || fail "$(api list)"
 fires SluiceRendezvousFull peer_registers
+fires SluicePeerRelayed only_the_server_is_reached
+fires SluicePeerDown stop "$BOB"
+fires SluicePeerUnregistered no_server_is_reached
 fires SluiceRendezvousSilent server_is_deaf
 fires SluiceReloadRefused file_has_a_mistake
 fires SluiceNoKeepalives command_loads_hold
@@ -179,6 +229,7 @@ fires SluiceSectionWaiting sluice steer unload
 fires SluiceUnreadable other_version_loads_reply
 fires SluiceDown both_end
 wait_until 60 api jobs SluiceDown monitoring/sluice sluice || fail "$(api list)"
+stop "$CAROL"
 stop "$PROMETHEUS_PID"
 sluice --netns "$HOST" cleanup >/dev/null
 want_clean

@@ -71,6 +71,7 @@ struct sim_nat {
 	enum sim_kind mapping, filtering;
 	bool hairpin;
 	uint64_t timeout_ns; /* 0: mappings never expire */
+	in_port_t next_port; /* ports are in order, in host order; 0: random */
 	struct sim_mapping map[MAPPINGS_MAX];
 };
 
@@ -191,9 +192,10 @@ static inline bool is_mapping_of(const struct sim_nat *nat, const struct sim_map
 }
 
 /* Returns a port that no mapping uses; with the port of another mapping, a guess might succeed. */
-static inline in_port_t sim_free_port(const struct sim_nat *nat)
+static inline in_port_t sim_free_port(struct sim_nat *nat)
 {
-	in_port_t port_be = htons((uint16_t)(1024 + sim_below(60000)));
+	in_port_t port_be = htons(nat->next_port ? nat->next_port++
+						 : (uint16_t)(1024 + sim_below(60000)));
 	unsigned int i;
 
 	for (i = 0; i < MAPPINGS_MAX; i++)
@@ -704,6 +706,7 @@ static inline void sim_on_events(unsigned int side)
 		sim_bind(side);
 	if (!(events & PEER_SESSION_WANTS_INTRODUCTION))
 		return;
+	assert_true(sim.host[side].introduction.initiator);
 	sim_register(!side);
 	sim_introduce(side, 0);
 	for (i = 0; i < SIDES; i++)

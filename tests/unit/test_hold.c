@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The interval derived from probes, and the packet of a keepalive. */
-#include "hold/interval.h"
 #include "hold/packet.h"
 #include "hold/ttl.h"
+#include "nat/interval.h"
 
 #include <arpa/inet.h>
 #include <netinet/ip.h>
@@ -20,15 +20,15 @@
 #define R NAT_LIFETIME_REMAPPED
 #define U NAT_LIFETIME_UNKNOWN
 
-static unsigned int interval_ds(const struct hold_finding *finding, unsigned int max_s)
+static unsigned int interval_ds(const struct nat_finding *finding, unsigned int max_s)
 {
-	return (unsigned int)(hold_interval_ns(finding, max_s) / 100000000ULL);
+	return (unsigned int)(nat_interval_ns(finding, max_s) / 100000000ULL);
 }
 
 static void test_interval(void **state)
 {
 	static const struct {
-		enum nat_lifetime results[HOLD_STEPS];
+		enum nat_lifetime results[NAT_INTERVAL_STEPS];
 		unsigned int proven, max, interval_ds;
 	} cases[] = {
 		{ { U, U, U, U, U }, 0, 25, 180 },  /* no result: the default */
@@ -45,9 +45,9 @@ static void test_interval(void **state)
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct hold_finding finding = { 0 };
+		struct nat_finding finding = { 0 };
 
-		hold_finding_update(&finding, cases[i].results);
+		nat_finding_update(&finding, cases[i].results);
 		assert_int_equal(finding.proven_s, cases[i].proven);
 		assert_int_equal(interval_ds(&finding, cases[i].max), cases[i].interval_ds);
 	}
@@ -56,33 +56,33 @@ static void test_interval(void **state)
 /* A later probe may raise or lower the interval; a probe without a result changes nothing. */
 static void test_later_probes(void **state)
 {
-	static const enum nat_lifetime none[HOLD_STEPS] = { U, U, U, U, U };
-	static const enum nat_lifetime sixty[HOLD_STEPS] = { A, A, A, X, X };
-	static const enum nat_lifetime twenty[HOLD_STEPS] = { A, X, X, X, X };
-	static const enum nat_lifetime less[HOLD_STEPS] = { X, X, X, X, X };
-	struct hold_finding finding = { 0 };
+	static const enum nat_lifetime none[NAT_INTERVAL_STEPS] = { U, U, U, U, U };
+	static const enum nat_lifetime sixty[NAT_INTERVAL_STEPS] = { A, A, A, X, X };
+	static const enum nat_lifetime twenty[NAT_INTERVAL_STEPS] = { A, X, X, X, X };
+	static const enum nat_lifetime less[NAT_INTERVAL_STEPS] = { X, X, X, X, X };
+	struct nat_finding finding = { 0 };
 
-	hold_finding_update(&finding, sixty);
+	nat_finding_update(&finding, sixty);
 	assert_int_equal(interval_ds(&finding, 100), 480);
-	hold_finding_update(&finding, none);
+	nat_finding_update(&finding, none);
 	assert_int_equal(interval_ds(&finding, 100), 480);
-	hold_finding_update(&finding, twenty);
+	nat_finding_update(&finding, twenty);
 	assert_int_equal(interval_ds(&finding, 100), 180);
-	hold_finding_update(&finding, less);
+	nat_finding_update(&finding, less);
 	assert_int_equal(interval_ds(&finding, 100), 100);
-	hold_finding_update(&finding, none);
+	nat_finding_update(&finding, none);
 	assert_int_equal(interval_ds(&finding, 100), 100);
-	hold_finding_update(&finding, sixty);
+	nat_finding_update(&finding, sixty);
 	assert_int_equal(interval_ds(&finding, 100), 480);
 }
 
 static void test_steps(void **state)
 {
-	assert_int_equal(hold_steps_useful(15), 1);
-	assert_int_equal(hold_steps_useful(16), 1);
-	assert_int_equal(hold_steps_useful(25), 3); /* 30 s yield 24 s, 60 s yield 25 s */
-	assert_int_equal(hold_steps_useful(48), 3);
-	assert_int_equal(hold_steps_useful(3600), HOLD_STEPS);
+	assert_int_equal(nat_interval_steps(15), 1);
+	assert_int_equal(nat_interval_steps(16), 1);
+	assert_int_equal(nat_interval_steps(25), 3); /* 30 s yield 24 s, 60 s yield 25 s */
+	assert_int_equal(nat_interval_steps(48), 3);
+	assert_int_equal(nat_interval_steps(3600), NAT_INTERVAL_STEPS);
 }
 
 static void test_ttl(void **state)

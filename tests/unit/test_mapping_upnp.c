@@ -25,6 +25,8 @@
 /* The behaviour of a gateway. */
 struct habits {
 	const char *control;	 /* URL; NULL: its own */
+	const char *moved_to;	 /* URL that the description redirects to; NULL: none */
+	unsigned int moved;	 /* status of the redirect */
 	const char *address;	 /* external address; NULL: 12.0.0.1 */
 	unsigned int add_error;	 /* answer to the first AddPortMapping */
 	unsigned int add_errors; /* answer to each AddPortMapping */
@@ -61,6 +63,11 @@ static void describe(int fd)
 {
 	char body[2048];
 
+	if (fake.habits.moved_to) {
+		dprintf(fd, "HTTP/1.1 %u -\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+			fake.habits.moved, fake.habits.moved_to);
+		return;
+	}
 	snprintf(body, sizeof(body),
 		 "<?xml version=\"1.0\"?><root><device>"
 		 "<deviceType>urn:schemas-upnp-org:device:InternetGatewayDevice:1</deviceType>"
@@ -316,6 +323,33 @@ static void test_foreign_control(void **state)
 	stop();
 }
 
+/* A gateway cannot make this host connect to another one. */
+static void test_redirect(void **state)
+{
+	static const unsigned int statuses[] = { 302, 307 };
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t size = sizeof(at);
+	int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char url[64];
+	size_t i;
+
+	at.sin_addr.s_addr = htonl(0x7f000003);
+	assert_return_code(bind(other, (struct sockaddr *)&at, sizeof(at)), errno);
+	assert_return_code(listen(other, 16), errno);
+	assert_return_code(getsockname(other, (struct sockaddr *)&at, &size), errno);
+	snprintf(url, sizeof(url), "http://127.0.0.3:%u/description", ntohs(at.sin_port));
+	for (i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
+		assert_int_not_equal(
+			map((struct habits){ .moved_to = url, .moved = statuses[i] }).reason,
+			LEASE_REASON_NONE);
+		assert_string_equal(fake.shared->log, "");
+		assert_int_equal(accept(other, NULL, NULL), -1);
+		assert_int_equal(errno, EAGAIN);
+		stop();
+	}
+	close(other);
+}
+
 /* A gateway that never answers blocks only the process of the job. */
 static void test_silent(void **state)
 {
@@ -358,9 +392,10 @@ static void test_release(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_granted), cmocka_unit_test(test_others_port),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_foreign_control),
-		cmocka_unit_test(test_silent),	cmocka_unit_test(test_release),
+		cmocka_unit_test(test_granted),	 cmocka_unit_test(test_others_port),
+		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_foreign_control),
+		cmocka_unit_test(test_redirect), cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,7 @@ static struct {
 	uint8_t server_secret[SERVERS][KEY_SIZE];
 	bool dead[SERVERS];
 	unsigned int loss; /* loss, per mille */
+	bool stuck;	   /* all random numbers are 0 */
 	struct node node[CLIENTS];
 	struct datagram queue[QUEUE];
 	unsigned int queued;
@@ -77,7 +78,7 @@ static void fill(void *buffer, size_t size, void *arg)
 
 	while (size--) {
 		net.random = net.random * 6364136223846793005ULL + 1442695040888963407ULL;
-		*at++ = (uint8_t)(net.random >> 56);
+		*at++ = net.stuck ? 0 : (uint8_t)(net.random >> 56);
 	}
 }
 
@@ -325,6 +326,22 @@ static void test_register(void **state)
 	assert_in_range(net.node[0].sent, 2 * 86400 / 18, 2 * 86400 / 15 + 200);
 	assert_int_equal(net.node[0].count[PEER_CLIENT_SERVER_SILENT], 0);
 	assert_int_equal(store_count(server_store(net.server[0])), 2);
+}
+
+/* The NAT keeps a mapping for a short time: refreshes are due earlier, but never later. */
+static void test_interval(void **state)
+{
+	start_both(1);
+	peer_client_set_interval(net.node[0].client, 9 * SECOND_NS);
+	run(60 * SECOND_NS);
+	net.node[0].sent = 0;
+	run(3600 * SECOND_NS);
+	assert_in_range(net.node[0].sent, 3600 / 9, 3600 * 10 / 75 + 10);
+	peer_client_set_interval(net.node[0].client, 60 * SECOND_NS);
+	run(60 * SECOND_NS);
+	net.node[0].sent = 0;
+	run(3600 * SECOND_NS);
+	assert_in_range(net.node[0].sent, 3600 / 18, 3600 / 15 + 10);
 }
 
 /*
@@ -912,6 +929,50 @@ static void test_relay_limit(void **state)
 	assert_int_equal(peer_client_relay(net.node[0].client, introduction, net.now_ns), -EBUSY);
 }
 
+/* No two sessions have the same channel, even if the same number is drawn. */
+static void test_relay_channels(void **state)
+{
+	struct introduction *introduction;
+	const uint8_t *channel[2];
+	struct stun_message message;
+	size_t length;
+	unsigned int i;
+
+	introduce_both();
+	introduction = &net.node[0].event[PEER_CLIENT_INTRODUCED].introduction;
+	net.stuck = true;
+	net.queued = 0;
+	for (i = 0; i < 2; i++) {
+		introduction->id[15] ^= 1;
+		bind_relay(0);
+		assert_int_equal(net.queued, i + 1);
+		assert_int_equal(stun_parse(net.queue[i].data, net.queue[i].length, &message), 0);
+		assert_int_equal(message.method, SLUICE_RENDEZVOUS_BIND);
+		assert_int_equal(
+			stun_get(&message, SLUICE_RENDEZVOUS_CHANNEL_NUMBER, &channel[i], &length),
+			0);
+	}
+	assert_memory_not_equal(channel[0], channel[1], 2);
+}
+
+/*
+ * A restarted server refuses the refresh of a binding until it knows the peer again. The binding
+ * waits for this, and ends only because the server does not know the session.
+ */
+static void test_relay_unregistered(void **state)
+{
+	introduce_both();
+	bind_relay(0);
+	bind_relay(1);
+	run(SECOND_NS);
+	start_server(0);
+	peer_client_hold_relay(net.node[0].client, relay_of(0), false, net.now_ns);
+	peer_client_hold_relay(net.node[0].client, relay_of(0), true, net.now_ns);
+	flush(&net.node[0]);
+	run(30 * SECOND_NS);
+	want_relay_ended(404);
+}
+
 /* A weak server key is rejected at the start. */
 static void test_weak_server_key(void **state)
 {
@@ -989,6 +1050,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(register),
+		TEST(interval),
 		TEST(candidates),
 		TEST(wrong_identity),
 		TEST(silent_server),
@@ -1017,6 +1079,8 @@ int main(void)
 		TEST(relay_restarted_server),
 		TEST(relay_silent_server),
 		TEST(relay_limit),
+		TEST(relay_channels),
+		TEST(relay_unregistered),
 		TEST(impossible_keys),
 	};
 

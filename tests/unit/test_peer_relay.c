@@ -4,6 +4,7 @@
  * direct address without loss, and the effect of --relay-only and --direct-only. The NATs are
  * simulated.
  */
+#include "meet/peer/predict.h"
 #include "meet/peer/relay.h"
 #include "meet/scope.h"
 #include "peer_sim.h"
@@ -69,6 +70,123 @@ static const struct peer_session_remote *find_kind(unsigned int side, unsigned i
 			return &remote[i];
 	return NULL;
 }
+
+/* --- predicted ports */
+
+/* The peer behind the NAT that maps by port predicts that its next port is @first. */
+static void predict(uint16_t first, int step)
+{
+	const struct sluice_rendezvous_predicted predicted = { .first_be = htons(first),
+							       .step = (__s8)step };
+	const struct sim_host *host = &sim.host[0];
+
+	peer_session_set_predicted(host->session, host->introduction.id, &predicted,
+				   sim_clock(host));
+}
+
+static unsigned int count_kind(unsigned int side, unsigned int kind)
+{
+	const struct peer_session_remote *remote;
+	unsigned int i, count, found = 0;
+
+	remote = peer_session_remotes(sim.host[side].session, &count);
+	for (i = 0; i < count; i++)
+		found += remote[i].kind == kind;
+	return found;
+}
+
+static void lay_out_predicted(unsigned int initiator)
+{
+	lay_out(BY_ADDRESS_AND_PORT);
+	sim.nat[0].next_port = 41000;
+	begin(initiator);
+}
+
+/* The prediction arrives before or after the relay, with a port that another host has used. */
+static void test_predicted(void **state)
+{
+	unsigned int initiator, late;
+
+	for (initiator = 0; initiator < SIDES; initiator++)
+		for (late = 0; late < 2; late++) {
+			lay_out_predicted(initiator);
+			if (late)
+				sim_run(2 * SECOND_NS);
+			predict(41000, 1);
+			sim_run(3 * SECOND_NS);
+			want_relayed(false);
+			assert_non_null(find_kind(1, PEER_SESSION_REMOTE_PREDICTED));
+			assert_int_equal(peer_session_path(sim.host[1].session)->kind,
+					 PEER_SESSION_REMOTE_PREDICTED);
+			run_with_data(30 * SECOND_NS);
+			want_relayed(false);
+		}
+}
+
+/* A wrong prediction costs some checks, once per introduction, and the path stays relayed. */
+static void test_wrongly_predicted(void **state)
+{
+	lay_out_predicted(0);
+	predict(50000, 2);
+	sim_run(2 * SECOND_NS);
+	assert_int_equal(count_kind(1, PEER_SESSION_REMOTE_PREDICTED), 6);
+	predict(51000, 2);
+	sim_run(2 * SECOND_NS);
+	assert_int_equal(count_kind(1, PEER_SESSION_REMOTE_PREDICTED), 6);
+	want_relayed(true);
+}
+
+/* Ports beyond the range, and ports below 1024, get no check. */
+static void test_impossible_ports(void **state)
+{
+	lay_out_predicted(0);
+	predict(65534, 1);
+	sim_run(2 * SECOND_NS);
+	assert_int_equal(count_kind(1, PEER_SESSION_REMOTE_PREDICTED), 2);
+	lay_out_predicted(0);
+	predict(1026, -1);
+	sim_run(2 * SECOND_NS);
+	assert_int_equal(count_kind(1, PEER_SESSION_REMOTE_PREDICTED), 6);
+	assert_int_equal(find_kind(1, PEER_SESSION_REMOTE_PREDICTED)->reason,
+			 PEER_SESSION_REASON_NONE);
+	want_relayed(true);
+}
+
+/* Without a constant distance between the ports of the sockets, there is no prediction. */
+static void test_predict_ports(void **state)
+{
+	static const struct {
+		uint16_t port[PREDICT_SOCKETS];
+		bool known;
+		uint16_t first;
+		int step;
+	} cases[] = {
+		{ { 40000, 40001, 40002 }, true, 40003, 1 },
+		{ { 40000, 40002, 40004 }, true, 40006, 2 },
+		{ { 40002, 40001, 40000 }, true, 39999, -1 },
+		{ { 40000, 40001, 40003 }, false, 0, 0 },
+		{ { 40000, 40000, 40000 }, false, 0, 0 },
+		{ { 40000, 40005, 40010 }, false, 0, 0 },
+		{ { 12345, 50321, 1029 }, false, 0, 0 },
+		{ { 65533, 65534, 65535 }, false, 0, 0 },
+		{ { 3, 2, 1 }, false, 0, 0 },
+	};
+	struct sluice_rendezvous_predicted predicted;
+	in_port_t ports_be[PREDICT_SOCKETS];
+	size_t i, k;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		for (k = 0; k < PREDICT_SOCKETS; k++)
+			ports_be[k] = htons(cases[i].port[k]);
+		assert_int_equal(predict_ports(ports_be, &predicted), cases[i].known);
+		if (!cases[i].known)
+			continue;
+		assert_int_equal(ntohs(predicted.first_be), cases[i].first);
+		assert_int_equal(predicted.step, cases[i].step);
+	}
+}
+
+/* --- when the relay is used */
 
 static void test_endpoint(void **state)
 {
@@ -211,6 +329,31 @@ static void test_becomes_relayed_again(void **state)
 	run_with_data(10 * SECOND_NS);
 }
 
+/* A lost channel that is bound again is checked. */
+static void test_same_channel(void **state)
+{
+	struct peer_session *session;
+	struct stun_endpoint at;
+	uint64_t checks;
+
+	lay_out(BY_ADDRESS_AND_PORT);
+	begin(0);
+	assert_true(sim_run_up(2 * SECOND_NS));
+	sim_run(5 * SECOND_NS);
+	sim.server_gone = true;
+	session = sim.host[0].session;
+	at = peer_session_path(session)->at;
+	assert_true(relay_is_endpoint(&at));
+	peer_session_lose(session, &at, sim_clock(&sim.host[0]));
+	sim_run(SECOND_NS);
+	assert_null(peer_session_path(session));
+	checks = find_kind(0, PEER_SESSION_REMOTE_RELAYED)->checks;
+	assert_true(peer_session_set_relay(session, sim.host[0].introduction.id, &at,
+					   sim_clock(&sim.host[0])));
+	sim_run(SECOND_NS);
+	assert_true(find_kind(0, PEER_SESSION_REMOTE_RELAYED)->checks > checks);
+}
+
 /* The restarted server has lost the bindings: another introduction, and new channels. */
 static void test_server_restarts(void **state)
 {
@@ -329,6 +472,10 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_predict_ports),
+		cmocka_unit_test(test_predicted),
+		cmocka_unit_test(test_wrongly_predicted),
+		cmocka_unit_test(test_impossible_ports),
 		cmocka_unit_test(test_endpoint),
 		cmocka_unit_test(test_not_needed),
 		cmocka_unit_test(test_relayed),
@@ -336,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_back_off),
 		cmocka_unit_test(test_becomes_relayed),
 		cmocka_unit_test(test_becomes_relayed_again),
+		cmocka_unit_test(test_same_channel),
 		cmocka_unit_test(test_server_restarts),
 		cmocka_unit_test(test_relay_only),
 		cmocka_unit_test(test_direct_only),

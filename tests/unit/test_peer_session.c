@@ -52,6 +52,16 @@ static const struct peer_session_stats *stats(unsigned int side)
 	return peer_session_stats(sim.host[side].session);
 }
 
+/* The ephemeral key does not outlive the derivation of the secrets. */
+static void test_erased(void **state)
+{
+	static const uint8_t zeros[KEY_SIZE];
+
+	assert_memory_not_equal(sim.host[0].introduction.ephemeral_secret, zeros, KEY_SIZE);
+	assert_memory_equal(peer_session_introduction(sim.host[0].session)->ephemeral_secret, zeros,
+			    KEY_SIZE);
+}
+
 /* --- time to a path */
 
 /* One RTT after the start; the full-size path at most half an RTT later. */
@@ -71,6 +81,7 @@ static void test_time_to_path(void **state)
 static void test_private_first(void **state)
 {
 	const struct peer_session_remote *path;
+	unsigned int count;
 
 	sim_reset(3);
 	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, INDEPENDENT);
@@ -83,6 +94,7 @@ static void test_private_first(void **state)
 	assert_non_null(path);
 	assert_true(path->private_scope);
 	assert_true(path->full);
+	assert_ptr_equal(path, peer_session_remotes(sim.host[0].session, &count));
 	assert_true(sim_passes());
 	/* only keepalives follow */
 	sim.host[0].sent = sim.host[1].sent = 0;
@@ -178,6 +190,12 @@ static void test_interval(void **state)
 	sim_run(60 * MINUTE_NS);
 	assert_in_range(sim.host[0].sent + sim.host[1].sent, 2 * 3600 / 101, 2 * 3600 / 80);
 	assert_true(sim_passes());
+	/* an interval that is measured later */
+	peer_session_set_interval(sim.host[0].session, 10 * SECOND_NS);
+	sim_run(2 * MINUTE_NS);
+	sim.host[0].sent = sim.host[1].sent = 0;
+	sim_run(60 * MINUTE_NS);
+	assert_in_range(sim.host[0].sent, 3600 / 10, 3600 * 6 / 50);
 }
 
 /* 30 % of the datagrams are lost for an hour; the path survives. */
@@ -676,6 +694,7 @@ static void test_weak_introduction(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(erased),
 		TEST(time_to_path),
 		TEST(private_first),
 		TEST(private_takes_over),

@@ -157,7 +157,7 @@ static void connect_both(void)
 
 static void prove(unsigned int side)
 {
-	tcp_paths_prove(peer[side].paths, &peer[!side].at);
+	tcp_paths_prove(peer[side].paths, &peer[!side].at, &peer[!side]);
 }
 
 static bool is_any(const struct connection *connection)
@@ -438,7 +438,7 @@ static void test_many_proved(void **state)
 
 		other = connection_new(paths, &at);
 		assert_non_null(other);
-		other->proved = true;
+		other->peer = other;
 		connection_add(other, TCP_PATHS_IDLE_S);
 	}
 	fd = stranger();
@@ -449,6 +449,37 @@ static void test_many_proved(void **state)
 	send_to(1, 0, 100, 100);
 	run_until(&peer[1].received, 1);
 	close(fd);
+}
+
+/*
+ * A peer that proves connection after connection, each from another address, closes its own oldest
+ * ones, but neither the held one of its path nor those of other peers.
+ */
+static void test_many_proved_by_one(void **state)
+{
+	struct tcp_paths *paths = peer[1].paths;
+	const int hostile = 0;
+	unsigned int i;
+
+	connect_both();
+	prove(1);
+	for (i = 0; i < 3 * TCP_PATHS_PEER_MAX; i++) {
+		struct stun_endpoint at = { .port_be = htons((uint16_t)(i + 1024)), .tcp = true };
+
+		connection_add(connection_new(paths, &at), TCP_PATHS_PROOF_S);
+		tcp_paths_prove(paths, &at, &hostile);
+		if (!i)
+			tcp_paths_hold(paths, &at, &hostile);
+	}
+	assert_int_equal(connections(1), 1 + 1 + TCP_PATHS_PEER_MAX);
+	assert_int_equal(peer[1].ended, 3 * TCP_PATHS_PEER_MAX - 1 - TCP_PATHS_PEER_MAX);
+	assert_true(find(paths, &peer[0].at)->peer == &peer[0]);
+	assert_true(find(paths, &(struct stun_endpoint){ .port_be = htons(1024), .tcp = true }) !=
+		    NULL);
+	assert_true(find(paths, &(struct stun_endpoint){ .port_be = htons(1025), .tcp = true }) ==
+		    NULL);
+	assert_true(find(paths, &(struct stun_endpoint){ .port_be = htons((uint16_t)(i + 1023)),
+							 .tcp = true }) != NULL);
 }
 
 int main(void)
@@ -465,6 +496,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dials, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_proved, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_proved_by_one, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

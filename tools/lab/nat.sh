@@ -14,7 +14,7 @@
 #
 # KIND is the behaviour of a NAT toward IPv4 in the terms of RFC 4787, the same for UDP and for TCP.
 # With LAB_REFUSAL=reset, the NAT answers an unsolicited SYN with a reset segment. All kinds except the
-# last three map a port to the same port for all peers, and are named after their filter:
+# last four map a port to the same port for all peers, and are named after their filter:
 #
 #   none                        no NAT and no firewall: INSIDE is routed, for IPv6 as well
 #   firewall                    no NAT: a stateful firewall admits only answers
@@ -26,6 +26,7 @@
 #                               admits only answers
 #   symmetric                   maps a port to another random port for each peer and port, and
 #                               admits only answers
+#   symmetric-sequential        as symmetric, but the ports are in order
 
 INSIDE="${TOPOLOGY_PREFIX:-}inside"
 NAT="${TOPOLOGY_PREFIX:-}nat"
@@ -125,6 +126,11 @@ lab_protocol()
 		snat="snat ip to $address : $protocol sport"
 		second="oifname \"$out\" ip daddr $PEER4_SECOND meta l4proto $protocol"
 		second+=" snat ip to $address : $protocol sport xor 0x400"
+		;;
+	symmetric-sequential)
+		# a map, because the kernel would use the bytes of the number in the wrong order
+		snat="snat ip to $address : numgen inc mod 2000 map {"
+		snat+="$(seq 0 1999 | awk '{ printf "%d : %d, ", $1, 40000 + $1 }') }"
 		;;
 	symmetric) snat='masquerade fully-random' ;;
 	esac

@@ -96,10 +96,11 @@ static char *arg_of(const struct conf_entry *entry, bool is_switch)
 static void args_of(const struct config *config, enum config_section section,
 		    char *args[CHILD_ARGS_MAX])
 {
+	bool connects = section == SECTION_PEER && config_peer_connects(config);
 	/* the key `user` of the file overrides this option */
 	const char *const command[] = { "sluice",
 					kinds[section].command[0],
-					kinds[section].command[1],
+					connects ? "connect" : kinds[section].command[1],
 					"--until-eof",
 					"--user",
 					"nobody" };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs the server of a section: the daemon starts 'sluice rendezvous serve' or 'sluice peer run'
- * with the options of the file, in a separate process without the daemon's privileges. The server
- * exits with the daemon. If the server exits earlier, the daemon restarts it. The standard input of
- * the server is a socket, through which the server also reports every few seconds whether it works.
+ * Runs the server of a section: the daemon starts 'sluice rendezvous serve', 'sluice peer run' or
+ * 'sluice peer connect' with the options of the file, in a separate process without the daemon's
+ * privileges. The server exits with the daemon. If the server exits earlier, the daemon restarts
+ * it. The standard input of the server is a socket, through which the server also reports every few
+ * seconds whether it works.
  */
 #ifndef SLUICE_DAEMON_CHILD_H
 #define SLUICE_DAEMON_CHILD_H

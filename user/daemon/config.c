@@ -71,6 +71,7 @@ const struct conf_table config_tables[] = {
 	{ "rendezvous", rendezvous_name_opts, CONFIG_FIELD(rendezvous) },
 	{ "peer", peer_identity_opts, CONFIG_FIELD(peer) },
 	{ "peer", peer_run_opts, CONFIG_FIELD(exposed) },
+	{ "peer", peer_connect_opts, CONFIG_FIELD(target) },
 	{ .section = NULL },
 };
 
@@ -103,6 +104,31 @@ static const char *wire_problem(const struct config *config)
 	if (!gateway && servers)
 		return "[wire] server needs the interface that leads to it; give it with 'gateway'";
 	return NULL;
+}
+
+bool config_peer_connects(const struct config *config)
+{
+	const struct peer_target *target = &config->target;
+
+	return target->to || target->service || target->listen.kind;
+}
+
+static int check_peer(const struct config *config, struct err *err)
+{
+	int result = peer_identity_check(&config->peer, err);
+
+	if (result)
+		return result;
+	if (!config_peer_connects(config))
+		return peer_exposed_check(&config->exposed, err);
+	if (config->exposed.count)
+		return err_hint(
+			err,
+			err_set(err, EXIT_USAGE, EINVAL,
+				"expose and to, service or listen exclude each other"),
+			"a peer either exposes services or connects to one; run another peer"
+			" as a unit of systemd");
+	return peer_target_check(&config->target, &config->peer, err);
 }
 
 static int check_sections(struct config *config)
@@ -138,9 +164,7 @@ static int check_sections(struct config *config)
 	    rendezvous_listeners(&config->rendezvous, &(struct server_config){ 0 }, &err))
 		result = conf_add_err(conf, conf_find(conf, "rendezvous", NULL)->line,
 				      "[rendezvous]", &err);
-	if (config->has[SECTION_PEER] && valid && !result &&
-	    (peer_identity_check(&config->peer, &err) ||
-	     peer_exposed_check(&config->exposed, &err)))
+	if (config->has[SECTION_PEER] && valid && !result && check_peer(config, &err))
 		result = conf_add_err(conf, conf_find(conf, "peer", NULL)->line, "[peer]", &err);
 	for (i = 0; i < SECTIONS && !result; i++)
 		if (config->has[i] && problem[i])

@@ -66,6 +66,7 @@ struct config {
 	struct rendezvous_options rendezvous;
 	struct peer_identity peer;
 	struct peer_exposed exposed;
+	struct peer_target target;
 	struct conf conf; /* owns the strings above, and the file's problems */
 };
 
@@ -77,6 +78,8 @@ int config_read(const char *path, struct config *config, struct err *err);
 /* Reads an open file. @path is only for messages. */
 int config_parse(FILE *file, const char *path, struct config *config, struct err *err);
 void config_free(struct config *config);
+/* Returns true if the peer connects to a service, and false if it exposes services. */
+bool config_peer_connects(const struct config *config);
 
 extern const struct conf_table config_tables[]; /* ends with a NULL section */
 

@@ -99,11 +99,10 @@ static void on_changed(void *arg)
 {
 	struct node *node = arg;
 
-	/* the maps of a removed group must not stay open */
-	daemon_metrics_forget(&node->metrics);
 	/* start() sends the first status after it has tried every section. */
 	if (!node->sections.file)
 		return;
+	daemon_metrics_follow(&node->metrics);
 	notify_status(node, "");
 	status_socket_note(&node->status);
 }
@@ -219,6 +218,7 @@ static int apply(struct node *node, struct config_file *file, struct err *err)
 	watch_file(node->watch, node->sections.wire_file);
 	for (i = 0; i < CHILDREN; i++)
 		child_apply(&node->child[i], &file->config);
+	daemon_metrics_follow(&node->metrics);
 	if (sections_name_netns(&node->sections))
 		loop_timer_start(node->follow, FOLLOW_US);
 	else

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/hold.h"
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "hold/hold.h"
-#include "hold/interval.h"
 #include "kernel/load_outcome.h"
 #include "net/netns.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#define PROBE_S 600 /* time between two probes */
 
 void hold_section_run(struct hold_section *hold)
 {
@@ -28,10 +30,27 @@ static void on_timer(void *arg)
 	hold_section_run(arg);
 }
 
-static void on_probed(const struct hold_finding *finding, void *arg)
+static void log_failed(struct hold_section *hold, const char *failure)
+{
+	char text[ADDR_TEXT_MAX];
+	struct log_line line;
+
+	if (!log_condition_set(&hold->probe_failure, *failure ? failure : NULL) || !*failure)
+		return;
+	log_begin(&line, LOG_LEVEL_WARNING,
+		  "hold: the probe has no result; the interval is unchanged");
+	log_field(&line, "server", "%s",
+		  addr_format_port(&hold->server.addr, hold->server.port_be, text));
+	log_field(&line, "reason", "%s", failure);
+	log_end(&line);
+}
+
+static void on_probed(const struct nat_finding *finding, const char *failure, void *arg)
 {
 	struct hold_section *hold = arg;
 	struct log_line line;
+
+	log_failed(hold, failure);
 
 	if (hold->sender)
 		hold_sender_probed(hold->sender, finding);
@@ -43,7 +62,7 @@ static void on_probed(const struct hold_finding *finding, void *arg)
 	log_begin(&line, LOG_LEVEL_INFO, "hold: probe");
 	log_field(&line, "mapping_lives_s", "%u", finding->proven_s);
 	if (finding->shorter)
-		log_field(&line, "shorter_than_s", "%u", hold_step_s[0]);
+		log_field(&line, "shorter_than_s", "%u", nat_interval_step_s[0]);
 	log_field(&line, "outermost", "%s", finding->outermost ? "yes" : "no");
 	log_end(&line);
 }
@@ -51,7 +70,7 @@ static void on_probed(const struct hold_finding *finding, void *arg)
 /* Stops sending and probing. */
 static void stop(struct hold_section *hold)
 {
-	hold_probe_free(hold->probe);
+	lifetime_watch_free(hold->probe);
 	hold->probe = NULL;
 	hold_sender_free(hold->sender);
 	hold->sender = NULL;
@@ -89,7 +108,12 @@ static void log_applied(const struct hold_options *options, const struct hold_se
 	log_field(&line, "payload", "%s", hold_payloads[send->payload]);
 	log_field(&line, "table_bytes", "%llu", hold_table_bytes(options->table));
 	log_end(&line);
-	hold_interval_warn(send->interval_s);
+	if (!send->interval_s || send->interval_s >= NAT_INTERVAL_FLOOR_S)
+		return;
+	log_begin(&line, LOG_LEVEL_WARNING,
+		  "hold: the interval is below the 15 s that RFC 8085 allows on the Internet");
+	log_field(&line, "interval_s", "%u", send->interval_s);
+	log_end(&line);
 }
 
 /* Starts to send keepalives, and to probe if the file has a probe key. */
@@ -100,10 +124,17 @@ static int start(struct hold_section *hold, const struct config *config, struct 
 
 	if (result)
 		return result;
-	hold->finding = (struct hold_finding){ 0 };
+	hold->finding = (struct nat_finding){ 0 };
+	log_condition_set(&hold->probe_failure, NULL);
 	if (send->probe.port_be) {
-		hold->probe = hold_probe_new(hold->loop, &send->probe, send->interval_max_s,
-					     on_probed, hold);
+		const struct lifetime_watch_options options = { .server = send->probe,
+								.max_s = send->interval_max_s,
+								.again_s = PROBE_S,
+								.fn = on_probed,
+								.arg = hold };
+
+		hold->server = send->probe;
+		hold->probe = lifetime_watch_new(hold->loop, &options);
 		if (!hold->probe)
 			log_warning("hold: no probe: %s", strerror(ENOMEM));
 	}

@@ -12,18 +12,20 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "daemon/config_file.h"
-#include "hold/probe.h"
 #include "hold/sender.h"
+#include "nat/lifetime_watch.h"
 
 #include <limits.h>
 
 struct hold_section {
 	struct loop *loop;
 	struct loop_timer *timer;
-	struct hold_sender *sender;   /* NULL: no keepalives are sent */
-	struct hold_probe *probe;     /* NULL: the file has no probe key */
-	struct hold_finding finding;  /* last logged result of the probe */
-	struct log_condition failure; /* why no keepalives are sent */
+	struct hold_sender *sender;	    /* NULL: no keepalives are sent */
+	struct lifetime_watch *probe;	    /* NULL: the file has no probe key */
+	struct stun_endpoint server;	    /* server of the probe */
+	struct nat_finding finding;	    /* last logged result of the probe */
+	struct log_condition probe_failure; /* why the last probe had no result */
+	struct log_condition failure;	    /* why no keepalives are sent */
 	char cgroup[PATH_MAX];
 };
 

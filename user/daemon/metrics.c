@@ -111,12 +111,20 @@ int daemon_metrics_apply(struct daemon_metrics *metrics, const struct metrics_ad
 	metrics_close(metrics->server);
 	metrics->server = server;
 	metrics->address = *address;
+	if (!server)
+		steer_poll_clear(metrics->steer);
 	return 0;
 }
 
-void daemon_metrics_forget(struct daemon_metrics *metrics)
+void daemon_metrics_follow(struct daemon_metrics *metrics)
 {
-	steer_poll_clear(metrics->steer);
+	if (!metrics->server)
+		return;
+	if (!metrics->steer)
+		metrics->steer = steer_poll_new();
+	if (metrics->steer)
+		steer_poll_follow(metrics->steer,
+				  metrics->view->sections->file->config.location.bpffs);
 }
 
 void daemon_metrics_end(struct daemon_metrics *metrics)

@@ -28,8 +28,11 @@ struct daemon_metrics {
  */
 int daemon_metrics_apply(struct daemon_metrics *metrics, const struct metrics_address *address,
 			 struct err *err);
-/* Closes the maps of the groups; the next read opens them again. */
-void daemon_metrics_forget(struct daemon_metrics *metrics);
+/*
+ * Opens the maps of new groups, so that a scrape need not, and closes those of groups that are
+ * gone, so that the kernel can free them. Does nothing without a server.
+ */
+void daemon_metrics_follow(struct daemon_metrics *metrics);
 /* Stops the server; must be called before the loop is freed. */
 void daemon_metrics_end(struct daemon_metrics *metrics);
 

@@ -89,8 +89,8 @@ static json_t *wire_warnings(const struct watch *watch, const struct daemon_netn
 static json_t *hold_warnings(const struct hold_section *hold)
 {
 	json_t *warnings = json_array();
-	const char *probe = hold->probe ? hold_probe_failure(hold->probe) : "";
-	char text[128];
+	const char *probe = hold->probe ? hold->probe_failure.text : "";
+	char text[sizeof(hold->probe_failure.text) + 32];
 
 	warning_add(warnings, hold->failure.text);
 	if (*probe) {

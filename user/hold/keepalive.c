@@ -2,10 +2,10 @@
 /* Decides whether and when a flow gets a keepalive. */
 #include "base/keepalive.h"
 #include "base/log.h"
-#include "hold/interval.h"
 #include "hold/saved.h"
 #include "hold/sender_state.h"
 #include "hold/ttl.h"
+#include "nat/interval.h"
 
 #define SECOND 1000000000ULL
 /* Time until a missing namespace is looked up again; a lookup walks /proc. */

@@ -9,9 +9,6 @@
 
 #include <linux/types.h>
 
-/* RFC 8085, section 3.5: at most one keepalive per 15 s. NAT timeouts below 20 s are rare. */
-#define HOLD_INTERVAL_FLOOR	  15
-#define HOLD_INTERVAL_DEFAULT	  18
 #define HOLD_INTERVAL_MAX_DEFAULT 25
 #define HOLD_TTL_DEFAULT	  4
 #define HOLD_RATE_DEFAULT	  20000

@@ -4,10 +4,10 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
-#include "hold/interval.h"
 #include "hold/pins.h"
 #include "hold/sender_state.h"
 #include "kernel/meta.h"
+#include "nat/interval.h"
 #include "net/conntrack.h"
 #include "net/netdev.h"
 #include "net/netns.h"
@@ -89,7 +89,7 @@ static void set_interval(struct hold_sender *sender, __u64 interval_ns)
 	}
 }
 
-void hold_sender_probed(struct hold_sender *sender, const struct hold_finding *finding)
+void hold_sender_probed(struct hold_sender *sender, const struct nat_finding *finding)
 {
 	const struct hold_send_options *options = &sender->options;
 	struct sluice_hold_status *status = sender->maps.status;
@@ -98,7 +98,7 @@ void hold_sender_probed(struct hold_sender *sender, const struct hold_finding *f
 	status->proven_ns = finding->proven_s * SECOND;
 	sender->outermost = finding->outermost;
 	if (!options->interval_s) {
-		set_interval(sender, hold_interval_ns(finding, options->interval_max_s));
+		set_interval(sender, nat_interval_ns(finding, options->interval_max_s));
 		status->source = finding->proven_s || finding->shorter ? SLUICE_HOLD_PROBED
 								       : SLUICE_HOLD_DEFAULT;
 	}
@@ -151,7 +151,7 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 	if (conntrack_open(&sender->home_conntrack))
 		sender->home_conntrack = NULL;
 	hold_icmp_load(sender, bpffs);
-	sender->interval_ns = (options->interval_s ? options->interval_s : HOLD_INTERVAL_DEFAULT) *
+	sender->interval_ns = (options->interval_s ? options->interval_s : NAT_INTERVAL_DEFAULT_S) *
 			      SECOND;
 	sender->rate.per_s = options->rate;
 	timer_wheel_init(&sender->wheel, sender->now_ns, HOLD_TICK_NS);

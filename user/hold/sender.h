@@ -32,8 +32,8 @@ __u64 hold_sender_run(struct hold_sender *sender, __u64 now_ns);
 /* Returns true if another process has loaded hold since hold_sender_new(). */
 bool hold_sender_outdated(const struct hold_sender *sender, const char *bpffs);
 
-struct hold_finding;
+struct nat_finding;
 /* Applies the finding of a probe. */
-void hold_sender_probed(struct hold_sender *sender, const struct hold_finding *finding);
+void hold_sender_probed(struct hold_sender *sender, const struct nat_finding *finding);
 
 #endif

@@ -40,11 +40,17 @@ int privileges_drop(const char *user, struct err *err)
 		return result;
 	none = cap_init();
 	if (!none || cap_reset_ambient() || cap_set_proc(none) ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    /* keeps other processes of this user from reading the key */
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		result = err_set(err, EXIT_ERROR, errno, "cannot drop the capabilities: %s",
 				 strerror(errno));
 	cap_free(none);
-	return result;
+	/* the switch of the user has reset it to fs.suid_dumpable */
+	return result ? result : privileges_hide_memory(err);
+}
+
+int privileges_hide_memory(struct err *err)
+{
+	if (!prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return 0;
+	return err_set(err, EXIT_ERROR, errno, "PR_SET_DUMPABLE: %s", strerror(errno));
 }

@@ -205,6 +205,8 @@ void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t
 	}
 	query->next = client->pending;
 	client->pending = query;
+	if (!delay_us && query->tries < TRIES_MAX)
+		transmit(client, query);
 	schedule(client);
 }
 

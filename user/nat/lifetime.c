@@ -41,6 +41,7 @@ struct nat_lifetime_probe {
 	int asker; /* the socket that sends the requests of VERIFY and TEST */
 	struct step steps[NAT_STEPS_MAX];
 	int running;
+	bool end_early;
 	struct nat_lifetime_report report;
 	void (*fn)(const struct nat_lifetime_report *report, void *arg);
 	void *arg;
@@ -66,6 +67,16 @@ static void ask(struct step *step, enum phase phase)
 		       phase == TEST ? reported->idle_ms * 1000ULL : 0);
 }
 
+/* Returns true if a step has expired, and the results of all shorter steps are known. */
+static bool has_expired(const struct nat_lifetime_report *report)
+{
+	int i = 0;
+
+	while (i < report->count && report->steps[i].result == NAT_LIFETIME_ALIVE)
+		i++;
+	return i < report->count && report->steps[i].result != NAT_LIFETIME_UNKNOWN;
+}
+
 static void end(struct step *step, enum nat_lifetime result, const char *failure)
 {
 	struct nat_lifetime_probe *probe = step->probe;
@@ -74,7 +85,7 @@ static void end(struct step *step, enum nat_lifetime result, const char *failure
 	if (failure)
 		snprintf(probe->report.failure, sizeof(probe->report.failure), "%s", failure);
 	/* call fn from a timer: fn may free the probe, which the client still uses here */
-	if (!--probe->running)
+	if (!--probe->running || (probe->end_early && has_expired(&probe->report)))
 		loop_timer_start(probe->end, 0);
 }
 
@@ -222,6 +233,11 @@ struct nat_lifetime_probe *nat_lifetime_new(
 	}
 	nat_lifetime_free(probe);
 	return NULL;
+}
+
+void nat_lifetime_end_early(struct nat_lifetime_probe *probe)
+{
+	probe->end_early = true;
 }
 
 void nat_lifetime_free(struct nat_lifetime_probe *probe)

@@ -46,6 +46,11 @@ struct nat_lifetime_probe *nat_lifetime_new(
 	struct loop *loop, const struct stun_endpoint *server, const struct in6_addr *source,
 	const uint32_t *idle_ms, int count,
 	void (*fn)(const struct nat_lifetime_report *report, void *arg), void *arg);
+/*
+ * Completes the measurement with the first expired step after steps whose results are known: longer
+ * steps then prove nothing, and stay unknown.
+ */
+void nat_lifetime_end_early(struct nat_lifetime_probe *probe);
 /* Stops the measurement. Does nothing for NULL. */
 void nat_lifetime_free(struct nat_lifetime_probe *probe);
 

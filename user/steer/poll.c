@@ -286,7 +286,8 @@ static bool group_refresh(struct steer_poll *poll, const char *dir, struct poll_
 	return group_read(poll, group, sets);
 }
 
-int steer_poll_read(struct steer_poll *poll, const char *bpffs)
+/* Opens new groups and reads them; with @all, also reads the other groups. */
+static int read_groups(struct steer_poll *poll, const char *bpffs, bool all)
 {
 	char dir[PATH_MAX];
 	struct err err = { 0 };
@@ -305,12 +306,25 @@ int steer_poll_read(struct steer_poll *poll, const char *bpffs)
 	steer_dir(bpffs, dir);
 	sets = poll->count ? SETS_READ / (__u32)poll->count + 1 : 0;
 	for (i = poll->count; i-- > 0;) {
-		if (group_refresh(poll, dir, &poll->group[i], sets))
+		if (poll->group[i].read && !all)
+			continue;
+		poll->group[i].read = group_refresh(poll, dir, &poll->group[i], sets);
+		if (poll->group[i].read)
 			continue;
 		group_close(&poll->group[i]);
 		poll->group[i] = poll->group[--poll->count];
 	}
 	return 0;
+}
+
+int steer_poll_follow(struct steer_poll *poll, const char *bpffs)
+{
+	return read_groups(poll, bpffs, false);
+}
+
+int steer_poll_read(struct steer_poll *poll, const char *bpffs)
+{
+	return read_groups(poll, bpffs, true);
 }
 
 void steer_poll_datagrams(const char *bpffs, __u64 *datagrams)

@@ -22,6 +22,7 @@ struct poll_group {
 	const struct sluice_steer_set *table; /* the first sets of the flow table, mapped */
 	__u32 mapped;			      /* number of mapped sets */
 	bool seen;
+	bool read;
 	/* results of the last read */
 	__u64 counters[STEER_COUNTERS];
 	__u64 workers[POLL_STATES]; /* number of workers by enum sluice_steer_state */
@@ -44,8 +45,14 @@ struct steer_poll {
 struct steer_poll *steer_poll_new(void);
 void steer_poll_free(struct steer_poll *poll);
 /*
- * Opens new groups, closes groups that are gone, and reads all groups. Skips a group that is
- * released during the read. Returns 0, or -errno; -ENOENT if steering is not loaded.
+ * Opens new groups, and closes groups that are gone. Reads the new groups once: the first read of a
+ * group takes ten times as long as later reads, since it reads all slots and maps the flow table.
+ * Returns as steer_poll_read().
+ */
+int steer_poll_follow(struct steer_poll *poll, const char *bpffs);
+/*
+ * Does the same, and reads all groups. Skips a group that is released during the read. Returns 0,
+ * or -errno with all groups closed; -ENOENT if steering is not loaded.
  */
 int steer_poll_read(struct steer_poll *poll, const char *bpffs);
 /*

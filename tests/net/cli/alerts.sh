@@ -11,7 +11,7 @@ cp "$DEPLOY/sluice.rules.yml" "$TEST_TMP"
 say "the files parse"
 want_status 0 "$PROMTOOL" check config --syntax-only "$DEPLOY/prometheus.yml"
 want_status 0 "$PROMTOOL" check rules --lint-fatal "$DEPLOY/sluice.rules.yml"
-want_text "11 rules found"
+want_text "14 rules found"
 
 say "each rule has a fault, and fires only on this fault"
 python3 "$ROOT/tests/net/lib/alerts.py" "$TEST_TMP/sluice.rules.yml" >"$TEST_TMP/alerts.yml"

@@ -6,33 +6,20 @@
 #
 #   host: two servers of one group on 0.0.0.0:56789
 . "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/clock.sh"
 . "$(dirname "$0")/../lib/see.sh"
 
-"${CC:-cc}" -shared -fPIC -D_GNU_SOURCE -o "$TEST_TMP/clock.so" -x c - <<'C'
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
-int clock_gettime(clockid_t clock, struct timespec *now)
-{
-	int result = (int)syscall(SYS_clock_gettime, clock, now);
-
-	if (clock == CLOCK_REALTIME)
-		now->tv_sec += atol(getenv("CLOCK_OFFSET"));
-	return result;
-}
-C
+clock_library
 
 # at OFFSET COMMAND…: runs sluice with a wall clock that differs by OFFSET seconds
 at()
 {
-	CLOCK_OFFSET=$1 LD_PRELOAD=$TEST_TMP/clock.so "$SLUICE" "${@:2}"
+	echo "$1" >"$TEST_TMP/clock"
+	CLOCK_FILE=$TEST_TMP/clock LD_PRELOAD=$TEST_TMP/clock.so "$SLUICE" "${@:2}"
 }
 
 netns_add "$HOST"
 group_up 2
-YEAR=31536000
 sluice reply load --mode socket --cgroup "$TEST_CGROUP"
 sluice --netns "$HOST" reply load --mode wire --iface lo
 sluice --netns "$HOST" steer load --port "$PORT"

@@ -44,7 +44,7 @@ installer install
 for file in usr/sbin/sluice usr/share/man/man8/sluice.8 etc/sluice/sluice.conf \
 	usr/share/bash-completion/completions/sluice usr/share/zsh/site-functions/_sluice \
 	usr/share/fish/vendor_completions.d/sluice.fish usr/lib/systemd/system/sluice.service \
-	usr/lib/systemd/system/sluice-peer@.service usr/share/doc/sluice/peer.conf.example \
+	usr/lib/systemd/system/sluice-peer@.service usr/lib/systemd/system/sluice-peer-connect@.service usr/share/doc/sluice/peer.conf.example \
 	usr/share/doc/sluice/sluice.conf.example usr/share/sluice/prometheus/sluice.rules.yml \
 	usr/share/sluice/prometheus/prometheus.yml; do
 	[ -s "$DEST/$file" ] || fail "$file is not installed"
@@ -62,6 +62,8 @@ want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/usr/lib/systemd/system/sluice.ser
 	"/usr/sbin/sluice run --config /etc/sluice/sluice.conf"
 want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/usr/lib/systemd/system/sluice-peer@.service")" \
 	"/usr/sbin/sluice peer run --config /etc/sluice/peer/%i.conf"
+want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/usr/lib/systemd/system/sluice-peer-connect@.service")" \
+	"/usr/sbin/sluice peer connect --config /etc/sluice/peer/%i.conf"
 want_equal "$(grep -rl "@[A-Z]*[A-Z _a-z]*@" "$DEST/usr/lib" "$DEST/usr/share/man" || true)" "" \
 	"placeholders are left"
 for shell in bash:bash-completion/completions/sluice zsh:zsh/site-functions/_sluice \

@@ -46,9 +46,12 @@ old=$SERVER_PID
 sluice --netns "$HOST" steer load --port "$PORT"
 want_events 1 "e['event'] == 'group-added' and e['port'] == $PORT"
 want_events 2 "e['event'] == 'worker-joined' and e['pid'] in (${WORKERS[0]}, ${WORKERS[1]}, $old)"
-workers "$HOST" --port "$PORT" --workers 1
+# servers that start within two seconds form one generation
+sleep 2.2
+workers "$HOST" --port "$PORT" --workers 2
 sluice --netns "$HOST" steer load --port "$PORT"
-want_events 3 "e['event'] == 'worker-joined'"
+want_events 4 "e['event'] == 'worker-joined'"
+want_events 1 "e['event'] == 'generation' and (e['port'], e['generation_before'], e['generation']) == ($PORT, 1, 2)"
 sluice steer drain "$old" --idle 1 --limit 10
 want_sum 2 "e['sockets'] if e['event'] == 'drain-started' and e['pid'] == $old else 0"
 want_sum 2 "e['sockets'] if e['event'] == 'drain-finished' and e['pid'] == $old else 0"
@@ -56,7 +59,7 @@ stop "$old"
 want_events 2 "e['event'] == 'worker-left'"
 sluice steer unload
 want_events 1 "e['event'] == 'group-removed'"
-want_events 3 "e['event'] == 'worker-left'"
+want_events 4 "e['event'] == 'worker-left'"
 want_events 0 "e['event'] == 'gap' and e['object'] != 'monitor'"
 stop "$SERVER_PID"
 

@@ -3,6 +3,7 @@
 #
 # The section [peer]: the daemon runs a peer without privileges, replaces it when the file changes,
 # starts it again when it ends, reports that it is not registered, and takes it along at its own end.
+# The peer exposes services, or connects to one.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -33,6 +34,15 @@ want_text "[peer]: no other peer is known"
 section 'trust_server = yes'
 want_status 2 sluice run --check-config --config "$CONF"
 want_text "[peer]: an --expose is needed"
+section 'trust_server = yes' 'expose = tcp:127.0.0.1:7' 'to = alice'
+want_status 2 sluice run --check-config --config "$CONF"
+want_text "[peer]: expose and to, service or listen exclude each other"
+section 'trust_server = yes' 'listen = tcp:127.0.0.1:7'
+want_status 2 sluice run --check-config --config "$CONF"
+want_text "[peer]: a --to NAME is needed"
+section 'trust_server = yes' 'to = bob' 'listen = tcp:127.0.0.1:7'
+want_status 2 sluice run --check-config --config "$CONF"
+want_text "[peer]: --to bob is this peer itself"
 
 peers_up endpoint-independent address-and-port-dependent 30
 KEY=$(public server)
@@ -111,6 +121,30 @@ say "at the end of the daemon, it ends"
 third=$(pid)
 daemon_stop
 want_status 1 kill -0 "$third"
+
+say "it connects to a service, at a port that needs a privilege, and reports that it has no path"
+echo_start in1
+peer_run in1 alice --peer-key "bob=$(public bob)" --expose tcp:127.0.0.1:7
+alice=$SPAWNED
+section "peer_key = alice=$(public alice)" 'to = alice' 'listen = tcp:127.0.0.1:80'
+daemon_start
+wait_until 20 is_new "$third"
+want_equal "$(echo hello | in_ns in2 socat -t 20 - TCP:127.0.0.1:80)" hello
+connected=$(pid)
+want_equal "$(awk '$1 == "Uid:" { print $2 } $1 == "CapEff:" { print $2 }' "/proc/$connected/status" | xargs)" \
+	"$(id -u nobody) 0000000000000000"
+daemon_reload 'msg="reloaded"'
+want_equal "$(pid)" "$connected"
+stop "$alice"
+wait_until 60 section_says "warning: no path to alice"
+peer_run in1 alice --peer-key "bob=$(public bob)" --expose tcp:127.0.0.1:7
+want_logged 'msg="peer: the process is ready again"'
+want_equal "$(echo hello | in_ns in2 socat -t 20 - TCP:127.0.0.1:80)" hello
+section "peer_key = alice=$(public alice)" 'expose = one=tcp:127.0.0.1:7'
+daemon_reload 'msg="reloaded"'
+wait_until 20 is_gone "$connected"
+daemon_stop
+
 daemon_start
 wait_until 20 is_new "$third"
 fourth=$(pid)

@@ -99,6 +99,27 @@ wait_until 60 events_detached_is_unready || fail "$(metrics get /readyz)" "$(bpf
 want_logged 'the programs for socket events are no longer attached'
 want_ready
 
+say "a map that cannot be read"
+for map in reply/sluice_counters wire/sluice_w_counts hold/sluice_flows; do
+	rm "$PINS/$map"
+	want_unready "${map%%/*}" ""
+	if [ "${map%%/*}" = hold ]; then
+		sluice hold unload >/dev/null
+	else
+		sluice --netns "$HOST" reply unload >/dev/null
+	fi
+	kill -HUP "$DAEMON"
+	want_ready
+done
+# a sweep replaces such a group
+rm "$PINS"/steer/*/sluice_slots
+is_replaced()
+{
+	test -e "$PINS"/steer/*/sluice_slots
+}
+wait_until 60 is_replaced || fail "$(ls -R "$PINS/steer")"
+want_ready
+
 say "the rendezvous server does not answer a Binding request, or hangs"
 in_ns "$HOST" nft -f - <<-'NFT'
 	table inet deaf {

@@ -39,6 +39,49 @@ peers_nat()
 	in_ns "in$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
 }
 
+# peers_beside NUMBER HOST: adds a namespace HOST, with 10.0.0.3, to the network of the host behind
+# NAT NUMBER: both are ports of a bridge on the NAT
+peers_beside()
+{
+	netns_add "$2"
+	lab_link "nat$1" beside "$2" eth0
+	# with br_netfilter, a bridge would apply the NAT's rules, and forward to its ports by itself
+	in_ns "nat$1" sysctl -qew net.bridge.bridge-nf-call-iptables=0
+	ip_batch "nat$1" <<-IP
+		link set in down
+		link set in name first
+		link add in type bridge
+		link set first master in
+		link set beside master in
+		addr flush dev first
+		addr add 10.0.0.1/24 dev in
+		link set first up
+		link set in up
+	IP
+	ip_batch "$2" <<-IP
+		addr add 10.0.0.3/24 dev eth0
+		route add default via 10.0.0.1
+	IP
+	in_ns "$2" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	wait_link "$2" eth0
+	wait_link "nat$1" in
+}
+
+# peers_isolate NUMBER: the two hosts of peers_beside reach the NAT, but not each other
+peers_isolate()
+{
+	in_ns "nat$1" bridge link set dev first isolated on
+	in_ns "nat$1" bridge link set dev beside isolated on
+}
+
+# peer_has_path NAME PATTERN: has this peer a path of this kind, transport and remote address?
+peer_has_path()
+{
+	# shellcheck disable=SC2053 # a pattern
+	[[ $(json "' '.join(f\"{p['kind']} {p['transport']} {p['remote']}\" for p in d['peers'][0]['paths'])" \
+		sluice -j peer list --id "$1") == $2 ]]
+}
+
 # peers_up KIND1 KIND2 SECONDS: creates the network drawn above, and a server with the peers alice,
 # bob, carol and dave; only carol may connect to dave
 peers_up()
@@ -117,6 +160,14 @@ peer_is_direct()
 peer_is_relayed()
 {
 	[[ $(grep 'msg="path"' "$TEST_TMP/$1.log" | tail -n 1) == *kind=relayed* ]]
+}
+
+# listed EXPRESSION [OPTION…]: evaluates Python code over the list of peers; p has the processes by name
+listed()
+{
+	local expression=$1
+	shift
+	json "(lambda p: $expression)({p['id']: p for p in d['peers']})" sluice -j peer list "$@"
 }
 
 # udp_block NAMESPACE: the network of this host drops UDP; udp_unblock NAMESPACE

@@ -25,7 +25,7 @@ def ask(path, **query):
 
 
 rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
-assert len(rules) == 11, len(rules)
+assert len(rules) == 14, len(rules)
 states = {rule["name"]: rule["state"] for rule in rules}
 firing = sorted(name for name, state in states.items() if state == "firing")
 if CHECK == "list":

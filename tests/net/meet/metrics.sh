@@ -25,6 +25,8 @@ metrics formats "rendezvous=$ROOT/user/meet/rendezvous/counters.h:RENDEZVOUS_COU
 	"rendezvous_xdp=$ROOT/include/sluice/meet.h:SLUICE_MEET_COUNTERS" >"$TEST_TMP/text"
 want_lint "$TEST_TMP/text"
 metrics protocol
+want_values 'sluice_object_loaded{object="rendezvous"}' 0 \
+	'sluice_program_runs_total{program="sluice_meet"}' 0
 awk '$1 == "sluice_rendezvous_self_check_seconds" && $2 > 0 { found = 1 } END { exit !found }' "$TEST_TMP/text" ||
 	fail "no round trip"
 

@@ -97,7 +97,7 @@ wait_log "$TEST_TMP/alice.log" 'msg="not connected, retrying"'
 want_equal "$(events alice)" "up relayed moved relayed"
 rm "$TEST_TMP/alice.events.wait"
 want_events alice "up relayed moved relayed down"
-want_equal "$(tail -n 1 "$TEST_TMP/bob.events" | cut -d ' ' -f 1,2)" "down alice"
+want_equal "$(tail -n 1 "$TEST_TMP/bob.events" | cut -d ' ' -f 1-3)" "down alice server-reflexive"
 want_equal "$(tail -n 1 "$TEST_TMP/bob.events.more" | cut -d '|' -f 4)" "this peer ends"
 
 say "a command that fails, is killed, or does not exist is logged; none is left"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The options of a peer as keys of a file: mistakes have their lines; a peer runs and connects by
-# files; and it works within the restrictions of its systemd unit, with the key as a credential.
+# files; and each works within the restrictions of its systemd unit, with the key as a credential.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -11,7 +11,6 @@
 . "$(dirname "$0")/../lib/peer.sh"
 
 CONF=$TEST_TMP/peer.conf
-UNIT=$TEST_TMP/sluice-peer@bob.service
 
 # configure LINE…: writes the file
 configure()
@@ -56,26 +55,33 @@ peers_up endpoint-independent address-and-port-dependent 30
 spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:8,bind=127.0.0.1,fork,reuseaddr EXEC:'sed s/hello/other/'
 
+# setting KEY: prints the value in the unit
 setting()
 {
 	sed -n "s/^$1=//p" "$UNIT"
 }
 
-say "the unit"
-sed "s|@SBINDIR@/sluice|$SLUICE|; s|@SYSCONFDIR@|/etc|" "$ROOT/tools/deploy/systemd/sluice-peer@.service.in" >"$UNIT"
-if command -v systemd-analyze >/dev/null; then
-	want_status 0 systemd-analyze verify --man=no "$UNIT"
-	want_equal "$OUTPUT" "" "what systemd reports about the unit"
-fi
-want_equal "$(setting CapabilityBoundingSet)|$(setting RuntimeDirectory)|$(setting LoadCredential)|$(setting Type)" \
-	"|sluice-peer/%i|key:/etc/sluice/peer/%i.key|notify"
+say "the units"
+for verb in run connect; do
+	UNIT=$TEST_TMP/sluice-peer-$verb@bob.service
+	sed "s|@SBINDIR@/sluice|$SLUICE|; s|@SYSCONFDIR@|/etc|; s|@VERB@|$verb|" \
+		"$ROOT/tools/deploy/systemd/sluice-peer@.service.in" >"$UNIT"
+	if command -v systemd-analyze >/dev/null; then
+		want_status 0 systemd-analyze verify --man=no "$UNIT"
+		want_equal "$OUTPUT" "" "what systemd reports about the unit"
+	fi
+	want_equal "$(setting ExecStart)" "$SLUICE peer $verb --config /etc/sluice/peer/%i.conf"
+	want_equal "$(setting CapabilityBoundingSet)|$(setting RuntimeDirectory)|$(setting LoadCredential)|$(setting Type)" \
+		"|sluice-peer/%i|key:/etc/sluice/peer/%i.key|notify"
+done
 
 say "a peer within its restrictions: the user of the unit, no capability, a read-only system"
-install -d -o 65534 -g 65534 -m 700 /mnt/run /mnt/credentials
+install -d -o 65534 -g 65534 -m 700 /mnt/run /mnt/credentials /mnt/credentials/alice
 # the tree may be in a directory of root
 install -D -t /mnt/bin "$SLUICE" "$BUILD/sluice-peer"
 # as the access list of systemd makes it appear
 install -o 65534 -g 65534 -m 440 "$TEST_TMP/bob.key" /mnt/credentials/key
+install -o 65534 -g 65534 -m 440 "$TEST_TMP/alice.key" /mnt/credentials/alice/key
 printf '%s\n' '[peer]' 'id = bob' "server = $PEER4:3478," "         $PEER4:3478" "server_key = $(public server)" \
 	"peer_key = alice=$(public alice), carol=$(public carol)" 'keepalive = 15' \
 	'expose = echo=tcp:127.0.0.1:7, other=tcp:127.0.0.1:8' >/mnt/bob.conf
@@ -88,18 +94,40 @@ cat >"$TEST_TMP/confined" <<-'SHELL'
 		*) mount -o remount,bind,ro "$point" 2>/dev/null || true ;;
 		esac
 	done
-	exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set=-all \
-		--inh-caps=-all "$@"
+	exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set="-all$CAPS" \
+		--inh-caps="-all$CAPS" --ambient-caps="-all$CAPS" "$@"
 SHELL
-spawn_in in2 "$TEST_TMP/notified" socat -u UNIX-RECV:/mnt/notify,mode=666 STDOUT
-wait_until 10 test -S /mnt/notify
-RUNTIME_DIRECTORY=/mnt/run CREDENTIALS_DIRECTORY=/mnt/credentials NOTIFY_SOCKET=/mnt/notify \
-	spawn_in in2 "$TEST_TMP/bob.log" unshare --mount --propagation slave bash "$TEST_TMP/confined" \
-	/mnt/bin/sluice peer run --config /mnt/bob.conf
+
+# confined NAMESPACE NAME CAPS CREDENTIALS VERB: runs a peer by /mnt/NAME.conf, with these
+# capabilities, and waits until it is ready
+confined()
+{
+	local where=$1 name=$2
+	spawn_in "$where" "$TEST_TMP/$name.notified" socat -u "UNIX-RECV:/mnt/notify.$name,mode=666" STDOUT
+	wait_until 10 test -S "/mnt/notify.$name"
+	CAPS=$3 RUNTIME_DIRECTORY=/mnt/run CREDENTIALS_DIRECTORY=$4 NOTIFY_SOCKET=/mnt/notify.$name \
+		spawn_in "$where" "$TEST_TMP/$name.log" unshare --mount --propagation slave \
+		bash "$TEST_TMP/confined" /mnt/bin/sluice peer "$5" --config "/mnt/$name.conf"
+	wait_log "$TEST_TMP/$name.log" 'msg="registered"'
+	wait_until 20 contains -F READY=1 "$TEST_TMP/$name.notified"
+	want_equal "$(find /mnt/run -name "$name.*.peer" | wc -l)" 1
+}
+
+confined in2 bob "" /mnt/credentials run
 bob=$SPAWNED
-wait_log "$TEST_TMP/bob.log" 'msg="registered"'
-wait_until 20 grep -q READY=1 "$TEST_TMP/notified"
-want_equal "$(find /mnt/run -name 'bob.*.peer' | wc -l)" 1
+
+say "one that connects, and listens at a port below 1024 with the capability for it"
+printf '%s\n' '[peer]' 'id = alice' "server = $PEER4:3478" "server_key = $(public server)" \
+	"peer_key = bob=$(public bob)" 'to = bob' 'service = echo' 'listen = tcp:127.0.0.1:80' >/mnt/alice.conf
+confined in1 alice ,+net_bind_service /mnt/credentials/alice connect
+want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:80)" hello
+
+say "no other process of their user can read their memory"
+for peer in "$bob" "$SPAWNED"; do
+	want_status 0 setpriv --reuid 65534 --regid 65534 --clear-groups cat "/proc/$peer/stat"
+	want_status 1 setpriv --reuid 65534 --regid 65534 --clear-groups head -c 1 "/proc/$peer/environ"
+done
+stop "$SPAWNED"
 
 say "a file for 'peer connect', whose target may be on the command line"
 configure '[peer]' 'id = alice' "key_file = $TEST_TMP/alice.key" "server = $PEER4:3478" \

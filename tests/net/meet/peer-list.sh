@@ -16,14 +16,6 @@ peers_up endpoint-independent address-and-port-dependent 30
 peers_nat 3 symmetric 30
 spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 
-# listed EXPRESSION [OPTION…]: evaluates Python code; p has the processes by name
-listed()
-{
-	local expression=$1
-	shift
-	json "(lambda p: $expression)({p['id']: p for p in d['peers']})" sluice -j peer list "$@"
-}
-
 # is_listed WANTED EXPRESSION
 is_listed()
 {
@@ -55,7 +47,7 @@ want_equal "$(listed "[p['alice']['paths'][0]['local'] == '10.0.0.2:' + p['alice
 	p['alice']['servers'][0]['address'], p['alice']['servers'][0]['registered']]")" \
 	"[True, True, '$PEER4:3478', True]"
 want_equal "$(listed "[[p[n]['paths'][0]['keepalive'][k] for k in ('interval_s', 'source')] for n in ('alice', 'bob')]")" \
-	"[[18, 'default'], [15, 'option']]"
+	"[[18.0, 'default'], [15.0, 'option']]"
 want_equal "$(listed "[p[n]['paths'][0][k] > 100000 for n in p for k in ('bytes_in', 'bytes_out')]")" \
 	"[True, True, True, True]"
 want_equal "$(listed "{c['transport'] for n in p for c in p[n]['paths'][0]['candidates']} - {'tcp'}")" "{'udp'}"

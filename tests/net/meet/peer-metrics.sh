@@ -22,7 +22,7 @@ want_probe /readyz 200
 metrics formats "peer=$ROOT/user/meet/report/counters.h:PEER_COUNTERS" >"$TEST_TMP/text"
 want_lint "$TEST_TMP/text"
 metrics protocol
-want_values sluice_peer_servers 1 sluice_peer_servers_registered 1 'sluice_peer_up{peer="alice"}' 0 \
+want_values sluice_peer_servers 1 sluice_peer_servers_registered 1 'sluice_peer_up{peer="alice"}' 0 'sluice_peer_target{peer="alice"}' 0 \
 	'sluice_peer_sent_bytes_total{peer="_unknown"}' 0 'sluice_peer_paths{kind="relayed"}' 0
 
 say "not ready without a path"
@@ -33,7 +33,7 @@ want_probe /readyz 200
 stop "$bob"
 want_probe /readyz 503 "no path to bob"
 want_probe /livez 200
-want_values 'sluice_peer_up{peer="bob"}' 0 'sluice_peer_paths{kind="none"}' 0 sluice_peer_sessions_total 1
+want_values 'sluice_peer_target{peer="bob"}' 1 'sluice_peer_up{peer="bob"}' 0 'sluice_peer_paths{kind="none"}' 0 sluice_peer_sessions_total 1
 peer_run in2 bob --peer-key "alice=$(public alice)" --trust-server --expose tcp:127.0.0.1:7 --metrics "$METRICS_PORT"
 want_probe /readyz 200
 

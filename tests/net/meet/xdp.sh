@@ -7,6 +7,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/cpu.sh"
 . "$(dirname "$0")/../lib/meet.sh"
+. "$(dirname "$0")/../lib/metrics.sh"
 
 meet_up
 peer_add alice
@@ -122,6 +123,32 @@ want_text "owner 'sluice' (process $RENDEZVOUS) detach it"
 say "a killed server leaves no program behind"
 kill -KILL "$RENDEZVOUS"
 wait "$RENDEZVOUS" || true
+wait_until 20 xdp_is eth0 none
+
+say "the run time of the program is a metric, of a process without capabilities"
+rendezvous_start --listen "$LISTEN" --xdp eth0 --metrics "$METRICS_PORT"
+want_equal "$(awk '$1 == "CapEff:" { print $2 }' "/proc/$RENDEZVOUS/status")" 0000000000000000
+# BPF statistics are on while top runs
+"$SLUICE" -j top --interval 1 >"$TEST_TMP/top" &
+TOP=$!
+wait_until 30 test -s "$TEST_TMP/top" || fail "top prints nothing"
+peers_run <<-'PYTHON'
+	assert peer("alice").register().kind == SUCCESS
+PYTHON
+bind_all 192.0.2.1
+has_run()
+{
+	[ "$(metrics value 'sluice_program_runs_total{program="sluice_meet_g"}')" -gt 0 ]
+}
+wait_until 30 has_run || fail "$(metrics get /metrics | grep ^sluice_program)"
+stop "$TOP"
+metrics get /metrics | sed 1d >"$TEST_TMP/text"
+awk '/^sluice_program_run_seconds_total.*sluice_meet_g/ && $2 > 0 { found = 1 } END { exit !found }' \
+	"$TEST_TMP/text" || fail "no run time"
+want_values 'sluice_object_loaded{object="rendezvous"}' 1 \
+	'sluice_table_entries{object="rendezvous",table="registrations"}' 1 \
+	'sluice_program_runs_total{program="sluice_meet"}' 0
+rendezvous_stop
 wait_until 20 xdp_is eth0 none
 
 say "another owner's program stays"

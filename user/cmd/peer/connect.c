@@ -15,6 +15,7 @@ static void merge(struct peer_target *target, const struct peer_target *line)
 		target->to = line->to;
 	if (line->service)
 		target->service = line->service;
+	target->until_eof = line->until_eof;
 	if (!line->listen.kind && !line->stdio)
 		return;
 	target->listen = line->listen;

@@ -23,6 +23,7 @@ int peer_client_new(struct peer_client **client, const struct peer_client_option
 		return -ENOMEM;
 	strncpy(fresh->name, options->name, sizeof(fresh->name) - 1);
 	key_public(fresh->key, options->secret);
+	fresh->interval_ns = CLIENT_INTERVAL_NS;
 	fresh->random = options->random;
 	fresh->admit = options->admit;
 	fresh->arg = options->arg;
@@ -99,6 +100,11 @@ void peer_client_set_server(struct peer_client *client, unsigned int server,
 	changed->registered = false;
 	changed->has_nonce = false;
 	client_start_register(client, changed, now_ns);
+}
+
+void peer_client_set_interval(struct peer_client *client, uint64_t interval_ns)
+{
+	client->interval_ns = interval_ns < CLIENT_INTERVAL_NS ? interval_ns : CLIENT_INTERVAL_NS;
 }
 
 void peer_client_refresh(struct peer_client *client, uint64_t now_ns)

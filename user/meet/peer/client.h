@@ -37,6 +37,11 @@ bool peer_client_set_candidates(struct peer_client *client, const struct candida
 void peer_client_set_server(struct peer_client *client, unsigned int server,
 			    const struct stun_endpoint *at, uint64_t now_ns);
 /*
+ * Limits the time between two refreshes of a registration, because each also keeps the NAT mapping;
+ * by default, and at most, 18 seconds.
+ */
+void peer_client_set_interval(struct peer_client *client, uint64_t interval_ns);
+/*
  * Refreshes all registrations at once, without back-off. Call it after the network has changed or a
  * path has failed: the NAT mapping of the registrations may be lost too.
  */

@@ -12,9 +12,7 @@
 #define SENDS_CONNECT 7
 
 /* sluice-protocol(7): a refresh every 15 to 18 seconds */
-#define REFRESH_NS	  (15 * SECOND_NS)
-#define REFRESH_JITTER_NS (3 * SECOND_NS)
-#define BACKOFF_MAX_NS	  (30 * SECOND_NS)
+#define BACKOFF_MAX_NS (30 * SECOND_NS)
 
 /* --- events, requests */
 
@@ -87,7 +85,8 @@ void client_set_refreshed(struct peer_client *client, struct client_server *serv
 {
 	server->request.running = false;
 	server->backoff_ns = CLIENT_BACKOFF_MIN_NS;
-	server->due_ns = now_ns + client_jittered(client, REFRESH_NS, REFRESH_JITTER_NS);
+	server->due_ns = now_ns + client_jittered(client, client->interval_ns / 6 * 5,
+						  client->interval_ns / 6);
 }
 
 void client_back_off(struct peer_client *client, struct client_server *server, uint64_t now_ns)

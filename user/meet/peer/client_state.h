@@ -10,6 +10,7 @@
 #define CLIENT_RECENT  16 /* introductions that are answered again if repeated */
 #define CLIENT_REPORTS 8
 
+#define CLIENT_INTERVAL_NS    18000000000ULL
 #define CLIENT_BACKOFF_MIN_NS 1000000000ULL
 
 /* A pending transaction; a retransmission is identical to the first request. */
@@ -85,6 +86,7 @@ struct peer_client {
 	peer_client_admit_fn admit;
 	void *arg;
 	bool stopping;
+	uint64_t interval_ns; /* longest time between two refreshes of a registration */
 	struct client_server server[PEER_CLIENT_SERVERS_MAX];
 	unsigned int servers;
 	struct client_connect connect[PEER_CLIENT_CONNECTS_MAX];
@@ -117,7 +119,8 @@ void client_start_register(struct peer_client *client, struct client_server *ser
 			   uint64_t now_ns);
 void client_start_refresh(struct peer_client *client, struct client_server *server,
 			  uint64_t now_ns);
-/* Marks the registration as refreshed: the next refresh is due in 15 to 18 seconds. */
+/* Marks the registration as refreshed: the next refresh is due in the last sixth of the interval.
+ */
 void client_set_refreshed(struct peer_client *client, struct client_server *server,
 			  uint64_t now_ns);
 /* Schedules the next attempt to register, with back-off. */

@@ -182,7 +182,7 @@ const struct opt peer_identity_opts[] = {
 	  .words = transports, .noun = "transport", .preset = "auto" },
 	{ "keepalive", 0, "SECONDS", opt_u32, IDENTITY(keepalive_s),
 	  "maximum time between datagrams to another peer; must be shorter than the mapping timeout of"
-	  " the NAT of this host, which sluice nat probe measures; 18 by default",
+	  " the NAT of this host; by default measured with the server, and 18 without a result",
 	  .min = 15, .max = 600 },
 	{ "on-change", 0, "COMMAND", opt_text, IDENTITY(on_change),
 	  "shell command to run when a path comes up, moves or goes down; SLUICE_EVENT and other"
@@ -196,13 +196,15 @@ const struct opt peer_identity_opts[] = {
 	{ .name = NULL },
 };
 
+#define UNTIL_EOF_HELP \
+	"exit at EOF on the standard input: for a parent that may not send signals to --user"
+
 const struct opt peer_run_opts[] = {
 	{ "expose", 0, "[NAME=]udp|tcp:ADDR:PORT", parse_expose, 0,
 	  "a local service that the known peers may use; may be given several times",
 	  .list = true },
 	{ "until-eof", 0, NULL, opt_switch, offsetof(struct peer_exposed, until_eof),
-	  "exit at EOF on the standard input: for a parent that may not send signals to --user",
-	  .side = OPT_LINE },
+	  UNTIL_EOF_HELP, .side = OPT_LINE },
 	{ .name = NULL },
 };
 
@@ -215,6 +217,7 @@ const struct opt peer_connect_opts[] = {
 	{ "stdio", 0, NULL, opt_switch, TARGET(stdio),
 	  "connect a TCP service to the standard input and output, as for ProxyCommand of ssh",
 	  .side = OPT_LINE },
+	{ "until-eof", 0, NULL, opt_switch, TARGET(until_eof), UNTIL_EOF_HELP, .side = OPT_LINE },
 	{ .name = NULL },
 };
 
@@ -273,5 +276,8 @@ int peer_target_check(const struct peer_target *target, const struct peer_identi
 						      : "a --listen or --stdio is needed"),
 				"--listen tcp:127.0.0.1:2222 lets programs of this host connect to"
 				" the service");
+	if (target->stdio && target->until_eof)
+		return err_set(err, EXIT_USAGE, EINVAL,
+			       "--stdio and --until-eof exclude each other");
 	return 0;
 }

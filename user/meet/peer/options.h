@@ -66,6 +66,7 @@ struct peer_target {
 	const char *service;	       /* NULL: the service without a name */
 	struct service_address listen; /* kind 0: none */
 	bool stdio;
+	bool until_eof;
 };
 
 struct peer_list_options {

@@ -84,8 +84,7 @@ int peer_session_new(struct peer_session **session, const struct peer_session_op
 	if (!fresh)
 		return -ENOMEM;
 	fresh->options = *options;
-	if (!fresh->options.interval_ns)
-		fresh->options.interval_ns = PEER_SESSION_INTERVAL_NS;
+	peer_session_set_interval(fresh, options->interval_ns);
 	fresh->initiator = introduction->initiator;
 	fresh->selected = SESSION_NONE;
 	fresh->give_up_ns = SESSION_NEVER;
@@ -440,6 +439,11 @@ void peer_session_sent(struct peer_session *session, uint64_t now_ns)
 		session->stats.keepalives_saved++;
 		session->saved_ns = now_ns;
 	}
+}
+
+void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns)
+{
+	session->options.interval_ns = interval_ns ? interval_ns : PEER_SESSION_INTERVAL_NS;
 }
 
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from)

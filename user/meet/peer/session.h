@@ -84,6 +84,8 @@ bool peer_session_knows(const struct peer_session *session, const struct stun_en
  * consent. The path is checked if sent traffic gets no answer within a second.
  */
 void peer_session_sent(struct peer_session *session, uint64_t now_ns);
+/* Sets the interval of keepalives; 0: PEER_SESSION_INTERVAL_NS. */
+void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns);
 /* Reports that an authentic datagram of other traffic has arrived from this address. */
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
 /*
@@ -101,6 +103,14 @@ void peer_session_stalled(struct peer_session *session, uint64_t now_ns);
 bool peer_session_set_relay(struct peer_session *session,
 			    const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
 			    const struct stun_endpoint *at, uint64_t now_ns);
+/*
+ * Tells the other peer, through the relay, which ports the NAT of this host will probably use for
+ * its next mappings; see peer/predict.h. The ports belong to the introduction with this id.
+ */
+void peer_session_set_predicted(struct peer_session *session,
+				const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+				const struct sluice_rendezvous_predicted *predicted,
+				uint64_t now_ns);
 /* Reports an established connection to this TCP address, which is checked at once. */
 void peer_session_connected(struct peer_session *session, const struct stun_endpoint *at,
 			    uint64_t now_ns);

@@ -56,6 +56,7 @@ static size_t put_request(struct peer_session *session, unsigned int remote, uin
 	stun_put(&builder, SLUICE_RENDEZVOUS_SESSION_ID, keys->introduction.id,
 		 sizeof(keys->introduction.id));
 	stun_put_u32(&builder, SLUICE_RENDEZVOUS_CHECK_NUMBER, ++keys->number);
+	session_put_predicted(session, remote, &builder);
 	put_padding(&builder, size);
 	stun_put_sha256(&builder, keys->secret.own_checks, PEER_SECRET_SIZE);
 	return stun_end(&builder);

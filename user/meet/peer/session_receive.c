@@ -69,6 +69,7 @@ static bool on_check(struct peer_session *session, const struct stun_endpoint *f
 	/* the other peer has started */
 	if (keys == session->latest && session->start_ns != SESSION_NEVER)
 		session_begin_search(session, now_ns);
+	session_take_predicted(session, from, message, keys, now_ns);
 	on_heard(session, from, keys, now_ns);
 	return true;
 }

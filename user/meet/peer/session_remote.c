@@ -16,9 +16,9 @@
 
 const char *const peer_session_reasons[] = { "none", "scope",	 "silent", "too-big",
 					     "lost", "disabled", NULL };
-const char *const peer_session_remote_kinds[] = { "none",   "host",	      "server-reflexive",
-						  "mapped", "peer-reflexive", "relayed",
-						  NULL };
+const char *const peer_session_remote_kinds[] = {
+	"none", "host", "server-reflexive", "mapped", "peer-reflexive", "relayed", "predicted", NULL
+};
 
 bool session_is_possible(const struct stun_endpoint *at)
 {
@@ -48,6 +48,22 @@ static void set_remote(struct peer_session *session, unsigned int i, const struc
 	session->checks[i] = (struct session_checks){ .keys = keys, .due_ns = SESSION_NEVER };
 }
 
+int session_append_remote(struct peer_session *session, const struct stun_endpoint *at,
+			  enum peer_session_remote_kind kind, unsigned int keys)
+{
+	unsigned int i = session->remotes;
+
+	if (i == PEER_SESSION_REMOTES_MAX)
+		return SESSION_NONE;
+	set_remote(session, i, at, kind, keys);
+	if (!session_is_possible(at))
+		session->remote[i].reason = PEER_SESSION_REASON_SCOPE;
+	else if (session_is_disabled(session, at))
+		session->remote[i].reason = PEER_SESSION_REASON_DISABLED;
+	session->remotes++;
+	return (int)i;
+}
+
 bool session_is_disabled(const struct peer_session *session, const struct stun_endpoint *at)
 {
 	const struct peer_session_options *options = &session->options;
@@ -66,9 +82,10 @@ bool session_is_barred(const struct peer_session_remote *remote)
 }
 
 /*
- * If the table is full, a new address replaces an address that did not answer. Between two NATs
- * that map by port, each check comes from a new address, so the table must be bounded. The relay
- * always reaches the other peer, so it may also replace an address that is still being checked.
+ * If the table is full, a new address replaces an address that did not answer, which the selected
+ * one has. Between two NATs that map by port, each check comes from a new address, so the table
+ * must be bounded. The relay always reaches the other peer, so it may also replace an address that
+ * is still being checked.
  */
 int session_add_remote(struct peer_session *session, const struct stun_endpoint *at,
 		       unsigned int keys)
@@ -78,7 +95,7 @@ int session_add_remote(struct peer_session *session, const struct stun_endpoint 
 
 	if (i == PEER_SESSION_REMOTES_MAX)
 		for (i = 0; i < PEER_SESSION_REMOTES_MAX; i++)
-			if ((int)i != session->selected && !session->remote[i].answered &&
+			if (!session->remote[i].answered &&
 			    (relayed || session->remote[i].reason != PEER_SESSION_REASON_NONE))
 				break;
 	if (i == PEER_SESSION_REMOTES_MAX)
@@ -148,17 +165,10 @@ void session_take_candidates(struct peer_session *session, unsigned int keys)
 			if (at.tcp != (pass >= PASSES / 2) ||
 			    candidate->kind != preference[pass % KINDS] ||
 			    (is_private == private_first) != (pass / KINDS % 2 == 0) ||
-			    session->remotes == PEER_SESSION_REMOTES_MAX ||
 			    session_find_remote(session, &at, keys) != SESSION_NONE)
 				continue;
-			set_remote(session, session->remotes, &at, candidate->kind, keys);
-			if (!session_is_possible(&at))
-				session->remote[session->remotes].reason =
-					PEER_SESSION_REASON_SCOPE;
-			else if (session_is_disabled(session, &at))
-				session->remote[session->remotes].reason =
-					PEER_SESSION_REASON_DISABLED;
-			session->remotes++;
+			session_append_remote(session, &at,
+					      (enum peer_session_remote_kind)candidate->kind, keys);
 		}
 }
 

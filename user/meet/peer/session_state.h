@@ -35,6 +35,8 @@ struct session_keys {
 	/* replay window of the peer's checks, RFC 4303, section 3.4.3: bit i is @highest - i */
 	uint32_t highest;
 	uint64_t window;
+	struct sluice_rendezvous_predicted predicted; /* own ports; step 0: none */
+	bool has_predicted;			      /* the other peer's are known */
 };
 
 /* State of the checks of one address. */
@@ -153,6 +155,9 @@ int session_find_remote(const struct peer_session *session, const struct stun_en
 /* Adds the source of an authentic check, or a relay channel. Returns its index, or SESSION_NONE. */
 int session_add_remote(struct peer_session *session, const struct stun_endpoint *at,
 		       unsigned int keys);
+/* Adds an address of this kind, if the table has room. Returns its index, or SESSION_NONE. */
+int session_append_remote(struct peer_session *session, const struct stun_endpoint *at,
+			  enum peer_session_remote_kind kind, unsigned int keys);
 /* Returns true if the options forbid this address. */
 bool session_is_disabled(const struct peer_session *session, const struct stun_endpoint *at);
 /* Returns true if this address must never be used. */
@@ -174,6 +179,15 @@ void session_begin_search(struct peer_session *session, uint64_t now_ns);
  * yet.
  */
 bool session_is_wanted(const struct peer_session *session, unsigned int remote);
+
+/* --- session_predict.c */
+
+/* Adds PREDICTED-PORTS to a check that goes through the relay, if there is a prediction. */
+void session_put_predicted(const struct peer_session *session, unsigned int remote,
+			   struct stun_builder *builder);
+/* Checks the predicted ports of an authentic check. */
+void session_take_predicted(struct peer_session *session, const struct stun_endpoint *from,
+			    const struct stun_message *message, unsigned int keys, uint64_t now_ns);
 
 /* --- session.c */
 

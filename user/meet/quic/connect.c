@@ -6,6 +6,7 @@
 #include "meet/privileges.h"
 #include "meet/quic/listener.h"
 #include "meet/quic/node.h"
+#include "meet/report/parent.h"
 #include "meet/report/report.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 struct connector {
 	struct node node;
 	struct report report;
+	struct parent parent; /* with --until-eof */
 	const struct peer_target *target;
 	struct link *link; /* NULL: not connected */
 	struct listener_tcp tcp;
@@ -212,6 +214,8 @@ static int start(struct connector *connector)
 
 	if (!result)
 		result = loop_signal(node->runtime.loop, SIGINT, on_stop, connector);
+	if (!result && connector->target->until_eof)
+		result = parent_watch(&connector->parent);
 	connector->retry = loop_timer(node->runtime.loop, false, connect_now, connector);
 	connector->tcp = (struct listener_tcp){ .loop = node->runtime.loop,
 						.service = service_of(connector),
@@ -242,6 +246,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 				     .over = on_over,
 				     .connect_failed = on_connect_failed } },
 		.report = { .view = { .node = &connector.node, .target = target } },
+		.parent = { .view = &connector.report.view, .stop = on_stop, .arg = &connector },
 		.target = target,
 		.retry_us = RETRY_FIRST_US,
 		.listen_fd = -1,
@@ -255,9 +260,10 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	if (target->listen.kind) {
 		connector.listen_fd = listener_open(&target->listen, err);
 		if (connector.listen_fd < 0)
-			return connector.listen_fd;
+			result = connector.listen_fd;
 	}
-	result = node_open(&connector.node, err);
+	if (!result)
+		result = node_open(&connector.node, err);
 	if (!result)
 		result = report_open(&connector.report, err);
 	if (!result && identity->user)
@@ -272,6 +278,8 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 			result = connector.result;
 		listener_tcp_close(&connector.tcp);
 	}
+	if (result && target->until_eof)
+		parent_report(err->what);
 	report_close(&connector.report);
 	/* the hooks would report connections that are closed here */
 	connector.node.runtime.answered = NULL;

@@ -191,14 +191,22 @@ static void release_tcp(const struct link *link)
 			tcp_paths_release(link->runtime->tcp, &remote[i].at, link);
 }
 
-/* Holds only the relay binding or the TCP connection of the path, if there is a path. */
-static void hold_path(struct link *link, uint64_t now_ns)
+/* Holds only the TCP connection of the path, if the path has one. */
+static void hold_tcp(const struct link *link)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
 	release_tcp(link);
 	if (path && path->at.tcp)
 		tcp_paths_hold(link->runtime->tcp, &path->at, link);
+}
+
+/* Holds only the relay binding or the TCP connection of the path, if there is a path. */
+static void hold_path(struct link *link, uint64_t now_ns)
+{
+	const struct peer_session_remote *path = peer_session_path(link->session);
+
+	hold_tcp(link);
 	link->relayed = path && path->kind == PEER_SESSION_REMOTE_RELAYED;
 	if (link->relayed)
 		peer_client_hold_relay(link->runtime->client, &path->at, true, now_ns);
@@ -262,6 +270,7 @@ void link_free(struct link *link, uint64_t now_ns)
 		peer_client_hold_relay(link->runtime->client, &path->at, false, now_ns);
 	connection_close(&link->connection[0], now_ns);
 	connection_close(&link->connection[1], now_ns);
+	prediction_free(link->prediction);
 	peer_session_free(link->session);
 	free(link);
 }
@@ -269,8 +278,10 @@ void link_free(struct link *link, uint64_t now_ns)
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns)
 {
 	release_relays(link, now_ns);
+	/* the session drops the other addresses */
 	release_tcp(link);
 	peer_session_introduce(link->session, introduction, now_ns);
+	hold_tcp(link);
 }
 
 struct carrier *link_carrier(struct link *link)

@@ -7,6 +7,7 @@
 #ifndef SLUICE_MEET_QUIC_LINK_H
 #define SLUICE_MEET_QUIC_LINK_H
 
+#include "meet/peer/predict.h"
 #include "meet/peer/session.h"
 #include "meet/quic/carrier.h"
 #include "meet/quic/drops.h"
@@ -38,7 +39,9 @@ struct link {
 	/* Next retry on a new path that QUIC has not answered; 0: none. */
 	uint64_t silent_ns;
 	unsigned int silent_packets; /* unanswered packets on a new path */
-	char end[192];		     /* why the link is over; empty: it is not */
+	struct prediction *prediction;
+	uint8_t predicting[SLUICE_RENDEZVOUS_SESSION_ID_SIZE]; /* session id of the prediction */
+	char end[192]; /* why the link is over; empty: it is not */
 };
 
 /* Returns 0, -ENOMEM, or -EINVAL for an introduction with a weak key. */
@@ -46,6 +49,9 @@ int link_new(struct link **link, struct runtime *runtime, const struct introduct
 	     unsigned int slot, uint64_t now_ns);
 void link_free(struct link *link, uint64_t now_ns);
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns);
+
+/* Predicts the ports of the own NAT for this introduction of the link, if that may help. */
+void link_predict(struct link *link, const struct introduction *introduction);
 
 /*
  * Handles a relay channel that was bound or has ended. Returns true if the channel belongs to an

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rate.h"
+#include "meet/privileges.h"
 #include "meet/quic/quic.h"
 
 #include <errno.h>
@@ -196,6 +197,7 @@ static void introduced(struct node *node, const struct introduction *introductio
 	node_tcp_introduced(node, introduction);
 	if (link && link->initiator == introduction->initiator) {
 		link_introduce(link, introduction, runtime_now_ns());
+		link_predict(link, introduction);
 		return;
 	}
 	for (slot = 0; slot < NODE_LINKS_MAX && node->by_slot[slot]; slot++)
@@ -206,6 +208,7 @@ static void introduced(struct node *node, const struct introduction *introductio
 	link->next = node->links;
 	node->links = link;
 	node->by_slot[slot] = link;
+	link_predict(link, introduction);
 }
 
 /* Passes a relay event to the link with the same introduction, which may already have ended. */
@@ -376,7 +379,9 @@ int node_open(struct node *node, struct err *err)
 	raise_files();
 	node->runtime.socket.fd = node->network.fd = node->lookup_fd[0] = node->lookup_fd[1] = -1;
 	node->runtime.update = node_update;
-	node->runtime.interval_ns = node->identity->keepalive_s * 1000000000ULL;
+	node->runtime.interval_ns = node->identity->keepalive_s
+					    ? node->identity->keepalive_s * 1000000000ULL
+					    : PEER_SESSION_INTERVAL_NS;
 	node->runtime.tcp_only = node->identity->transport == PEER_TRANSPORT_TCP;
 	node->runtime.udp_only = node->identity->transport == PEER_TRANSPORT_UDP;
 	node->runtime.relay = node->identity->relay_only    ? PEER_SESSION_RELAY_ONLY
@@ -391,7 +396,9 @@ int node_open(struct node *node, struct err *err)
 				       : node->identity->port_mapping);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "port mapping: %s", strerror(-result));
-	result = read_secret(node, err);
+	result = privileges_hide_memory(err);
+	if (!result)
+		result = read_secret(node, err);
 	if (!result)
 		result = read_known(node, err);
 	if (!result)
@@ -442,6 +449,7 @@ void node_close(struct node *node)
 						runtime_now_ns())))
 			runtime_send(&node->runtime, &to, buffer, size, size);
 	}
+	node_keepalive_close(node);
 	node_servers_close(node);
 	node_tcp_close(node);
 	peer_client_free(node->runtime.client);

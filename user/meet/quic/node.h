@@ -25,6 +25,7 @@ struct node_hooks {
 };
 
 struct node;
+struct lifetime_watch;
 
 /* A server, and how to reach it. */
 struct node_server {
@@ -60,6 +61,13 @@ struct node_reflexive {
 	bool offered;
 };
 
+/* The interval of keepalives, measured with a server. */
+struct node_keepalive {
+	struct lifetime_watch *watch; /* NULL: not registered by UDP, or not needed */
+	unsigned int server;
+	bool measured;
+};
+
 struct node {
 	struct runtime runtime;
 	struct node_hooks hooks; /* called with runtime.arg */
@@ -71,6 +79,7 @@ struct node {
 	struct link *by_slot[NODE_LINKS_MAX];
 	struct node_network network;
 	struct node_reflexive reflexive;
+	struct node_keepalive keepalive;
 	int lookup_fd[2]; /* socket pair to the lookup threads; -1: closed */
 	bool registered, updating, again;
 	uint64_t refusals_full_ns; /* base/rate.h */
@@ -140,6 +149,16 @@ void node_lookups_close(struct node *node);
 /* Starts to look up the name of this server periodically. */
 void node_lookup_start(struct node *node, unsigned int server);
 void node_lookup_stop(struct node *node, unsigned int server);
+
+/* --- node_keepalive.c */
+
+/* Starts to measure with this server, to which the peer has registered by UDP. */
+void node_keepalive_registered(struct node *node, unsigned int server);
+/* Returns to the default interval until the next registration, because the NAT may be another. */
+void node_keepalive_moved(struct node *node);
+/* Returns the source of the interval: option, measured or default. */
+const char *node_keepalive_source(const struct node *node);
+void node_keepalive_close(struct node *node);
 
 /* --- node_server.c */
 

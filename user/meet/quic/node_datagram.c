@@ -50,7 +50,7 @@ static void on_inner(struct node *node, const struct stun_endpoint *from, const 
 		if (peer_session_owns(link->session, &message)) {
 			if (peer_session_receive(link->session, from, &message, runtime_now_ns()) &&
 			    from->tcp)
-				tcp_paths_prove(node->runtime.tcp, from);
+				tcp_paths_prove(node->runtime.tcp, from, link);
 			return;
 		}
 }

@@ -124,6 +124,8 @@ static void on_settled(void *arg)
 	struct link *link;
 
 	node_servers_moved(node, moved);
+	if (moved)
+		node_keepalive_moved(node);
 	if (others || moved) {
 		mapping_doubt(node->runtime.mapping);
 		peer_client_refresh(node->runtime.client, runtime_now_ns());

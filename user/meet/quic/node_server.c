@@ -165,8 +165,10 @@ void node_server_registered(struct node *node, unsigned int index)
 
 	log_condition_set(&server->unregistered, NULL);
 	node_lookup_stop(node, index);
-	if (!is_connected(server) && !node->runtime.tcp_only)
-		use_udp(server);
+	if (is_connected(server) || node->runtime.tcp_only)
+		return;
+	use_udp(server);
+	node_keepalive_registered(node, index);
 }
 
 /* --- probes of UDP */

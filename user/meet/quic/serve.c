@@ -68,7 +68,7 @@ int peer_serve(const struct peer_identity *identity, const struct peer_exposed *
 			  .hooks = { .registered = on_registered, .over = on_over },
 			  .identity = identity },
 		.report = { .view.node = &exposer.node },
-		.parent = { .node = &exposer.node, .stop = on_stop, .arg = &exposer },
+		.parent = { .view = &exposer.report.view, .stop = on_stop, .arg = &exposer },
 	};
 	struct loop *loop;
 	int result;

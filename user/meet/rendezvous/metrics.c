@@ -4,9 +4,12 @@
 #include "base/clock.h"
 #include "meet/rendezvous/session.h"
 #include "meet/rendezvous/xdp.h"
+#include "metrics/objects.h"
 #include "metrics/server.h"
 
 #include <string.h>
+
+#define OBJECT "rendezvous"
 
 static const struct counter counters[] = { RENDEZVOUS_COUNTERS(COUNTER) };
 static const struct counter xdp_counters[] = { SLUICE_MEET_COUNTERS(COUNTER) };
@@ -45,12 +48,43 @@ static void add_limits(struct metrics *metrics, const struct status *status)
 		      server_budgets_spent(status->server, clock_now_us() * 1000));
 }
 
+/*
+ * Adds the XDP programs. Without --xdp, their values are 0. A program that this process may not
+ * read has no series, because 0 would mean that it has not run.
+ */
+static void add_xdp(struct metrics *metrics, const struct status *status)
+{
+	static const char *const programs[MEET_XDP_PROGRAMS] = { "sluice_meet", "sluice_meet_g" };
+	struct metrics_objects objects = { .objects = 0 };
+	uint64_t capacity = status->xdp && status->options->peers_file ? status->options->max_peers
+								       : 0;
+	__u64 counters[SLUICE_MEET_COUNTERS_MAX] = { 0 };
+	unsigned int i;
+
+	if (status->xdp)
+		meet_xdp_counters(status->xdp, counters);
+	metrics_counters(metrics, "sluice_rendezvous_xdp", xdp_counters, counters,
+			 SLUICE_MEET_COUNTERS_MAX);
+	objects_add(&objects, OBJECT, status->xdp, true);
+	objects_add_table(&objects, OBJECT, "registrations",
+			  capacity ? store_count(server_store(status->server)) : 0, capacity,
+			  capacity * sizeof(struct sluice_meet_peer));
+	for (i = 0; i < MEET_XDP_PROGRAMS; i++) {
+		struct bpf_prog_info info = { 0 };
+
+		if (!status->xdp || !meet_xdp_program(status->xdp, i, &info))
+			objects_add_program(&objects, OBJECT, programs[i], info.run_time_ns,
+					    info.run_cnt);
+	}
+	objects_metrics(metrics, &objects);
+}
+
 static void collect(struct metrics *metrics, void *arg)
 {
 	const struct rendezvous_metrics *own = arg;
 	const struct status *status = own->status;
 	const uint64_t *counted = server_counters(status->server);
-	__u64 value[RENDEZVOUS_COUNTERS_MAX], xdp[SLUICE_MEET_COUNTERS_MAX] = { 0 };
+	__u64 value[RENDEZVOUS_COUNTERS_MAX];
 	int i;
 
 	metrics_gauge(metrics, "sluice_rendezvous_draining", NULL,
@@ -65,10 +99,7 @@ static void collect(struct metrics *metrics, void *arg)
 	for (i = 0; i < RENDEZVOUS_COUNTERS_MAX; i++)
 		value[i] = counted[i];
 	metrics_counters(metrics, "sluice_rendezvous", counters, value, RENDEZVOUS_COUNTERS_MAX);
-	if (status->xdp)
-		meet_xdp_counters(status->xdp, xdp);
-	metrics_counters(metrics, "sluice_rendezvous_xdp", xdp_counters, xdp,
-			 SLUICE_MEET_COUNTERS_MAX);
+	add_xdp(metrics, status);
 }
 
 static void unready(FILE *reasons, void *arg)

@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "bpf/meet/meet.skel.h"
 #include "kernel/caps.h"
+#include "kernel/links.h"
 #include "kernel/maps.h"
 #include "kernel/meta.h"
 #include "kernel/object.h"
@@ -245,6 +246,14 @@ void meet_xdp_counters(const struct meet_xdp *xdp, __u64 sum[SLUICE_MEET_COUNTER
 	for (cpu = 0; cpu < xdp->cpus; cpu++)
 		for (i = 0; i < SLUICE_MEET_COUNTERS_MAX; i++)
 			sum[i] += xdp->counters[cpu].value[i];
+}
+
+int meet_xdp_program(const struct meet_xdp *xdp, unsigned int i, struct bpf_prog_info *info)
+{
+	const struct bpf_program *progs[MEET_XDP_PROGRAMS] = { xdp->skel->progs.sluice_meet,
+							       xdp->skel->progs.sluice_meet_g };
+
+	return prog_info_by_fd(bpf_program__fd(progs[i]), info);
 }
 
 const struct meet_xdp_iface *meet_xdp_ifaces(const struct meet_xdp *xdp, unsigned int *count)

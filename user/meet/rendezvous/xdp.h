@@ -14,6 +14,7 @@
 #include "meet/rendezvous/config.h"
 #include "net/stun.h"
 
+#include <linux/bpf.h>
 #include <net/if.h>
 #include <sluice/meet.h>
 #include <stdbool.h>
@@ -64,6 +65,13 @@ void meet_xdp_remove_peer(struct meet_xdp *xdp, __u32 slot);
 uint64_t meet_xdp_idle_ns(const struct meet_xdp *xdp, __u32 slot);
 /* Sums the counters over all CPUs. */
 void meet_xdp_counters(const struct meet_xdp *xdp, __u64 sum[SLUICE_MEET_COUNTERS_MAX]);
+#define MEET_XDP_PROGRAMS 2 /* native, generic */
+/*
+ * Reads name and run time of a program. Returns 0 or -errno: -EPERM before Linux 5.19 if the
+ * process has no CAP_BPF and kernel.unprivileged_bpf_disabled is set (kernel/bpf/syscall.c,
+ * __sys_bpf()).
+ */
+int meet_xdp_program(const struct meet_xdp *xdp, unsigned int i, struct bpf_prog_info *info);
 const struct meet_xdp_iface *meet_xdp_ifaces(const struct meet_xdp *xdp, unsigned int *count);
 
 struct endpoints;

@@ -14,6 +14,7 @@
 struct peer_totals {
 	const char *name;
 	uint64_t bytes_in, bytes_out;
+	bool target; /* of 'peer connect' */
 	/* State of the current link, when collected. */
 	bool up, relayed;
 	uint64_t rtt_ns;
@@ -37,15 +38,20 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct peer_totals *)a)->name, ((const struct peer_totals *)b)->name);
 }
 
+static struct peer_totals *find_name(const struct report_metrics *metrics, struct peer_totals *peer,
+				     const char *name)
+{
+	const struct peer_totals key = { .name = name };
+	struct peer_totals *found = bsearch(&key, peer, metrics->known, sizeof(*peer), by_name);
+
+	return found ? found : &peer[metrics->known];
+}
+
 static struct peer_totals *find_peer(const struct report_metrics *metrics, struct peer_totals *peer,
 				     const struct link *link)
 {
-	const struct peer_totals key = { .name = link->name };
-	struct peer_totals *found = NULL;
-
-	if (view_is_known(metrics->view->node, link))
-		found = bsearch(&key, peer, metrics->known, sizeof(*peer), by_name);
-	return found ? found : &peer[metrics->known];
+	return view_is_known(metrics->view->node, link) ? find_name(metrics, peer, link->name)
+							: &peer[metrics->known];
 }
 
 static void add_link(const struct link *link, __u64 value[PEER_COUNTERS_MAX],
@@ -103,6 +109,10 @@ static void add_peers(struct metrics *metrics, const struct peer_totals *peer, s
 {
 	size_t i;
 
+	metrics_family(metrics, METRICS_GAUGE, "sluice_peer_target", NULL,
+		       "1 if 'peer connect' connects to this peer");
+	for (i = 0; i < count; i++)
+		metrics_add(metrics, peer[i].target, "peer", peer[i].name, NULL);
 	metrics_family(metrics, METRICS_GAUGE, "sluice_peer_up", NULL,
 		       "1 if the path to this peer can be used");
 	for (i = 0; i < count; i++)
@@ -159,14 +169,7 @@ static void collect(struct metrics *metrics, void *arg)
 
 static void unready(FILE *reasons, void *arg)
 {
-	const struct view *view = ((const struct report_metrics *)arg)->view;
-	const struct node *node = view->node;
-
-	if (!node_is_registered(node))
-		fprintf(reasons, "not registered with a server\n");
-	if (view->target &&
-	    (!node->links || !node->links->ready || !peer_session_path(node->links->session)))
-		fprintf(reasons, "no path to %s\n", view->target->to);
+	view_unready(((const struct report_metrics *)arg)->view, reasons);
 }
 
 /* --- life */
@@ -175,6 +178,7 @@ static void unready(FILE *reasons, void *arg)
 static int list_peers(struct report_metrics *metrics)
 {
 	const struct peers *known = &metrics->view->node->known;
+	const struct peer_target *target = metrics->view->target;
 	const struct peer *peer;
 
 	metrics->peer = calloc(known->count + 1, sizeof(*metrics->peer));
@@ -184,6 +188,8 @@ static int list_peers(struct report_metrics *metrics)
 		metrics->peer[metrics->known++].name = peer->name;
 	qsort(metrics->peer, metrics->known, sizeof(*metrics->peer), by_name);
 	metrics->peer[metrics->known].name = UNKNOWN;
+	if (target)
+		find_name(metrics, metrics->peer, target->to)->target = true;
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "meet/report/parent.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,8 +17,15 @@ void parent_report(const char *text)
 static void on_timer(void *arg)
 {
 	const struct parent *parent = arg;
+	char text[256] = "";
+	FILE *reasons = fmemopen(text, sizeof(text), "w");
 
-	parent_report(node_is_registered(parent->node) ? "\n" : "not registered with a server");
+	if (!reasons)
+		return;
+	view_unready(parent->view, reasons);
+	fclose(reasons);
+	/* a ready peer reports an empty line */
+	parent_report(*text ? text : "\n");
 }
 
 static void on_input(void *arg)
@@ -29,13 +37,13 @@ static void on_input(void *arg)
 	/* the daemon has reloaded its configuration, without a change for this peer */
 	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	loop_remove(parent->node->runtime.loop, STDIN_FILENO);
+	loop_remove(parent->view->node->runtime.loop, STDIN_FILENO);
 	parent->stop(parent->arg);
 }
 
 int parent_watch(struct parent *parent)
 {
-	struct loop *loop = parent->node->runtime.loop;
+	struct loop *loop = parent->view->node->runtime.loop;
 	struct loop_timer *timer = loop_timer(loop, true, on_timer, parent);
 
 	if (!timer || loop_timer_start(timer, REPORT_US))

@@ -245,14 +245,10 @@ static const char *const states[] = { "waiting", "punching", "up", "failed" };
 
 static json_t *keepalive_json(const struct node *node, const struct peer_session_stats *stats)
 {
-	uint64_t given_ns = node->runtime.interval_ns;
-
-	return json_pack("{s:I, s:s, s:I, s:I}", "interval_s",
-			 (json_int_t)((given_ns ? given_ns : PEER_SESSION_INTERVAL_NS) /
-				      (uint64_t)SECOND_NS),
-			 "source", given_ns ? "option" : "default", "sent",
-			 (json_int_t)stats->keepalives_sent, "saved",
-			 (json_int_t)stats->keepalives_saved);
+	return json_pack("{s:f, s:s, s:I, s:I}", "interval_s",
+			 (double)node->runtime.interval_ns / SECOND_NS, "source",
+			 node_keepalive_source(node), "sent", (json_int_t)stats->keepalives_sent,
+			 "saved", (json_int_t)stats->keepalives_saved);
 }
 
 json_t *view_link(const struct node *node, const struct link *link)
@@ -342,4 +338,15 @@ json_t *view_process(const struct view *view)
 			  services_json(&node->runtime), "mapped", address_json(&mapped.at),
 			  "paths", paths, "ended", view->ended));
 	return document;
+}
+
+void view_unready(const struct view *view, FILE *reasons)
+{
+	const struct node *node = view->node;
+
+	if (!node_is_registered(node))
+		fprintf(reasons, "not registered with a server\n");
+	if (view->target &&
+	    (!node->links || !node->links->ready || !peer_session_path(node->links->session)))
+		fprintf(reasons, "no path to %s\n", view->target->to);
 }

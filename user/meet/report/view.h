@@ -6,6 +6,7 @@
 #include "meet/quic/node.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 struct view {
 	const struct node *node;
@@ -28,6 +29,11 @@ struct stun_endpoint view_local(const struct link *link);
 /* Returns the address of the other peer, or of the server that relays. */
 const struct stun_endpoint *view_remote(const struct link *link,
 					const struct peer_session_remote *remote);
+/*
+ * Prints why this peer is not ready, one reason per line: it is not registered, or, for
+ * 'peer connect', has no path.
+ */
+void view_unready(const struct view *view, FILE *reasons);
 /* Returns true if this peer knows the key of the other peer, rather than only the server. */
 bool view_is_known(const struct node *node, const struct link *link);
 

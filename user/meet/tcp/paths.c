@@ -21,8 +21,8 @@ struct connection {
 	struct tcp_stream stream;
 	struct tcp_paths *paths;
 	struct stun_endpoint at;
-	bool dialed; /* outbound, not accepted */
-	bool proved;
+	bool dialed;	    /* outbound, not accepted */
+	const void *peer;   /* that has proved the connection; NULL: unproved */
 	const void *holder; /* NULL: not held */
 	bool over;	    /* to be freed outside of its callbacks */
 	uint64_t ends_us;   /* expiry, unless the connection is proved and held */
@@ -51,7 +51,7 @@ static bool is_dialing(const struct connection *connection)
 
 static bool is_stranger(const struct connection *connection)
 {
-	return !connection->dialed && !connection->proved;
+	return !connection->dialed && !connection->peer;
 }
 
 static unsigned int count(const struct tcp_paths *paths, bool (*is)(const struct connection *))
@@ -94,7 +94,7 @@ static void end(struct connection *connection)
 
 	connection->over = true;
 	tcp_stream_close(&connection->stream, true);
-	if (connection->proved)
+	if (connection->peer)
 		options->ended(options->arg, &connection->at);
 }
 
@@ -135,7 +135,7 @@ static void on_received(void *arg, const uint8_t *record, size_t size)
 	struct connection *connection = arg;
 	const struct tcp_paths_options *options = &connection->paths->options;
 
-	if (connection->proved && !connection->holder)
+	if (connection->peer && !connection->holder)
 		set_end(connection, TCP_PATHS_IDLE_S);
 	options->received(options->arg, &connection->at, record + RECORD_HEADER,
 			  size - RECORD_HEADER);
@@ -270,7 +270,7 @@ static void on_sweep(void *arg)
 
 	for (connection = TAILQ_FIRST(&paths->connections); connection;
 	     connection = TAILQ_NEXT(connection, entry)) {
-		if (connection->over || (connection->proved && connection->holder))
+		if (connection->over || (connection->peer && connection->holder))
 			continue;
 		if (connection->ends_us > now_us) {
 			waits = true;
@@ -310,13 +310,31 @@ void tcp_paths_send(struct tcp_paths *paths, const struct stun_endpoint *to, con
 		tcp_stream_push(&connection->stream);
 }
 
-void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at)
+/* Closes the oldest connection of the peer without a holder, if it has as many as it may have. */
+static void make_room_of(struct tcp_paths *paths, const void *peer)
+{
+	struct connection *connection, *oldest = NULL;
+	unsigned int counted = 0;
+
+	for (connection = TAILQ_FIRST(&paths->connections); connection;
+	     connection = TAILQ_NEXT(connection, entry)) {
+		if (connection->over || connection->peer != peer || !is_spare(connection))
+			continue;
+		if (!counted++)
+			oldest = connection;
+	}
+	if (counted >= TCP_PATHS_PEER_MAX)
+		end(oldest);
+}
+
+void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at, const void *peer)
 {
 	struct connection *connection = find(paths, at);
 
-	if (!connection || connection->proved)
+	if (!connection || connection->peer)
 		return;
-	connection->proved = true;
+	make_room_of(paths, peer);
+	connection->peer = peer;
 	set_end(connection, TCP_PATHS_IDLE_S);
 }
 
@@ -386,7 +404,7 @@ void tcp_paths_close(struct tcp_paths *paths)
 		return;
 	for (connection = TAILQ_FIRST(&paths->connections); connection;
 	     connection = TAILQ_NEXT(connection, entry)) {
-		tcp_stream_close(&connection->stream, !connection->proved);
+		tcp_stream_close(&connection->stream, !connection->peer);
 		connection->over = true;
 	}
 	reap(paths);

@@ -9,7 +9,8 @@
  * through it. An unproved connection expires after TCP_PATHS_PROOF_S, and at most
  * TCP_PATHS_UNPROVED_MAX accepted connections may be unproved. A proved connection expires after
  * TCP_PATHS_IDLE_S without a message, unless tcp_paths_hold() holds it. At a limit, a new
- * connection closes the oldest one.
+ * connection closes the oldest one. Another peer has at most TCP_PATHS_PEER_MAX proved connections
+ * without a holder: a further one closes its own oldest one.
  */
 #ifndef SLUICE_MEET_TCP_PATHS_H
 #define SLUICE_MEET_TCP_PATHS_H
@@ -20,6 +21,7 @@
 #define TCP_PATHS_MAX	       1024 /* connections without a holder */
 #define TCP_PATHS_DIALS_MAX    64   /* concurrent connection attempts */
 #define TCP_PATHS_UNPROVED_MAX 32   /* accepted connections */
+#define TCP_PATHS_PEER_MAX     16   /* proved connections of a peer without a holder */
 #define TCP_PATHS_DIAL_S       10
 #define TCP_PATHS_PROOF_S      10
 #define TCP_PATHS_IDLE_S       60
@@ -55,7 +57,8 @@ in_port_t tcp_paths_port(const struct tcp_paths *paths);
  */
 void tcp_paths_send(struct tcp_paths *paths, const struct stun_endpoint *to, const void *data,
 		    size_t length, size_t size);
-void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at);
+/* @peer identifies the other peer in comparisons only. */
+void tcp_paths_prove(struct tcp_paths *paths, const struct stun_endpoint *at, const void *peer);
 /*
  * A held connection does not expire. It has a single holder, and only its holder releases it: a
  * peer can name the address of another peer's connection as its own candidate.

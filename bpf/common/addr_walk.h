@@ -11,8 +11,8 @@
  * notifiers (some kernels have no trampolines); purging from user space (sluice must work without a
  * daemon).
  */
-#ifndef SLUICE_BPF_COMMON_LOCAL_ADDR_H
-#define SLUICE_BPF_COMMON_LOCAL_ADDR_H
+#ifndef SLUICE_BPF_COMMON_ADDR_WALK_H
+#define SLUICE_BPF_COMMON_ADDR_WALK_H
 
 #include "common/addr.h"
 #include "common/ticks.h"

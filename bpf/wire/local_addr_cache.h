@@ -3,12 +3,12 @@
  * Checks whether an address is local to this host. The programs cache the result until an address
  * of the namespace changes.
  */
-#ifndef SLUICE_BPF_WIRE_HOST_ADDR_H
-#define SLUICE_BPF_WIRE_HOST_ADDR_H
+#ifndef SLUICE_BPF_WIRE_LOCAL_ADDR_CACHE_H
+#define SLUICE_BPF_WIRE_LOCAL_ADDR_CACHE_H
 
 #include "common/addr.h"
+#include "common/addr_walk.h"
 #include "common/kernel.h"
-#include "common/local_addr.h"
 #include "common/settings.h"
 #include "wire/kernel_cast.h"
 #include "wire/maps.h"
