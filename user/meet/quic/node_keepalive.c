@@ -28,6 +28,16 @@ static void set_interval(struct node *node, uint64_t interval_ns)
 	node_update(node);
 }
 
+static void log_interval(const struct node *node, uint64_t interval_ns)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_INFO, "keepalive interval");
+	log_field(&line, "interval_s", "%.1f", (double)interval_ns / 1e9);
+	log_field(&line, "source", "%s", node_keepalive_source(node));
+	log_end(&line);
+}
+
 static void on_probed(const struct nat_finding *finding, const char *failure, void *arg)
 {
 	struct node *node = arg;
@@ -48,10 +58,7 @@ static void on_probed(const struct nat_finding *finding, const char *failure, vo
 	if (keepalive->measured == found && node->runtime.interval_ns == interval_ns)
 		return;
 	keepalive->measured = found;
-	log_begin(&line, LOG_LEVEL_INFO, "keepalive interval");
-	log_field(&line, "interval_s", "%.1f", (double)interval_ns / 1e9);
-	log_field(&line, "source", "%s", node_keepalive_source(node));
-	log_end(&line);
+	log_interval(node, interval_ns);
 	set_interval(node, interval_ns);
 }
 
@@ -84,6 +91,18 @@ void node_keepalive_moved(struct node *node)
 	if (!keepalive->measured)
 		return;
 	keepalive->measured = false;
+	set_interval(node, PEER_SESSION_INTERVAL_NS);
+}
+
+/* The next measurement may raise the interval again. */
+void node_keepalive_lost(struct node *node)
+{
+	struct node_keepalive *keepalive = &node->keepalive;
+
+	if (!keepalive->measured || node->runtime.interval_ns <= PEER_SESSION_INTERVAL_NS)
+		return;
+	keepalive->measured = false;
+	log_interval(node, PEER_SESSION_INTERVAL_NS);
 	set_interval(node, PEER_SESSION_INTERVAL_NS);
 }
 
