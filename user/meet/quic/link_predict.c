@@ -26,10 +26,11 @@ static bool is_useful(const struct link *link, const struct introduction *introd
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 	const struct runtime *runtime = link->runtime;
+	const struct tcp_stream *stream = runtime->stream[introduction->server];
 	struct in6_addr own;
 
 	return runtime->relay == PEER_SESSION_RELAY_LAST && !runtime->tcp_only &&
-	       !runtime->stream[introduction->server] &&
+	       !(stream && stream->connected) &&
 	       (!path || path->kind == PEER_SESSION_REMOTE_RELAYED) &&
 	       addr_is_ip4(&introduction->mapped.addr) && !nat_local_addr(&server->addr, &own) &&
 	       !IN6_ARE_ADDR_EQUAL(&own, &introduction->mapped.addr);
