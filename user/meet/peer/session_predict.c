@@ -16,6 +16,8 @@
 
 /* Other hosts behind the NAT, and private addresses of the other peer, use up some of the ports. */
 #define PORTS 6
+/* Entries of the table to leave free for addresses from which checks arrive. */
+#define FREE 3
 
 void session_put_predicted(const struct peer_session *session, unsigned int remote,
 			   struct stun_builder *builder)
@@ -40,6 +42,8 @@ static void add(struct peer_session *session, const struct stun_endpoint *public
 		if (port < 0 || port > UINT16_MAX)
 			return;
 		at.port_be = htons((uint16_t)port);
+		if (session->remotes + FREE >= PEER_SESSION_REMOTES_MAX)
+			return;
 		if (session_find_remote(session, &at, keys) != SESSION_NONE)
 			continue;
 		i = session_append_remote(session, &at, PEER_SESSION_REMOTE_PREDICTED, keys);

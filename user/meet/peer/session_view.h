@@ -12,7 +12,7 @@
 
 #define PEER_SESSION_FULL_SIZE	  1200 /* datagram size that every path must pass */
 #define PEER_SESSION_DATAGRAM_MAX 1472 /* an IPv4 packet of 1500 bytes */
-#define PEER_SESSION_REMOTES_MAX  22   /* addresses of the other peer */
+#define PEER_SESSION_REMOTES_MAX  16   /* addresses of the other peer */
 /*
  * RFC 8085, section 3.5: at least 15 s, including the random part of the interval. NATs keep a
  * mapping for at least 20 s.
