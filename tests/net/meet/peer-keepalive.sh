@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The NATs of both peers drop an idle mapping after 12 seconds, so the default interval of 18 seconds
+# The NATs of both peers drop an idle mapping after 15 seconds, so the default interval of 18 seconds
 # loses the path. The peers measure this with the server, and then an idle path stays up.
 #
 #   in1 [alice: connect] ── nat1 ──┐
@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/peer.sh"
 
-peers_up address-and-port-dependent address-and-port-dependent 12
+peers_up address-and-port-dependent address-and-port-dependent 15
 echo_start in2
 
 is_measured()
