@@ -57,7 +57,7 @@ static int plan_bridge(struct wire_plan *plan, const struct netdev *bridge, stru
 	if (!bridge->bridge)
 		return err_hint(
 			err, err_set(err, EXIT_ERROR, EINVAL, "%s is not a bridge", bridge->name),
-			"give it with --iface instead of --follow");
+			"name it with --iface instead of --follow");
 	/* the bridge may get ports later */
 	plan->kinds |= 1U << (SLUICE_WIRE_HOST | SLUICE_WIRE_PORT | SLUICE_WIRE_ETHERNET);
 	for (i = 0; !result && i < plan->dev_count; i++)
