@@ -60,10 +60,8 @@ lab_timeout nat1 90
 lab_timeout nat2 90
 start
 want_intervals 200 48.0 measured
-in_ns nat1 conntrack -F 2>/dev/null
 in_ns nat2 conntrack -F 2>/dev/null
-in_ns nat1 nft flush ruleset
-lab_rules nat1 other-port 90 in out 198.51.100.1
+lab_reboot nat1 other-port 90 in out 198.51.100.1
 # the peer that notices first restores the path for both
 is_reset()
 {

@@ -131,9 +131,7 @@ peer_reboot()
 	peer_server
 	wait_until 60 peer_registered || die "not registered again" "$(cat "$SCRATCH"/{alice,bob}.log)"
 	before=$(peer_address)
-	in_ns nat1 nft flush ruleset
-	lab_rules nat1 other-port 60 in out 198.51.100.1
-	in_ns nat1 conntrack -F 2>/dev/null
+	lab_reboot nat1 other-port 60 in out 198.51.100.1
 	peer_exchange 'NAT rebooted' "the same TCP connection goes on"
 	[ "$before" != "$(peer_address)" ] || die "the address is still $before"
 	good "its address" "for bob: $(peer_address), before: $before"

@@ -179,6 +179,17 @@ lab_rules()
 	in_ns "$name" nft add rule ip lab postrouting oifname "$out" masquerade
 }
 
+# lab_reboot NAME KIND SECONDS IN OUT ADDRESS: as lab_rules, for a NAT that has rules. The NAT loses
+# all mappings. It forwards nothing meanwhile, so that no packet gets a mapping by the old rules.
+lab_reboot()
+{
+	in_ns "$1" sysctl -qw net.ipv4.ip_forward=0
+	in_ns "$1" nft flush ruleset
+	lab_rules "$@"
+	in_ns "$1" conntrack -F 2>/dev/null
+	in_ns "$1" sysctl -qw net.ipv4.ip_forward=1
+}
+
 # lab_hairpin NAME ADDRESS [IN]: enables hairpinning in namespace NAME, a NAT that maps a port to
 # the same port: it returns datagrams from device IN to a mapped port of ADDRESS
 lab_hairpin()

@@ -17,9 +17,7 @@ spawn_in in2 /dev/null socat -t 60 TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EX
 # restart_nats: clears all mappings of both, and makes nat1 map to other ports
 restart_nats()
 {
-	in_ns nat1 nft flush ruleset
-	lab_rules nat1 other-port 30 in out 198.51.100.1
-	in_ns nat1 conntrack -F 2>/dev/null
+	lab_reboot nat1 other-port 30 in out 198.51.100.1
 	in_ns nat2 conntrack -F 2>/dev/null
 }
 

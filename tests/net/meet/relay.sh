@@ -45,9 +45,7 @@ want_text "no path was found"
 
 say "a NAT changes its kind during a transfer"
 transfer_begin in1 7000
-in_ns nat1 nft flush ruleset
-lab_rules nat1 endpoint-independent 30 in out 198.51.100.1
-in_ns nat1 conntrack -F 2>/dev/null
+lab_reboot nat1 endpoint-independent 30 in out 198.51.100.1
 
 wait_until 60 peer_is_direct alice
 wait_until 60 peer_is_direct bob
