@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The NATs of both peers drop an idle mapping after 15 seconds, so the default interval of 18 seconds
-# loses the path. The peers measure this with the server, and then an idle path stays up.
+# loses the path; alice then registers at another port each time. The peers measure this with the
+# server, and then an idle path stays up.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -10,7 +11,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/peer.sh"
 
-peers_up address-and-port-dependent address-and-port-dependent 15
+peers_up symmetric endpoint-independent 15
 echo_start in2
 
 is_measured()

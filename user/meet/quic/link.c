@@ -410,7 +410,6 @@ static void session_update(struct link *link, uint64_t now_ns)
 	if (events & PEER_SESSION_WANTS_REFRESH) {
 		peer_client_refresh(runtime->client, now_ns);
 		mapping_doubt(runtime->mapping);
-		runtime->lost = true;
 	}
 	if (events & PEER_SESSION_WANTS_INTRODUCTION)
 		peer_client_connect(runtime->client, link->name, now_ns);

@@ -307,9 +307,6 @@ static void links_update(struct node *node)
 		node->hooks.over(node->runtime.arg, link);
 		link_free(link, runtime_now_ns());
 	}
-	if (node->runtime.lost)
-		node_keepalive_lost(node);
-	node->runtime.lost = false;
 	/* rotate the list, so that the links share the common budget fairly */
 	link = node->links;
 	if (link && link->next) {

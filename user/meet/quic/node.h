@@ -152,12 +152,11 @@ void node_lookup_stop(struct node *node, unsigned int server);
 
 /* --- node_keepalive.c */
 
-/* Starts to measure with this server, to which the peer has registered by UDP. */
+/* Starts to measure with this server, to which the peer has registered by UDP, unless it measures.
+ */
 void node_keepalive_registered(struct node *node, unsigned int server);
 /* Returns to the default interval until the next registration, because the NAT may be another. */
 void node_keepalive_moved(struct node *node);
-/* Handles a lost path: a longer interval than the default may be the reason. */
-void node_keepalive_lost(struct node *node);
 /* Returns the source of the interval: option, measured or default. */
 const char *node_keepalive_source(const struct node *node);
 void node_keepalive_close(struct node *node);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Measures the lifetime of mappings in the NAT of this host with a server (nat/lifetime_watch.h),
- * and sets the interval of keepalives accordingly, unless --keepalive is given.
- *
- * The other peer keeps its own mapping, so only the own NAT matters. The measured mapping is new,
- * and many NATs keep a mapping with traffic for longer (RFC 4787, REQ-5), so the interval is safe.
+ * Measures the lifetime of mappings in the NAT of this host with a server (nat/lifetime_watch.h).
+ * If the NAT drops a mapping before the default interval has passed, keepalives and refreshes are
+ * sent more often, unless --keepalive is given. The interval is never longer than the default,
+ * because a path may pass another NAT or firewall than the one measured.
  */
 #include "base/log.h"
 #include "meet/quic/node.h"
@@ -12,10 +11,8 @@
 
 #include <string.h>
 
-/* A lost mapping of an idle path is found only after the interval. */
-#define INTERVAL_MAX_S 60
-/* Registering again also starts a probe. */
-#define AGAIN_S 3600
+#define INTERVAL_MAX_S (PEER_SESSION_INTERVAL_NS / 1000000000ULL)
+#define AGAIN_S	       3600
 
 static void set_interval(struct node *node, uint64_t interval_ns)
 {
@@ -55,6 +52,9 @@ static void on_probed(const struct nat_finding *finding, const char *failure, vo
 	else
 		log_field(&line, "at_least_s", "%u", finding->proven_s);
 	log_end(&line);
+	/* the finding is that of an earlier probe, and a path may have been lost since */
+	if (*failure)
+		return;
 	if (keepalive->measured == found && node->runtime.interval_ns == interval_ns)
 		return;
 	keepalive->measured = found;
@@ -73,11 +73,13 @@ void node_keepalive_registered(struct node *node, unsigned int server)
 		.arg = node,
 	};
 
-	/* with --relay-only, the registration keeps the only mapping in use */
-	if (node->identity->keepalive_s || node->runtime.relay == PEER_SESSION_RELAY_ONLY ||
-	    (keepalive->watch && keepalive->server != server))
+	/*
+	 * A NAT that loses the mapping of the registration makes the peer register again before a
+	 * probe has ended. With --relay-only, the registration keeps the only mapping in use.
+	 */
+	if (keepalive->watch || node->identity->keepalive_s ||
+	    node->runtime.relay == PEER_SESSION_RELAY_ONLY)
 		return;
-	lifetime_watch_free(keepalive->watch);
 	keepalive->server = server;
 	/* without memory, the interval stays the default */
 	keepalive->watch = lifetime_watch_new(node->runtime.loop, &options);
@@ -91,18 +93,6 @@ void node_keepalive_moved(struct node *node)
 	if (!keepalive->measured)
 		return;
 	keepalive->measured = false;
-	set_interval(node, PEER_SESSION_INTERVAL_NS);
-}
-
-/* The next measurement may raise the interval again. */
-void node_keepalive_lost(struct node *node)
-{
-	struct node_keepalive *keepalive = &node->keepalive;
-
-	if (!keepalive->measured || node->runtime.interval_ns <= PEER_SESSION_INTERVAL_NS)
-		return;
-	keepalive->measured = false;
-	log_interval(node, PEER_SESSION_INTERVAL_NS);
 	set_interval(node, PEER_SESSION_INTERVAL_NS);
 }
 

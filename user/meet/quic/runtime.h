@@ -27,7 +27,6 @@ struct runtime {
 	enum peer_session_relay relay;
 	uint64_t searches_full_ns; /* search budget of all links */
 	uint64_t interval_ns;	   /* of keepalives */
-	bool lost;		   /* a path was lost: node_update() clears it */
 	/* TCP to the servers; NULL, or not connected: UDP, unless tcp_only. */
 	struct tcp_stream *stream[PEER_CLIENT_SERVERS_MAX];
 	struct tcp_paths *tcp; /* to other peers; NULL: not needed yet */
