@@ -133,6 +133,8 @@ say "a file for 'peer connect', whose target may be on the command line"
 configure '[peer]' 'id = alice' "key_file = $TEST_TMP/alice.key" "server = $PEER4:3478" \
 	"server_key = $(public server)" "peer_key = bob=$(public bob)" 'to = bob' 'service = echo' \
 	'listen = tcp:127.0.0.1:7000'
+# or the earlier peer would have logged what the test waits for
+rm "$TEST_TMP/alice.log"
 spawn_in in1 "$TEST_TMP/alice.log" "$SLUICE" peer connect --config "$CONF"
 alice=$SPAWNED
 wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'

@@ -35,6 +35,12 @@ same_descriptors()
 	[ "$(descriptors)" = "$before" ]
 }
 
+# are_settled: sets before, if the number stays the same over a sweep and the time after it
+are_settled()
+{
+	before=$(descriptors) && sleep 1.5 && same_descriptors
+}
+
 netns_add "$HOST"
 holder "$HOST"
 
@@ -42,8 +48,7 @@ hold open "$PORT" 1 1
 configure '[steer]' "port = $PORT" 'sweep = 1'
 daemon_start
 wait_until 20 has "(1, 0)"
-wait_until 20 descriptors
-before=$(descriptors)
+wait_until 20 are_settled
 hold open "$PORT" 1 $((SLOTS - 1))
 wait_until 60 has "($SLOTS, 0)"
 hold open "$PORT" 1 1
@@ -51,7 +56,7 @@ want_logged "no slot is free: a group has at most 1024"
 want_equal "$(open_and_left)" "($SLOTS, 1)" "sockets with and without a slot"
 hold close $((SLOTS / 2))
 wait_until 60 has "($SLOTS, 0)" || fail "the slot is not reused: $(open_and_left)"
-wait_until 20 same_descriptors || fail "descriptors: $(descriptors), before $before"
+wait_until 20 same_descriptors || fail "descriptors, before $before:" "$(ls -l "/proc/$DAEMON/fd")"
 want_equal "$(grep -c 'no slot is free' "$DAEMON_LOG")" 1 "lines about the socket without a slot"
 daemon_stop
 sluice steer unload >/dev/null
