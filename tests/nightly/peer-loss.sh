@@ -12,15 +12,10 @@
 
 peers_up endpoint-independent address-and-port-dependent 30
 lab_loss 30
-echo_start in2
 head -c 200000 /dev/urandom >"$TEST_TMP/sent"
 
 say "connected, and directly"
-peer_run in2 bob --peer-key "alice=$(public alice)" --expose tcp:127.0.0.1:7
-bob=$SPAWNED
-peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
-alice=$SPAWNED
-wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
+alice_meets_bob
 is_direct()
 {
 	peer_is_direct alice && peer_is_direct bob

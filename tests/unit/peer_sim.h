@@ -796,4 +796,22 @@ static inline bool sim_passes(void)
 	return sim.host[0].data > before[0] && sim.host[1].data > before[1];
 }
 
+/* Puts two hosts behind NATs that keep their mapping for all peers. */
+static inline void sim_put_nats(enum sim_kind filtering)
+{
+	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, filtering);
+	sim_nat(1, INTERNET, "203.0.113.2:1", INDEPENDENT, filtering);
+	sim_host(0, 0, "10.0.0.5:40000");
+	sim_host(1, 1, "10.1.1.7:40001");
+}
+
+/* Registers both peers and introduces them; the first one has requested it. */
+static inline void sim_meet(void)
+{
+	sim_register(0);
+	sim_register(1);
+	sim_introduce(0, 0);
+	sim_begin();
+}
+
 #endif

@@ -27,18 +27,12 @@ static void lay_out(size_t mtu)
 	sim_reset(7);
 	sim.tap = on_sent;
 	sim.mtu = mtu;
-	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, BY_ADDRESS_AND_PORT);
-	sim_nat(1, INTERNET, "203.0.113.2:1", INDEPENDENT, BY_ADDRESS_AND_PORT);
-	sim_host(0, 0, "10.0.0.5:40000");
-	sim_host(1, 1, "10.1.1.7:40001");
+	sim_put_nats(BY_ADDRESS_AND_PORT);
 }
 
 static void begin(void)
 {
-	sim_register(0);
-	sim_register(1);
-	sim_introduce(0, 0);
-	sim_begin();
+	sim_meet();
 	assert_true(sim_run_up(5 * SECOND_NS));
 }
 

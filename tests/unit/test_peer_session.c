@@ -14,28 +14,12 @@
 #define MINUTE_NS (60 * SECOND_NS)
 #define STORM_MAX 600
 
-static void put_nats(enum sim_kind filtering)
-{
-	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, filtering);
-	sim_nat(1, INTERNET, "203.0.113.2:1", INDEPENDENT, filtering);
-	sim_host(0, 0, "10.0.0.5:40000");
-	sim_host(1, 1, "10.1.1.7:40001");
-}
-
-static void begin(void)
-{
-	sim_register(0);
-	sim_register(1);
-	sim_introduce(0, 0);
-	sim_begin();
-}
-
 /* Two peers behind port-restricted NATs, with a path. */
 static int setup(void **state)
 {
 	sim_reset(7);
-	put_nats(BY_ADDRESS_AND_PORT);
-	begin();
+	sim_put_nats(BY_ADDRESS_AND_PORT);
+	sim_meet();
 	assert_true(sim_run_up(5 * SECOND_NS));
 	sim_run(15 * SECOND_NS); /* also ends the search for a private path */
 	return 0;
@@ -70,9 +54,9 @@ static void test_time_to_path(void **state)
 	uint64_t start_ns;
 
 	sim_reset(3);
-	put_nats(BY_ADDRESS_AND_PORT);
+	sim_put_nats(BY_ADDRESS_AND_PORT);
 	sim.delay_ns = 50 * MS_NS;
-	begin();
+	sim_meet();
 	start_ns = sim.now_ns + 50 * MS_NS;
 	assert_true(sim_run_up(5 * SECOND_NS));
 	assert_in_range(sim.now_ns - start_ns, 0, 2 * 100 * MS_NS + 20 * MS_NS);
@@ -87,7 +71,7 @@ static void test_private_first(void **state)
 	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, INDEPENDENT);
 	sim_host(0, 0, "10.0.0.5:40000");
 	sim_host(1, 0, "10.0.0.7:40000");
-	begin();
+	sim_meet();
 	assert_true(sim_run_up(SECOND_NS));
 	sim_run(SECOND_NS);
 	path = peer_session_path(sim.host[0].session);
@@ -109,7 +93,7 @@ static void test_private_takes_over(void **state)
 	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, INDEPENDENT);
 	sim_host(0, 0, "10.0.0.5:40000");
 	sim_host(1, 0, "10.0.0.7:40000");
-	begin();
+	sim_meet();
 	sim.isolated = true;
 	assert_true(sim_run_up(SECOND_NS));
 	assert_false(peer_session_path(sim.host[0].session)->private_scope);
@@ -181,9 +165,9 @@ static void test_busy(void **state)
 static void test_interval(void **state)
 {
 	sim_reset(7);
-	put_nats(BY_ADDRESS_AND_PORT);
+	sim_put_nats(BY_ADDRESS_AND_PORT);
 	sim.host[0].interval_ns = sim.host[1].interval_ns = 100 * SECOND_NS;
-	begin();
+	sim_meet();
 	assert_true(sim_run_up(5 * SECOND_NS));
 	sim_run(MINUTE_NS);
 	sim.host[0].sent = sim.host[1].sent = 0;
@@ -275,8 +259,8 @@ static void test_reboot_idle(void **state)
 static void test_roaming(void **state)
 {
 	sim_reset(9);
-	put_nats(INDEPENDENT);
-	begin();
+	sim_put_nats(INDEPENDENT);
+	sim_meet();
 	assert_true(sim_run_up(5 * SECOND_NS));
 	sim_run(5 * SECOND_NS);
 	sim.server_gone = true;
@@ -341,9 +325,9 @@ static void test_no_path(void **state)
 	unsigned int count, i;
 
 	sim_reset(5);
-	put_nats(BY_ADDRESS_AND_PORT);
+	sim_put_nats(BY_ADDRESS_AND_PORT);
 	sim.nat[0].mapping = sim.nat[1].mapping = BY_ADDRESS_AND_PORT;
-	begin();
+	sim_meet();
 	assert_false(sim_run_up(MINUTE_NS));
 	assert_in_range(sim.now_ns - CLOCK_START, 10 * SECOND_NS, 11 * SECOND_NS);
 	assert_in_range(sim.host[0].sent, 10, 60);
@@ -357,9 +341,9 @@ static void test_no_path(void **state)
 static void test_no_storm(void **state)
 {
 	sim_reset(5);
-	put_nats(INDEPENDENT);
+	sim_put_nats(INDEPENDENT);
 	sim.nat[0].mapping = sim.nat[1].mapping = BY_ADDRESS_AND_PORT;
-	begin();
+	sim_meet();
 	assert_false(sim_run_up(MINUTE_NS));
 	assert_in_range(sim.host[0].sent, 10, STORM_MAX);
 	assert_in_range(sim.host[1].sent, 10, STORM_MAX);
@@ -372,9 +356,9 @@ static void test_black_hole(void **state)
 	unsigned int count;
 
 	sim_reset(5);
-	put_nats(INDEPENDENT);
+	sim_put_nats(INDEPENDENT);
 	sim.mtu = 1100;
-	begin();
+	sim_meet();
 	assert_false(sim_run_up(MINUTE_NS));
 	remote = peer_session_remotes(sim.host[0].session, &count);
 	assert_int_equal(remote[0].reason, PEER_SESSION_REASON_TOO_BIG);
@@ -385,10 +369,10 @@ static void test_black_hole(void **state)
 static void test_clocks(void **state)
 {
 	sim_reset(5);
-	put_nats(BY_ADDRESS_AND_PORT);
+	sim_put_nats(BY_ADDRESS_AND_PORT);
 	sim.host[0].clock_ns = (int64_t)(49 * 86400 + 61360) * (int64_t)SECOND_NS;
 	sim.host[1].clock_ns = (int64_t)(24 * 86400 + 73880) * (int64_t)SECOND_NS;
-	begin();
+	sim_meet();
 	assert_true(sim_run_up(5 * SECOND_NS));
 	sim_run(60 * MINUTE_NS);
 	assert_int_equal(stats(0)->repunches, 0);
@@ -429,7 +413,7 @@ static void test_victims(void **state)
 	const struct peer_session_remote *remote;
 
 	sim_reset(5);
-	put_nats(INDEPENDENT);
+	sim_put_nats(INDEPENDENT);
 	sim_register(0);
 	sim_register(1);
 	sim_introduce(0, 0);
@@ -469,7 +453,7 @@ static void test_order(void **state)
 	unsigned int i, count;
 
 	sim_reset(5);
-	put_nats(INDEPENDENT);
+	sim_put_nats(INDEPENDENT);
 	sim_register(0);
 	sim_register(1);
 	sim_introduce(0, 0);
@@ -628,7 +612,7 @@ static void test_many_searches(void **state)
 	struct stun_endpoint to;
 
 	sim_reset(3);
-	put_nats(BY_ADDRESS_AND_PORT);
+	sim_put_nats(BY_ADDRESS_AND_PORT);
 	sim_register(0);
 	sim_register(1);
 	sim_introduce(0, 0);

@@ -148,6 +148,35 @@ peer_connect()
 	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer connect "${IDENTITY[@]}" "$@"
 }
 
+# alice_meets_bob: bob exposes an echo service, to which alice connects; it is at 127.0.0.1:7000 of in1.
+# Sets alice and bob to their process ids
+alice_meets_bob()
+{
+	echo_start in2
+	peer_run in2 bob --peer-key "alice=$(public alice)" --expose tcp:127.0.0.1:7
+	bob=$SPAWNED
+	peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
+	alice=$SPAWNED
+	wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
+}
+
+# idle_stays_up SECONDS: the path between alice and bob stays up without traffic
+idle_stays_up()
+{
+	local moves="[p[n]['paths'][0][k] for n in ('alice', 'bob') for k in ('repunches', 'path_changes')]" before
+	hello_bob
+	before=$(listed "$moves")
+	sleep "$1"
+	want_equal "$(listed "$moves")" "$before" "new introductions and moves"
+	hello_bob
+}
+
+# hello_bob: sends through the path and back
+hello_bob()
+{
+	want_equal "$(echo hello | in_ns in1 socat -t 60 - TCP:127.0.0.1:7000)" hello
+}
+
 # peer_is_direct NAME, peer_is_relayed NAME: return true if the last path in the peer's log is of
 # this kind
 peer_is_direct()

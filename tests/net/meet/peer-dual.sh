@@ -15,18 +15,13 @@ peers_server alice bob
 lab_nat nat1 in1 symmetric 30 1
 lab_nat nat2 in2 symmetric 30 2
 wait_link "$ROUTER" outside
-echo_start in2
 
-peer_run in2 bob --peer-key "alice=$(public alice)" --expose tcp:127.0.0.1:7
-bob=$SPAWNED
-peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
-alice=$SPAWNED
-wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
+alice_meets_bob
 is_ip6()
 {
 	[[ $(grep 'msg="path"' "$TEST_TMP/alice.log" | tail -n 1) == *address=\[fd* ]]
 }
 wait_until 20 is_ip6 || fail "$(cat "$TEST_TMP"/{alice,bob}.log)" "$(sluice peer list)"
-want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000)" hello
+hello_bob
 stop "$alice"
 stop "$bob"

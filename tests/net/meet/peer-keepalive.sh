@@ -12,7 +12,6 @@
 . "$(dirname "$0")/../lib/peer.sh"
 
 peers_up symmetric endpoint-independent 15
-echo_start in2
 
 is_measured()
 {
@@ -21,20 +20,11 @@ is_measured()
 }
 
 say "measured with the server"
-peer_run in2 bob --peer-key "alice=$(public alice)" --expose tcp:127.0.0.1:7
-bob=$SPAWNED
-peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
-alice=$SPAWNED
-wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
+alice_meets_bob
 wait_until 60 is_measured || fail "$(in_ns in1 "$SLUICE" peer list)" "$(cat "$TEST_TMP"/{alice,bob}.log)"
 
 say "an idle path stays up"
 # a path that was lost meanwhile is restored first
-want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000)" hello
-lost="[p[n]['paths'][0][k] for n in ('alice', 'bob') for k in ('repunches', 'path_changes')]"
-before=$(listed "$lost")
-sleep 40
-want_equal "$(listed "$lost")" "$before" "new introductions and moves"
-want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000)" hello
+idle_stays_up 40
 stop "$alice"
 stop "$bob"
