@@ -182,7 +182,8 @@ const struct opt peer_identity_opts[] = {
 	  .words = transports, .noun = "transport", .preset = "auto" },
 	{ "keepalive", 0, "SECONDS", opt_u32, IDENTITY(keepalive_s),
 	  "maximum time between datagrams to another peer; must be shorter than the mapping timeout of"
-	  " the NAT of this host; by default measured with the server, and 18 without a result",
+	  " the NAT of this host; by default 18, or 10 if a measurement with the server shows that the"
+	  " NAT keeps it for less than 20",
 	  .min = 15, .max = 600 },
 	{ "on-change", 0, "COMMAND", opt_text, IDENTITY(on_change),
 	  "shell command to run when a path comes up, moves or goes down; SLUICE_EVENT and other"

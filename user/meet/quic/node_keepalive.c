@@ -25,16 +25,6 @@ static void set_interval(struct node *node, uint64_t interval_ns)
 	node_update(node);
 }
 
-static void log_interval(const struct node *node, uint64_t interval_ns)
-{
-	struct log_line line;
-
-	log_begin(&line, LOG_LEVEL_INFO, "keepalive interval");
-	log_field(&line, "interval_s", "%.1f", (double)interval_ns / 1e9);
-	log_field(&line, "source", "%s", node_keepalive_source(node));
-	log_end(&line);
-}
-
 static void on_probed(const struct nat_finding *finding, const char *failure, void *arg)
 {
 	struct node *node = arg;
@@ -52,13 +42,14 @@ static void on_probed(const struct nat_finding *finding, const char *failure, vo
 	else
 		log_field(&line, "at_least_s", "%u", finding->proven_s);
 	log_end(&line);
-	/* the finding is that of an earlier probe, and a path may have been lost since */
-	if (*failure)
-		return;
-	if (keepalive->measured == found && node->runtime.interval_ns == interval_ns)
+	/* without a result, the finding is that of an earlier probe */
+	if (*failure || (keepalive->measured == found && node->runtime.interval_ns == interval_ns))
 		return;
 	keepalive->measured = found;
-	log_interval(node, interval_ns);
+	log_begin(&line, LOG_LEVEL_INFO, "keepalive interval");
+	log_field(&line, "interval_s", "%.1f", (double)interval_ns / 1e9);
+	log_field(&line, "source", "%s", node_keepalive_source(node));
+	log_end(&line);
 	set_interval(node, interval_ns);
 }
 
