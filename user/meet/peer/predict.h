@@ -2,7 +2,7 @@
 /*
  * Predicts the next ports of a NAT that maps each destination to another port ("symmetric") and
  * assigns the ports in order. Several sockets request their mapped addresses from the server, one
- * right after the other. If the ports have a constant distance, the next mapping has probably the
+ * right after the other. If the ports have a constant distance, the next mapping probably has the
  * next port. A NAT that assigns random ports yields no prediction.
  */
 #ifndef SLUICE_MEET_PEER_PREDICT_H

@@ -82,10 +82,10 @@ bool session_is_barred(const struct peer_session_remote *remote)
 }
 
 /*
- * If the table is full, a new address replaces an address that did not answer, which the selected
- * one has. Between two NATs that map by port, each check comes from a new address, so the table
- * must be bounded. The relay always reaches the other peer, so it may also replace an address that
- * is still being checked.
+ * If the table is full, a new address replaces an address that did not answer; the selected address
+ * has answered. Between two NATs that map by port, each check comes from a new address, so the
+ * table must be bounded. The relay always reaches the other peer, so it may also replace an address
+ * that is still being checked.
  */
 int session_add_remote(struct peer_session *session, const struct stun_endpoint *at,
 		       unsigned int keys)
