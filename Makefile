@@ -55,7 +55,7 @@ skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
 # The completion scripts, as strings for user/cmd/completion.c.
 scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/*))
 # What sluice links: only sluice-peer speaks QUIC, and asks gateways.
-sluice_objects := $(filter-out $(patsubst %,$(BUILD)/user/meet/%/%,quic mapping report),$(objects))
+sluice_objects := $(filter-out $(patsubst %,$(BUILD)/user/meet/%/%,node forward quic mapping report),$(objects))
 # All objects except main.o, for the tests to link with.
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
@@ -121,7 +121,7 @@ $(raised): $(BUILD)/raised/user/%.o: user/%.c | $(skels) $(scripts)
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_see  := $(shell sed -n 's,^\#include "\(.*\)\.h"$$,user/\1.c,p' tests/unit/*.c)
-san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c user/meet/quic/*.c user/meet/mapping/*.c user/meet/peer/*.c $(san_see))))
+san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/cli/*.c user/meet/*/*.c $(san_see))))
 unit     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 prog     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/*.c))
 servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/servers/*.c))

@@ -3,21 +3,21 @@
  * Parses arbitrary bytes as the daemon's file. Each problem names a line of the file and has a
  * one-line text. A file with a problem is rejected.
  *
- * with: user/base/conf_keys.c user/meet/rendezvous/options.c user/meet/peer/options.c
+ * with: user/cli/conf_keys.c user/meet/rendezvous/options.c user/meet/peer/options.c
  * with: user/meet/peer/service.c user/meet/key.c user/metrics/options.c
  */
 #include "fuzz.h"
 
 #include "../../user/base/addr.c"
 #include "../../user/base/array.c"
-#include "../../user/base/conf.c"
-#include "../../user/base/environment.c"
 #include "../../user/base/err.c"
 #include "../../user/base/log.c"
-#include "../../user/base/opt.c"
 #include "../../user/base/ports.c"
-#include "../../user/base/suggest.c"
 #include "../../user/base/text.c"
+#include "../../user/cli/conf.c"
+#include "../../user/cli/environment.c"
+#include "../../user/cli/opt.c"
+#include "../../user/cli/suggest.c"
 #include "../../user/daemon/config.c"
 #include "../../user/hold/options.c"
 #include "../../user/net/netns.c"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A list printed item by item must equal the document printed in one piece, byte for byte. */
-#include "base/json_list.h"
+#include "cli/json_list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
  * Options from tables: values passed to set(), the position where parsing stops, and error
  * messages.
  */
-#include "base/opt.h"
 #include "base/ports.h"
+#include "cli/opt.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Output of commands: documents that can be parsed, and tables with aligned columns. */
-#include "base/output.h"
+#include "cli/output.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,12 +3,12 @@
  * The carrier of services against a misbehaving peer. One end has in-memory streams, the other end
  * local sockets.
  */
-#include "meet/quic/carrier.h"
+#include "meet/forward/carrier.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "meet/forward/listener.h"
 #include "meet/quic/drops.h"
-#include "meet/quic/listener.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

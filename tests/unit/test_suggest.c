@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The nearest valid word: small typos are corrected; distant words get no suggestion. */
-#include "base/suggest.h"
+#include "cli/suggest.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Untrusted names, sanitised for a terminal, for a table and for JSON. */
-#include "base/output.h"
 #include "base/text.h"
+#include "cli/output.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * Datagrams through local sockets in batches: none is lost, split or merged, with or without kernel
  * support for batches (GSO, GRO). Datagrams dropped by a full queue are counted.
  */
-#include "meet/quic/udp_io.h"
+#include "net/udp_io.h"
 
 #include <errno.h>
 #include <setjmp.h>

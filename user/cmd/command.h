@@ -3,9 +3,9 @@
 #ifndef SLUICE_CMD_COMMAND_H
 #define SLUICE_CMD_COMMAND_H
 
-#include "base/context.h"
 #include "base/err.h"
-#include "base/opt.h"
+#include "cli/context.h"
+#include "cli/opt.h"
 
 #define COMMAND_TABLES_MAX 4
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/commands.h"
 
-#include "base/suggest.h"
+#include "cli/suggest.h"
 
 #include <errno.h>
 #include <string.h>

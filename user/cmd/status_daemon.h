@@ -3,7 +3,7 @@
 #ifndef SLUICE_CMD_STATUS_DAEMON_H
 #define SLUICE_CMD_STATUS_DAEMON_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "host/daemon_status.h"
 
 /* Returns null if there is no daemon. */

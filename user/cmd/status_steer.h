@@ -3,7 +3,7 @@
 #ifndef SLUICE_CMD_STATUS_STEER_H
 #define SLUICE_CMD_STATUS_STEER_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "steer/view.h"
 
 /*

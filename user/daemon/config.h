@@ -6,10 +6,10 @@
 #ifndef SLUICE_DAEMON_CONFIG_H
 #define SLUICE_DAEMON_CONFIG_H
 
-#include "base/conf_keys.h"
-#include "base/context.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "cli/conf_keys.h"
+#include "cli/context.h"
 #include "hold/hold.h"
 #include "hold/send_options.h"
 #include "meet/peer/options.h"

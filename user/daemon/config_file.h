@@ -6,8 +6,8 @@
 #ifndef SLUICE_DAEMON_CONFIG_FILE_H
 #define SLUICE_DAEMON_CONFIG_FILE_H
 
-#include "base/context.h"
 #include "base/err.h"
+#include "cli/context.h"
 #include "daemon/config.h"
 
 #include <limits.h>

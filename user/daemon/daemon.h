@@ -2,8 +2,8 @@
 #ifndef SLUICE_DAEMON_DAEMON_H
 #define SLUICE_DAEMON_DAEMON_H
 
-#include "base/context.h"
 #include "base/err.h"
+#include "cli/context.h"
 #include "metrics/options.h"
 
 /*

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/suggest.h"
+#include "cli/suggest.h"
 #include "net/netdev.h"
 
 #include <errno.h>

@@ -8,9 +8,9 @@
 #ifndef SLUICE_DAEMON_SECTIONS_H
 #define SLUICE_DAEMON_SECTIONS_H
 
-#include "base/context.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "cli/context.h"
 #include "daemon/config_file.h"
 #include "daemon/hold.h"
 #include "daemon/netns.h"

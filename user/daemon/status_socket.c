@@ -6,7 +6,7 @@
 #include "daemon/status_socket.h"
 
 #include "base/local_socket.h"
-#include "base/output.h"
+#include "cli/output.h"
 #include "host/daemon_status.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "daemon/status_view.h"
 
 #include "base/clock.h"
-#include "base/output.h"
+#include "cli/output.h"
 #include "daemon/interfaces.h"
 #include "daemon/netns.h"
 #include "daemon/readiness.h"

@@ -2,7 +2,7 @@
 #ifndef SLUICE_HOLD_OPTIONS_H
 #define SLUICE_HOLD_OPTIONS_H
 
-#include "base/opt.h"
+#include "cli/opt.h"
 
 /* The options of 'hold load' and of section [hold], parsed into struct hold_options. */
 extern const struct opt hold_opts[];

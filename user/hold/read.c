@@ -3,7 +3,7 @@
 #include "hold/hold.h"
 
 #include "base/clock.h"
-#include "base/opt.h"
+#include "cli/opt.h"
 #include "hold/pins.h"
 #include "kernel/meta.h"
 

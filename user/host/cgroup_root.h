@@ -3,8 +3,8 @@
 #ifndef SLUICE_HOST_CGROUP_ROOT_H
 #define SLUICE_HOST_CGROUP_ROOT_H
 
-#include "base/context.h"
 #include "base/err.h"
+#include "cli/context.h"
 
 #include <limits.h>
 

@@ -9,7 +9,7 @@
 #ifndef SLUICE_METRICS_METRICS_H
 #define SLUICE_METRICS_METRICS_H
 
-#include "base/counters.h"
+#include "cli/counters.h"
 
 #include <stdint.h>
 

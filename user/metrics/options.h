@@ -3,7 +3,7 @@
 #ifndef SLUICE_METRICS_OPTIONS_H
 #define SLUICE_METRICS_OPTIONS_H
 
-#include "base/opt.h"
+#include "cli/opt.h"
 
 #include <netinet/in.h>
 

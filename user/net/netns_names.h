@@ -3,7 +3,7 @@
 #ifndef SLUICE_NET_NETNS_NAMES_H
 #define SLUICE_NET_NETNS_NAMES_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "net/netns.h"
 
 #include <limits.h>

@@ -7,7 +7,7 @@
 #ifndef SLUICE_PROCESS_CGROUP_NAMES_H
 #define SLUICE_PROCESS_CGROUP_NAMES_H
 
-#include "base/output.h"
+#include "cli/output.h"
 
 #include <stddef.h>
 #include <sys/types.h>

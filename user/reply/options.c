@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "reply/options.h"
 
-#include "base/suggest.h"
+#include "cli/suggest.h"
 #include "reply/reply.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #ifndef SLUICE_REPLY_OPTIONS_H
 #define SLUICE_REPLY_OPTIONS_H
 
-#include "base/opt.h"
+#include "cli/opt.h"
 
 /* The options of 'reply load' and section [reply], parsed into struct reply_options. */
 extern const struct opt reply_opts[];

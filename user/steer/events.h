@@ -3,7 +3,7 @@
 #ifndef SLUICE_STEER_EVENTS_H
 #define SLUICE_STEER_EVENTS_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "steer/steer.h"
 
 /* Returns the name of an event in JSON and in the log, such as "group-attached". */

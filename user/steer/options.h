@@ -2,7 +2,7 @@
 #ifndef SLUICE_STEER_OPTIONS_H
 #define SLUICE_STEER_OPTIONS_H
 
-#include "base/opt.h"
+#include "cli/opt.h"
 
 /* The options of 'steer load' and of section [steer], parsed into struct steer_options. */
 extern const struct opt steer_opts[];

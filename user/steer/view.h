@@ -6,8 +6,8 @@
 #ifndef SLUICE_STEER_VIEW_H
 #define SLUICE_STEER_VIEW_H
 
-#include "base/counters.h"
-#include "base/output.h"
+#include "cli/counters.h"
+#include "cli/output.h"
 #include "steer/figures.h"
 #include "steer/group/slot_status.h"
 #include "steer/group/stats.h"

@@ -3,8 +3,8 @@
 #ifndef SLUICE_WIRE_OPTIONS_H
 #define SLUICE_WIRE_OPTIONS_H
 
-#include "base/opt.h"
 #include "base/ports.h"
+#include "cli/opt.h"
 
 #include <sluice/wire.h>
 #include <stdbool.h>

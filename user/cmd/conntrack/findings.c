@@ -2,8 +2,8 @@
 #include "cmd/conntrack/findings.h"
 
 #include "base/addr.h"
-#include "base/json_list.h"
 #include "base/log.h"
+#include "cli/json_list.h"
 #include "cmd/conntrack/view.h"
 
 #define WHY_SIZE 256

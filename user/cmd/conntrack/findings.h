@@ -3,7 +3,7 @@
 #ifndef SLUICE_CMD_CONNTRACK_FINDINGS_H
 #define SLUICE_CMD_CONNTRACK_FINDINGS_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "cmd/conntrack/options.h"
 #include "conntrack/repair.h"
 #include "conntrack/snapshot.h"

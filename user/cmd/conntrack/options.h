@@ -3,8 +3,8 @@
 #ifndef SLUICE_CMD_CONNTRACK_OPTIONS_H
 #define SLUICE_CMD_CONNTRACK_OPTIONS_H
 
-#include "base/opt.h"
 #include "base/ports.h"
+#include "cli/opt.h"
 #include "conntrack/audit.h"
 
 struct conntrack_options {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice conntrack show: lists the UDP entries and the local processes at their ends. */
-#include "base/json_list.h"
 #include "base/log.h"
+#include "cli/json_list.h"
 #include "cmd/command.h"
 #include "cmd/conntrack/options.h"
 #include "cmd/conntrack/view.h"

@@ -3,7 +3,7 @@
 #ifndef SLUICE_CMD_CONNTRACK_VIEW_H
 #define SLUICE_CMD_CONNTRACK_VIEW_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "net/conntrack.h"
 #include "net/inet.h"
 #include "process/cgroup_names.h"

@@ -3,10 +3,10 @@
 #include "cmd/hold/show.h"
 
 #include "base/clock.h"
-#include "base/counters.h"
-#include "base/opt.h"
 #include "base/ports.h"
 #include "base/text.h"
+#include "cli/counters.h"
+#include "cli/opt.h"
 #include "cmd/command.h"
 #include "hold/maps.h"
 #include "hold/saved.h"

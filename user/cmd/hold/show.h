@@ -3,7 +3,7 @@
 #ifndef SLUICE_CMD_HOLD_SHOW_H
 #define SLUICE_CMD_HOLD_SHOW_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "hold/hold.h"
 
 #include <limits.h>

@@ -3,7 +3,7 @@
 #ifndef SLUICE_CMD_MONITOR_EVENT_H
 #define SLUICE_CMD_MONITOR_EVENT_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "cmd/monitor/state.h"
 
 #include <time.h>

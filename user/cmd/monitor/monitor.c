@@ -8,7 +8,7 @@
 #include "base/debounce.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "base/suggest.h"
+#include "cli/suggest.h"
 #include "cmd/command.h"
 #include "cmd/monitor/diff.h"
 #include "cmd/monitor/notify.h"

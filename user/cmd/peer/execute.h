@@ -3,8 +3,8 @@
 #ifndef SLUICE_CMD_PEER_EXECUTE_H
 #define SLUICE_CMD_PEER_EXECUTE_H
 
-#include "base/context.h"
 #include "base/err.h"
+#include "cli/context.h"
 
 /*
  * Executes sluice-peer with the arguments of this process. Returns only on failure, with *err set.

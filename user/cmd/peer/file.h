@@ -3,7 +3,7 @@
 #ifndef SLUICE_CMD_PEER_FILE_H
 #define SLUICE_CMD_PEER_FILE_H
 
-#include "base/context.h"
+#include "cli/context.h"
 #include "meet/peer/config.h"
 
 struct peer_file {

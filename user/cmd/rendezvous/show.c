@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice rendezvous show: prints the status of a server on this host. */
-#include "base/counters.h"
 #include "base/local_socket.h"
 #include "base/text.h"
+#include "cli/counters.h"
 #include "cmd/answer.h"
 #include "cmd/command.h"
 #include "meet/rendezvous/status.h"

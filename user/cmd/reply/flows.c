@@ -6,10 +6,10 @@
  */
 #include "base/addr.h"
 #include "base/array.h"
-#include "base/json_list.h"
 #include "base/log.h"
 #include "base/ports.h"
 #include "base/text.h"
+#include "cli/json_list.h"
 #include "cmd/reply/view.h"
 #include "kernel/pins.h"
 #include "net/netns_names.h"

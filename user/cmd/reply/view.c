@@ -3,9 +3,9 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
-#include "base/counters.h"
 #include "base/ports.h"
 #include "base/text.h"
+#include "cli/counters.h"
 #include "host/cleanup.h"
 #include "kernel/mounts.h"
 #include "kernel/pins.h"

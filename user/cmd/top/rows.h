@@ -3,7 +3,7 @@
 #ifndef SLUICE_CMD_TOP_ROWS_H
 #define SLUICE_CMD_TOP_ROWS_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "cmd/top/entry.h"
 
 /* The numeric columns: --sort word, JSON key, heading, width, meaning. */

@@ -3,7 +3,7 @@
 #ifndef SLUICE_MEET_PEER_CONFIG_H
 #define SLUICE_MEET_PEER_CONFIG_H
 
-#include "base/conf_keys.h"
+#include "cli/conf_keys.h"
 #include "meet/peer/options.h"
 
 struct peer_config {

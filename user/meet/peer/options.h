@@ -3,7 +3,7 @@
 #ifndef SLUICE_MEET_PEER_OPTIONS_H
 #define SLUICE_MEET_PEER_OPTIONS_H
 
-#include "base/opt.h"
+#include "cli/opt.h"
 #include "meet/peer/client.h"
 #include "meet/peer/service.h"
 #include "metrics/options.h"

@@ -2,7 +2,7 @@
 #include "meet/peer/service.h"
 
 #include "base/addr.h"
-#include "base/opt.h"
+#include "cli/opt.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
 #define SLUICE_MEET_RENDEZVOUS_RENDEZVOUS_H
 
 #include "base/err.h"
-#include "base/opt.h"
+#include "cli/opt.h"
 #include "meet/rendezvous/server.h"
 #include "metrics/options.h"
 

@@ -3,9 +3,9 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
-#include "base/counters.h"
-#include "base/json_list.h"
 #include "base/local_socket.h"
+#include "cli/counters.h"
+#include "cli/json_list.h"
 #include "meet/rendezvous/session.h"
 #include "meet/rendezvous/xdp.h"
 

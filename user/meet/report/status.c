@@ -3,7 +3,7 @@
 
 #include "base/local_socket.h"
 #include "base/log.h"
-#include "base/output.h"
+#include "cli/output.h"
 #include "meet/peer/status_socket.h"
 
 #include <errno.h>

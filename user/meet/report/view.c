@@ -2,7 +2,7 @@
 #include "meet/report/view.h"
 
 #include "base/addr.h"
-#include "base/output.h"
+#include "cli/output.h"
 #include "meet/peer/relay.h"
 #include "meet/quic/quic.h"
 #include "net/sockaddr.h"

@@ -3,7 +3,7 @@
 #ifndef SLUICE_MEET_REPORT_VIEW_H
 #define SLUICE_MEET_REPORT_VIEW_H
 
-#include "meet/quic/node.h"
+#include "meet/node/node.h"
 
 #include <jansson.h>
 #include <stdio.h>

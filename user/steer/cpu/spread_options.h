@@ -2,7 +2,7 @@
 #ifndef SLUICE_STEER_CPU_SPREAD_OPTIONS_H
 #define SLUICE_STEER_CPU_SPREAD_OPTIONS_H
 
-#include "base/opt.h"
+#include "cli/opt.h"
 #include "steer/cpu/spread.h"
 
 #include <sluice/steer.h>

@@ -3,7 +3,7 @@
 #ifndef SLUICE_STEER_CPU_SPREAD_TEXT_H
 #define SLUICE_STEER_CPU_SPREAD_TEXT_H
 
-#include "base/output.h"
+#include "cli/output.h"
 #include "steer/cpu/spread.h"
 
 #define STEER_CPUS_TEXT_MAX (5 * SLUICE_SPREAD_CPUS)

@@ -3,7 +3,7 @@
 #ifndef SLUICE_STEER_GROUP_STATS_H
 #define SLUICE_STEER_GROUP_STATS_H
 
-#include "base/counters.h"
+#include "cli/counters.h"
 #include "kernel/flow_table.h"
 #include "steer/group/group.h"
 

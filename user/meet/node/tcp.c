@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Passes messages from the TCP connections of other peers to the links. A peer with working UDP
+ * opens the port only when a peer that is registered by TCP is introduced.
+ */
+#include "base/log.h"
+#include "meet/node/node.h"
+#include "meet/tcp/server_stream.h"
+#include "net/stun_build.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/*
+ * Delay before a new candidate is offered. The offer is a new registration, which ends the sessions
+ * at the server; within the delay, both peers can bind their relay channels.
+ */
+#define OFFER_US 5000000
+
+static void on_connected(void *arg, const struct stun_endpoint *at)
+{
+	struct node *node = arg;
+	struct link *link;
+
+	for (link = node->links; link; link = link->next)
+		peer_session_connected(link->session, at, runtime_now_ns());
+}
+
+static void on_ended(void *arg, const struct stun_endpoint *at)
+{
+	struct node *node = arg;
+	struct link *link;
+
+	for (link = node->links; link; link = link->next)
+		peer_session_lose(link->session, at, runtime_now_ns());
+}
+
+void node_tcp_open(struct node *node)
+{
+	struct runtime *runtime = &node->runtime;
+	const struct tcp_paths_options options = { .loop = runtime->loop,
+						   .received = node_receive,
+						   .connected = on_connected,
+						   .ended = on_ended,
+						   .flush = node_update,
+						   .arg = node };
+	struct log_line line;
+	int result;
+
+	if (runtime->tcp || runtime->udp_only || runtime->relay == PEER_SESSION_RELAY_ONLY)
+		return;
+	result = tcp_paths_open(&runtime->tcp, &options, runtime->socket.ip6);
+	if (!result) {
+		node_network_offer(node);
+		return;
+	}
+	log_begin(&line, LOG_LEVEL_WARNING, "no port for direct TCP connections");
+	log_field(&line, "reason", "%s", strerror(-result));
+	log_end(&line);
+}
+
+/* --- the server-reflexive address */
+
+static void on_answer(void *arg, const uint8_t *data, size_t length)
+{
+	struct node *node = arg;
+	struct stun_message message;
+
+	if (stun_parse(data, length, &message) || message.method != SLUICE_STUN_BINDING ||
+	    !stun_is_response(&message, node->reflexive.id) ||
+	    stun_get_mapped(&message, &node->reflexive.at))
+		return;
+	loop_timer_start(node->reflexive.timer, OFFER_US);
+}
+
+static void offer(void *arg)
+{
+	struct node *node = arg;
+
+	node->reflexive.offered = true;
+	if (node_network_offer(node))
+		node_network_introduce(node);
+	node_update(node);
+}
+
+static void on_changed(void *arg)
+{
+	struct node *node = arg;
+	struct node_reflexive *reflexive = &node->reflexive;
+	struct stun_builder builder;
+	uint8_t request[SLUICE_STUN_HEADER_SIZE];
+
+	if (!reflexive->stream->connected) {
+		node_tcp_forget(node);
+		return;
+	}
+	if (getrandom(reflexive->id, sizeof(reflexive->id), 0) != sizeof(reflexive->id))
+		return;
+	stun_begin(&builder, request, sizeof(request), SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST,
+		   reflexive->id);
+	server_stream_send(reflexive->stream, request, stun_end(&builder));
+}
+
+/*
+ * Connects to a server to learn the server-reflexive address. The server closes a connection that
+ * is idle for a minute, which ends the offer.
+ */
+static void learn(struct node *node, unsigned int server)
+{
+	struct node_reflexive *reflexive = &node->reflexive;
+
+	if (!reflexive->timer)
+		reflexive->timer = loop_timer(node->runtime.loop, false, offer, node);
+	if (!reflexive->timer)
+		return;
+	if (!reflexive->stream) {
+		reflexive->stream = malloc(sizeof(*reflexive->stream));
+		if (!reflexive->stream)
+			return;
+		*reflexive->stream = (struct tcp_stream){ .loop = node->runtime.loop,
+							  .frame = server_stream_frame,
+							  .received = on_answer,
+							  .changed = on_changed,
+							  .flush = node_update,
+							  .arg = node,
+							  .fd = -1 };
+	}
+	if (reflexive->stream->fd < 0)
+		tcp_stream_connect(reflexive->stream, tcp_paths_port(node->runtime.tcp),
+				   peer_client_server_at(node->runtime.client, server));
+}
+
+void node_tcp_forget(struct node *node)
+{
+	struct node_reflexive *reflexive = &node->reflexive;
+	bool offered = reflexive->offered;
+
+	if (reflexive->stream)
+		tcp_stream_close(reflexive->stream, true);
+	if (reflexive->timer)
+		loop_timer_stop(reflexive->timer);
+	reflexive->offered = false;
+	if (offered)
+		node_network_offer(node);
+}
+
+/*
+ * Returns true if the other peer is registered by TCP: the server adds the source address of its
+ * registration, with its transport.
+ */
+static bool is_by_tcp(const struct introduction *introduction)
+{
+	const struct candidate *candidate;
+	bool tcp = false;
+	unsigned int i;
+
+	for (i = 0; i < introduction->candidates; i++) {
+		candidate = &introduction->candidate[i];
+		if (candidate->kind != CANDIDATE_REFLEXIVE)
+			continue;
+		if (candidate->transport == CANDIDATE_UDP)
+			return false;
+		tcp = true;
+	}
+	return tcp;
+}
+
+static bool is_connected(const struct tcp_stream *stream)
+{
+	return stream && stream->connected;
+}
+
+void node_tcp_introduced(struct node *node, const struct introduction *introduction)
+{
+	if (!is_by_tcp(introduction))
+		return;
+	node_tcp_open(node);
+	if (node->runtime.tcp && !is_connected(node->runtime.stream[introduction->server]))
+		learn(node, introduction->server);
+}
+
+bool node_tcp_is_offered(const struct node *node)
+{
+	bool offered = node->runtime.tcp_only || node->reflexive.offered;
+	unsigned int i;
+
+	for (i = 0; i < node->identity->servers; i++)
+		offered |= node->server[i].udp_failed;
+	return offered && node->runtime.tcp;
+}
+
+void node_tcp_close(struct node *node)
+{
+	if (node->reflexive.stream)
+		tcp_stream_close(node->reflexive.stream, true);
+	free(node->reflexive.stream);
+	node->reflexive.stream = NULL;
+	tcp_paths_close(node->runtime.tcp);
+	node->runtime.tcp = NULL;
+}
