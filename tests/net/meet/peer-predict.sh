@@ -10,12 +10,13 @@
 #                                  ├── router ── peer [sluice rendezvous serve]
 #   in2 [bob: run]       ── nat2 ──┘
 . "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/metrics.sh"
 . "$(dirname "$0")/../lib/peer.sh"
 
 # connected NAMESPACE1 NAME1 NAMESPACE2 NAME2: NAME1 connects to NAME2, and sends through the path
 connected()
 {
-	peer_run "$3" "$4" --peer-key "$2=$(public "$2")" --expose tcp:127.0.0.1:7
+	peer_run "$3" "$4" --peer-key "$2=$(public "$2")" --expose tcp:127.0.0.1:7 --metrics "$METRICS_PORT"
 	accepts=$SPAWNED
 	peer_connect "$1" "$2" --peer-key "$4=$(public "$4")" --to "$4" --listen tcp:127.0.0.1:7000
 	connects=$SPAWNED
@@ -43,6 +44,8 @@ say "the peer behind the symmetric NAT connects"
 connected in1 alice in2 bob
 want_direct
 grep -q 'kind=predicted' "$TEST_TMP/bob.log" || fail "$(cat "$TEST_TMP/bob.log")"
+HOST=in2
+want_values 'sluice_peer_paths{kind="predicted"}' 1 'sluice_peer_paths{kind="none"}' 0
 want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000)" hello
 stop "$connects"
 stop "$accepts"

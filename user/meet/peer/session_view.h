@@ -89,6 +89,7 @@ enum peer_session_remote_kind {
 	PEER_SESSION_REMOTE_PEER_REFLEXIVE, /* source of an authentic check */
 	PEER_SESSION_REMOTE_RELAYED,	    /* a channel of the relay: peer/relay.h */
 	PEER_SESSION_REMOTE_PREDICTED,	    /* peer/predict.h */
+	PEER_SESSION_REMOTE_KINDS,
 };
 
 /* An address of the other peer. */

@@ -90,7 +90,7 @@ static void add_servers(struct metrics *metrics, const struct node *node)
 
 static void add_kinds(struct metrics *metrics, const struct node *node)
 {
-	uint64_t count[PEER_SESSION_REMOTE_RELAYED + 1] = { 0 };
+	uint64_t count[PEER_SESSION_REMOTE_KINDS] = { 0 };
 	const struct peer_session_remote *path;
 	const struct link *link;
 	unsigned int i;
@@ -101,7 +101,7 @@ static void add_kinds(struct metrics *metrics, const struct node *node)
 	}
 	metrics_family(metrics, METRICS_GAUGE, "sluice_peer_paths", NULL,
 		       "sessions by the kind of their path; none: they have no path at present");
-	for (i = 0; i <= PEER_SESSION_REMOTE_RELAYED; i++)
+	for (i = 0; i < PEER_SESSION_REMOTE_KINDS; i++)
 		metrics_add(metrics, count[i], "kind", peer_session_remote_kinds[i], NULL);
 }
 
