@@ -45,7 +45,7 @@ struct pool {
 	struct pool_options options;
 	bool up;
 	struct member member[POOL_MEMBERS_MAX];
-	unsigned int count[MEMBER_STATES]; /* members by state, except MEMBER_FREE */
+	unsigned int count[MEMBER_STATES]; /* members by state */
 	uint64_t turns;
 	uint64_t back_off_ns; /* of the last failure; 0: none since the last success */
 	uint64_t retry_ns;    /* no creation before */
@@ -86,6 +86,7 @@ int pool_new(struct pool **created, const struct pool_options *options)
 	if (!pool)
 		return -ENOMEM;
 	pool->options = *options;
+	pool->count[MEMBER_FREE] = options->max;
 	TAILQ_INIT(&pool->waiters);
 	TAILQ_INIT(&pool->unused);
 	for (i = 0; i < options->queue; i++)
@@ -103,10 +104,8 @@ void pool_free(struct pool *pool)
 
 static void set_state(struct pool *pool, struct member *member, enum member_state state)
 {
-	if (member->state != MEMBER_FREE)
-		pool->count[member->state]--;
-	if (state != MEMBER_FREE)
-		pool->count[state]++;
+	pool->count[member->state]--;
+	pool->count[state]++;
 	member->state = state;
 }
 
@@ -137,11 +136,7 @@ static struct member *find_free(struct pool *pool)
 
 static unsigned int members(const struct pool *pool)
 {
-	unsigned int sum = 0, state;
-
-	for (state = MEMBER_CREATING; state < MEMBER_STATES; state++)
-		sum += pool->count[state];
-	return sum;
+	return pool->options.max - pool->count[MEMBER_FREE];
 }
 
 static void set_ready(struct pool *pool, struct member *member, uint64_t now_ns)
@@ -303,7 +298,10 @@ static enum pool_reason close_reason(const struct pool *pool, const struct membe
 	return idle_end_ns(pool, member) <= now_ns ? POOL_REASON_IDLE : POOL_REASON_NONE;
 }
 
-/* Closes first the members that min_idle does not keep, then those that were idle longest. */
+/*
+ * Closes old members before idle ones, in the order of enum pool_reason, because fewer idle ones
+ * exceed min_idle then. Of several idle ones, it closes the one that was idle longest.
+ */
 static bool close_one(struct pool *pool, struct pool_action *action, uint64_t now_ns)
 {
 	enum pool_reason reason = POOL_REASON_NONE, other;
