@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "meet/forward/carrier.h"
 #include "meet/forward/listener.h"
+#include "meet/forward/udp_flows.h"
 #include "meet/quic/drops.h"
 
 #include <arpa/inet.h>
@@ -391,11 +393,18 @@ static void test_no_answer(void **state)
 	close(program);
 }
 
+static int on_connection(void *arg, int fd)
+{
+	return carrier_tcp(net.end[0].carrier, "any", fd, fd);
+}
+
 /* The listener accepts again once descriptors are available, even if it has no connection left. */
 static void test_descriptors(void **state)
 {
 	struct service_address address = { .kind = SERVICE_TCP };
-	struct listener_tcp listener = { .flush = flush, .arg = &net.end[0], .service = "any" };
+	struct listener_tcp listener = { .take = on_connection,
+					 .flush = flush,
+					 .arg = &net.end[0] };
 	struct sockaddr_in at;
 	struct rlimit before, none;
 	socklen_t size = sizeof(at);
@@ -411,7 +420,7 @@ static void test_descriptors(void **state)
 	assert_true(listener.fd >= 0);
 	assert_int_equal(getsockname(listener.fd, (struct sockaddr *)&at, &size), 0);
 	assert_int_equal(listener_tcp_init(&listener), 0);
-	listener_tcp_use(&listener, net.end[0].carrier);
+	listener_tcp_use(&listener, true);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 

@@ -100,7 +100,7 @@ static void test_request(void **state)
 	enum service_kind kind;
 	size_t i, size;
 
-	size = service_request_put(buffer, SERVICE_UDP, "dns");
+	size = service_request_put(buffer, SERVICE_UDP, "dns", 3);
 	assert_int_equal(size, 5);
 	for (i = 0; i < size; i++)
 		assert_int_equal(read_exactly(buffer, i, &kind, name), 0);
@@ -108,15 +108,15 @@ static void test_request(void **state)
 	assert_int_equal(kind, SERVICE_UDP);
 	assert_string_equal(name, "dns");
 
-	assert_int_equal(service_request_put(buffer, SERVICE_TCP, ""), 2);
+	assert_int_equal(service_request_put(buffer, SERVICE_TCP, "", 0), 2);
 	assert_int_equal(read_exactly(buffer, 2, &kind, name), 2);
 	assert_string_equal(name, "");
 
 	memset(longest, 'x', PEER_NAME_MAX);
 	longest[PEER_NAME_MAX] = '\0';
-	size = service_request_put(buffer, SERVICE_TCP, longest);
-	assert_int_equal(size, SERVICE_REQUEST_MAX);
-	assert_int_equal(read_exactly(buffer, size, &kind, name), SERVICE_REQUEST_MAX);
+	size = service_request_put(buffer, SERVICE_TCP, longest, PEER_NAME_MAX);
+	assert_int_equal(size, SERVICE_HEADER + PEER_NAME_MAX);
+	assert_int_equal(read_exactly(buffer, size, &kind, name), size);
 	assert_string_equal(name, longest);
 }
 
@@ -126,7 +126,7 @@ static void test_bad_request(void **state)
 	enum service_kind kind;
 
 	assert_int_equal(read_exactly("\0", 1, &kind, name), -EPROTO);
-	assert_int_equal(read_exactly("\3", 1, &kind, name), -EPROTO);
+	assert_int_equal(read_exactly("\4", 1, &kind, name), -EPROTO);
 	assert_int_equal(read_exactly("\1\x40", 2, &kind, name), -EPROTO);
 	assert_int_equal(read_exactly("\1\3a\0b", 5, &kind, name), -EPROTO);
 	assert_int_equal(read_exactly("\1\3a\nb", 5, &kind, name), -EPROTO);

@@ -200,7 +200,7 @@ spawn_in "$HOST" "$TEST_TMP/bob.log" "$SLUICE" peer run "${given[@]}" --id bob -
 bob=$SPAWNED
 wait_until 20 grep -q 'msg="registered"' "$TEST_TMP/bob.log"
 spawn_in "$LAN" "$TEST_TMP/alice.log" "$SLUICE" peer connect "${given[@]}" --id alice --key-file "$TEST_TMP/key" \
-	--to bob --listen tcp:127.0.0.1:7000
+	--to bob --listen tcp:127.0.0.1:7000 --pool-max 2
 alice=$SPAWNED
 wait_until 20 grep -q 'msg="connected"' "$TEST_TMP/bob.log"
 spawn_in "$HOST" /dev/null socat UNIX-LISTEN:/run/sluice/silent.1.peer,mode=600 EXEC:"echo x"

@@ -8,6 +8,23 @@
 static struct peer_config config;
 static struct peer_file file;
 
+static void merge_u32(__u32 *into, __u32 line)
+{
+	if (line)
+		*into = line;
+}
+
+static void merge_pool(struct peer_pool *pool, const struct peer_pool *line)
+{
+	merge_u32(&pool->max, line->max);
+	merge_u32(&pool->min_idle, line->min_idle);
+	merge_u32(&pool->queue, line->queue);
+	merge_u32(&pool->acquire_ms, line->acquire_ms);
+	merge_u32(&pool->idle_s, line->idle_s);
+	merge_u32(&pool->life_s, line->life_s);
+	merge_u32(&pool->order, line->order);
+}
+
 /* The command line takes precedence over the file, so that a file serves several commands. */
 static void merge(struct peer_target *target, const struct peer_target *line)
 {
@@ -16,6 +33,7 @@ static void merge(struct peer_target *target, const struct peer_target *line)
 	if (line->service)
 		target->service = line->service;
 	target->until_eof = line->until_eof;
+	merge_pool(&target->pool, &line->pool);
 	if (!line->listen.kind && !line->stdio)
 		return;
 	target->listen = line->listen;

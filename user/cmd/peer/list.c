@@ -178,6 +178,36 @@ static void print_keepalives(const struct output *output, const json_t *paths)
 	table_print(table, output, 2);
 }
 
+static void print_pool(const struct output *output, const json_t *pool)
+{
+	fprintf(output->file,
+		"  pool%s: %.0f lent, %.0f idle, %.0f connecting, %.0f programs waiting;"
+		" %.0f given, %.0f refused, %.0f lost, %.0f failed\n",
+		answer_is_true(pool, "in_use") ? "" : " (unused, no TCP path)",
+		answer_number(pool, "lent"),
+		answer_number(pool, "idle") + answer_number(pool, "testing"),
+		answer_number(pool, "connecting"), answer_number(pool, "waiting"),
+		answer_number(pool, "given"), answer_number(pool, "refused"),
+		answer_number(pool, "lost") + answer_number(pool, "tests_failed"),
+		answer_number(pool, "failed"));
+}
+
+/* Prints how many connections of their pools other peers have. */
+static void print_members(const struct output *output, const json_t *paths)
+{
+	char peer[80];
+	size_t i;
+
+	for (i = 0; i < json_array_size(paths); i++) {
+		const json_t *path = json_array_get(paths, i);
+
+		if (answer_number(path, "members") > 0)
+			fprintf(output->file, "  pool of %s: %.0f connections\n",
+				answer_string(path, "peer", peer, sizeof(peer)),
+				answer_number(path, "members"));
+	}
+}
+
 /* Adds the addresses that failed. */
 static void add_failed(struct table *table, const json_t *path)
 {
@@ -228,6 +258,10 @@ static void print_text(const struct output *output, const json_t *process)
 	print_process(output, process);
 	print_paths(output, paths);
 	print_keepalives(output, paths);
+	if (json_is_object(json_object_get(process, "pool")))
+		print_pool(output, json_object_get(process, "pool"));
+	else
+		print_members(output, paths);
 	print_reasons(output, paths, "relayed_because", "relayed, since ");
 	print_reasons(output, ended, "end", "ended: ");
 	for (i = 0; i < json_array_size(paths); i++)

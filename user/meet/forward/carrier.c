@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meet/forward/carrier.h"
 
-#include "base/addr.h"
 #include "base/log.h"
-#include "meet/forward/pipe.h"
-#include "net/sockaddr.h"
+#include "meet/forward/channel.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
-#include <unistd.h>
 
-/*
- * SYN retransmissions to an exposed service: if it does not answer, the other peer gets a code
- * after 15 s.
- */
-#define SYN_COUNT 3
 /* UDP services that a peer may use at once; each may have UDP_FLOWS_MAX sockets. */
 #define UDP_MAX 4
 /*
@@ -26,44 +15,7 @@
  */
 #define TCP_MAX (2 * QUIC_STREAMS_MAX)
 
-enum channel_state {
-	CHANNEL_REQUESTED,  /* opened by the other peer; the request is not complete */
-	CHANNEL_ASKED,	    /* this peer has sent a request */
-	CHANNEL_CONNECTING, /* to the exposed TCP service */
-	CHANNEL_OPEN,
-	CHANNEL_REFUSED, /* an error code was sent; further bytes are dropped */
-};
-
-/* A stream and its local socket. */
-struct channel {
-	LIST_ENTRY(channel) entry;
-	TAILQ_ENTRY(channel) waiting; /* in carrier->waiting */
-	bool waits;		      /* for carrier_update() to move its bytes */
-	struct carrier *carrier;
-	struct quic_stream *stream; /* NULL: it has ended */
-	enum channel_state state;
-	enum service_kind kind;
-	char service[PEER_NAME_MAX + 1];
-	uint8_t request[SERVICE_REQUEST_MAX];
-	size_t have;
-	struct pipe pipe; /* of TCP */
-	bool has_pipe;
-	struct udp_flows *udp;
-	int listen_fd; /* UDP socket of the requesting peer */
-};
-
-LIST_HEAD(channel_list, channel);
-TAILQ_HEAD(channel_queue, channel);
-
-struct carrier {
-	struct carrier_options options;
-	struct quic *quic;
-	struct channel_list channels;
-	struct channel_queue waiting;
-	unsigned int count;
-};
-
-static struct channel *channel_new(struct carrier *carrier, struct quic_stream *stream)
+struct channel *channel_new(struct carrier *carrier, struct quic_stream *stream)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
 
@@ -75,8 +27,7 @@ static struct channel *channel_new(struct carrier *carrier, struct quic_stream *
 	return channel;
 }
 
-/* @abort: reset, because data may have been lost. */
-static void channel_free(struct channel *channel, bool abort)
+void channel_free(struct channel *channel, bool abort)
 {
 	struct carrier *carrier = channel->carrier;
 
@@ -94,8 +45,8 @@ static void channel_free(struct channel *channel, bool abort)
 		carrier->options.ended(carrier->options.hooks_arg);
 }
 
-static void log_service(const struct channel *channel, enum log_level level, const char *message,
-			const char *reason)
+void channel_log(const struct channel *channel, enum log_level level, const char *message,
+		 const char *reason)
 {
 	struct log_line line;
 
@@ -107,8 +58,7 @@ static void log_service(const struct channel *channel, enum log_level level, con
 	log_end(&line);
 }
 
-/* Moves the bytes of a TCP service, or delivers datagrams. May free the channel. */
-static void pump(struct channel *channel)
+void channel_pump(struct channel *channel)
 {
 	int result = 0;
 
@@ -140,7 +90,7 @@ void carrier_update(struct carrier *carrier)
 	while ((channel = TAILQ_FIRST(&carrier->waiting))) {
 		TAILQ_REMOVE(&carrier->waiting, channel, waiting);
 		channel->waits = false;
-		pump(channel);
+		channel_pump(channel);
 	}
 }
 
@@ -149,45 +99,11 @@ static void on_ready(void *arg)
 	struct channel *channel = arg;
 	struct carrier *carrier = channel->carrier;
 
-	pump(channel);
+	channel_pump(channel);
 	carrier->options.flush(carrier->options.arg);
 }
 
-/* --- exposing peer */
-
-static void answer(struct channel *channel, enum service_code code)
-{
-	const uint8_t byte = (uint8_t)code;
-
-	quic_stream_write(channel->stream, &byte, sizeof(byte));
-	if (code == SERVICE_OK) {
-		channel->state = CHANNEL_OPEN;
-		return;
-	}
-	channel->state = CHANNEL_REFUSED;
-	quic_stream_finish(channel->stream);
-}
-
-/* Handles the result of the connect to the exposed service. */
-static void on_connected(struct channel *channel)
-{
-	int error = 0;
-	socklen_t size = sizeof(error);
-
-	if (getsockopt(channel->pipe.in, SOL_SOCKET, SO_ERROR, &error, &size))
-		error = errno;
-	if (!error) {
-		answer(channel, SERVICE_OK);
-		pump(channel);
-		return;
-	}
-	log_service(channel, LOG_LEVEL_WARNING, "exposed service does not answer", strerror(error));
-	pipe_close(&channel->pipe, false);
-	channel->has_pipe = false;
-	answer(channel, SERVICE_SILENT);
-}
-
-static void on_local(void *arg)
+void channel_ready(void *arg)
 {
 	struct channel *channel = arg;
 	struct carrier *carrier = channel->carrier;
@@ -196,37 +112,11 @@ static void on_local(void *arg)
 		on_ready(arg);
 		return;
 	}
-	on_connected(channel);
+	channel_connected(channel);
 	carrier->options.flush(carrier->options.arg);
 }
 
-/* Starts to connect to the exposed service. Returns 0 or -errno. */
-static int connect_tcp(struct channel *channel, const struct stun_endpoint *at)
-{
-	const int yes = 1, syn_count = SYN_COUNT;
-	union any_sockaddr addr;
-	socklen_t size = endpoint_to_sockaddr(at, 0, &addr);
-	int fd = socket(addr.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int result;
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &syn_count, sizeof(syn_count));
-	result = connect(fd, &addr.sa, size) && errno != EINPROGRESS ? -errno : 0;
-	if (result) {
-		close(fd);
-		return result;
-	}
-	result = pipe_open(&channel->pipe, channel->carrier->options.loop, fd, fd, on_local,
-			   channel);
-	if (result)
-		return result;
-	channel->has_pipe = true;
-	return loop_watch_want(channel->pipe.in_watch, false, true);
-}
-
-static int open_udp(struct channel *channel, const struct stun_endpoint *at)
+int channel_open_udp(struct channel *channel, const struct stun_endpoint *at)
 {
 	const struct carrier_options *options = &channel->carrier->options;
 	const struct udp_flows_options udp = {
@@ -245,8 +135,7 @@ static int open_udp(struct channel *channel, const struct stun_endpoint *at)
 	return udp_flows_new(&channel->udp, &udp);
 }
 
-/* Returns true if the maximum number of channels of this kind exists. */
-static bool is_limit(const struct carrier *carrier, enum service_kind kind)
+bool channel_is_limit(const struct carrier *carrier, enum service_kind kind)
 {
 	const struct channel *channel;
 	unsigned int used = 0;
@@ -254,137 +143,6 @@ static bool is_limit(const struct carrier *carrier, enum service_kind kind)
 	LIST_FOREACH(channel, &carrier->channels, entry)
 		used += kind == SERVICE_UDP ? channel->udp != NULL : channel->has_pipe;
 	return used >= (kind == SERVICE_UDP ? UDP_MAX : TCP_MAX);
-}
-
-static void refuse(struct channel *channel, enum service_code code)
-{
-	log_service(channel, LOG_LEVEL_WARNING, "request refused", service_describe(code));
-	answer(channel, code);
-}
-
-static void serve(struct channel *channel)
-{
-	const struct carrier_options *options = &channel->carrier->options;
-	const struct service *service = service_find(options->services, options->count,
-						     channel->kind, channel->service);
-	int result;
-
-	if (!service) {
-		refuse(channel, SERVICE_UNKNOWN);
-		return;
-	}
-	if (is_limit(channel->carrier, service->address.kind)) {
-		refuse(channel, SERVICE_LIMIT);
-		return;
-	}
-	if (service->address.kind == SERVICE_TCP) {
-		result = connect_tcp(channel, &service->address.at);
-		channel->state = CHANNEL_CONNECTING;
-	} else {
-		result = open_udp(channel, &service->address.at);
-		if (!result)
-			answer(channel, SERVICE_OK);
-	}
-	if (!result)
-		return;
-	log_service(channel, LOG_LEVEL_WARNING, "exposed service does not answer",
-		    strerror(-result));
-	if (channel->has_pipe)
-		pipe_close(&channel->pipe, false);
-	channel->has_pipe = false;
-	answer(channel, SERVICE_SILENT);
-}
-
-/*
- * Consumes the bytes of a request. Returns the number of bytes consumed, or -EPROTO for an invalid
- * request.
- */
-static int take_request(struct channel *channel, const uint8_t *data, size_t length)
-{
-	size_t before = channel->have, room = sizeof(channel->request) - before;
-	size_t part = length < room ? length : room;
-	int size;
-
-	/* a fin without data */
-	if (!length)
-		return 0;
-	memcpy(channel->request + before, data, part);
-	channel->have += part;
-	size = service_request_read(channel->request, channel->have, &channel->kind,
-				    channel->service);
-	if (size <= 0)
-		return size ? size : (int)part;
-	serve(channel);
-	return size - (int)before;
-}
-
-/* --- requesting peer */
-
-static int take_answer(struct channel *channel, unsigned int code)
-{
-	const struct carrier_options *options = &channel->carrier->options;
-
-	if (code != SERVICE_OK)
-		log_service(channel, LOG_LEVEL_WARNING, "service refused", service_describe(code));
-	if (options->answered)
-		options->answered(options->hooks_arg, code);
-	if (code != SERVICE_OK)
-		return -ECONNREFUSED;
-	channel->state = CHANNEL_OPEN;
-	return 0;
-}
-
-/* Opens a stream and sends a request. Returns NULL if no stream is available now. */
-static struct channel *ask(struct carrier *carrier, enum service_kind kind, const char *service)
-{
-	uint8_t request[SERVICE_REQUEST_MAX];
-	struct channel *channel = channel_new(carrier, NULL);
-
-	if (!channel)
-		return NULL;
-	channel->state = CHANNEL_ASKED;
-	channel->kind = kind;
-	snprintf(channel->service, sizeof(channel->service), "%s", service);
-	channel->stream = quic_stream_open(carrier->quic, channel);
-	if (!channel->stream) {
-		channel_free(channel, false);
-		return NULL;
-	}
-	quic_stream_write(channel->stream, request, service_request_put(request, kind, service));
-	return channel;
-}
-
-int carrier_tcp(struct carrier *carrier, const char *service, int in, int out)
-{
-	struct channel *channel;
-	int result;
-
-	channel = is_limit(carrier, SERVICE_TCP) ? NULL : ask(carrier, SERVICE_TCP, service);
-	if (!channel)
-		return -EAGAIN;
-	result = pipe_open(&channel->pipe, carrier->options.loop, in, out, on_local, channel);
-	channel->has_pipe = !result;
-	if (result)
-		channel_free(channel, true);
-	else
-		pump(channel);
-	return result;
-}
-
-/* Datagrams follow the request at once, without waiting for the answer. */
-int carrier_udp(struct carrier *carrier, const char *service, int listen_fd)
-{
-	const struct stun_endpoint none = { .port_be = 0 };
-	struct channel *channel = ask(carrier, SERVICE_UDP, service);
-	int result;
-
-	if (!channel)
-		return -EAGAIN;
-	channel->listen_fd = listen_fd;
-	result = open_udp(channel, &none);
-	if (result)
-		channel_free(channel, false);
-	return result;
 }
 
 /* --- streams */
@@ -411,16 +169,15 @@ void carrier_data(void *user, const uint8_t *data, size_t length, bool fin)
 	struct channel *channel = user;
 	int head = 0, result = 0;
 
-	if (channel->state == CHANNEL_REQUESTED) {
-		head = take_request(channel, data, length);
-	} else if (channel->state == CHANNEL_ASKED && length) {
-		head = 1;
-		result = take_answer(channel, data[0]);
-	}
+	if (channel->state == CHANNEL_REQUESTED)
+		head = channel_take_request(channel, data, length);
+	else if (channel->state == CHANNEL_ASKED)
+		head = channel_take_answer(channel, data, length);
 	if (head > 0)
 		quic_stream_consumed(channel->stream, (size_t)head);
-	/* the stream ended within the request */
-	if (head < 0 || (channel->state == CHANNEL_REQUESTED && fin))
+	if (head < 0)
+		result = head;
+	else if (channel->state == CHANNEL_REQUESTED && fin) /* within the request */
 		result = -EPROTO;
 	if (!result)
 		result = take_bytes(channel, data + head, length - (size_t)head, fin);
@@ -441,11 +198,10 @@ void carrier_writable(void *user)
 void carrier_ended(void *user, bool reset)
 {
 	struct channel *channel = user;
-	const struct carrier_options *options = &channel->carrier->options;
 
 	channel->stream = NULL;
-	if (channel->state == CHANNEL_ASKED && options->answered)
-		options->answered(options->hooks_arg, SERVICE_CODES);
+	if (channel->state == CHANNEL_ASKED)
+		channel_unanswered(channel);
 	/* received data may still have to be written */
 	if (!reset && channel->has_pipe && channel->state == CHANNEL_OPEN)
 		pump_later(channel);

@@ -6,32 +6,10 @@
 #ifndef SLUICE_MEET_FORWARD_CARRIER_H
 #define SLUICE_MEET_FORWARD_CARRIER_H
 
-#include "base/loop.h"
-#include "meet/forward/udp_flows.h"
-#include "meet/peer/service.h"
+#include "meet/forward/carrier_options.h"
 #include "meet/quic/quic.h"
 
 struct carrier;
-
-struct carrier_options {
-	struct loop *loop;
-	const char *peer; /* for messages */
-	/* Exposed services of this peer; count 0: none. */
-	const struct service *services;
-	unsigned int count;
-	/* Called when a loop event has queued data: call quic_flush(). */
-	loop_fn flush;
-	void *arg;
-	/*
-	 * Called when the other peer has answered a request: SERVICE_OK, another code, or
-	 * SERVICE_CODES if the stream ended without an answer. May be NULL.
-	 */
-	void (*answered)(void *hooks_arg, unsigned int code);
-	/* Called when a connection has ended. May be NULL. */
-	loop_fn ended;
-	void *hooks_arg;
-	struct drops *drops; /* counts dropped datagrams */
-};
 
 /* carrier_set_quic() may follow later, before the first request. Returns 0 or -ENOMEM. */
 int carrier_new(struct carrier **carrier, const struct carrier_options *options);
@@ -61,6 +39,8 @@ int carrier_tcp(struct carrier *carrier, const char *service, int in, int out);
  * carrier_tcp().
  */
 int carrier_udp(struct carrier *carrier, const char *service, int listen_fd);
+/* Requests a member of the pool. Returns as carrier_tcp(). */
+int carrier_member(struct carrier *carrier, const struct member_request *request);
 /* Returns the number of streams in use. */
 unsigned int carrier_count(const struct carrier *carrier);
 

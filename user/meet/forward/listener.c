@@ -44,10 +44,10 @@ int listener_open(const struct service_address *address, struct err *err)
 	return -error;
 }
 
-/* Passes a connection to the carrier. Returns false if no stream is available now. */
+/* Passes a connection on. Returns false if no stream is available now. */
 static bool hand_over(struct listener_tcp *listener, int fd)
 {
-	if (carrier_tcp(listener->carrier, listener->service, fd, fd) != -EAGAIN)
+	if (listener->take(listener->arg, fd) != -EAGAIN)
 		return true;
 	listener->held = fd;
 	loop_watch_want(listener->watch, false, false);
@@ -60,7 +60,7 @@ static void on_connection(void *arg)
 	const int yes = 1;
 	int i, fd;
 
-	for (i = 0; i < ACCEPTS && listener->carrier && listener->held < 0; i++) {
+	for (i = 0; i < ACCEPTS && listener->open && listener->held < 0; i++) {
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {
 			/* without a descriptor or memory, the event loop would spin */
@@ -97,16 +97,16 @@ void listener_tcp_retry(struct listener_tcp *listener)
 {
 	int fd = listener->held;
 
-	if (!listener->carrier)
+	if (!listener->open)
 		return;
 	listener->held = -1;
 	if (fd < 0 || hand_over(listener, fd))
 		loop_watch_want(listener->watch, true, false);
 }
 
-void listener_tcp_use(struct listener_tcp *listener, struct carrier *carrier)
+void listener_tcp_use(struct listener_tcp *listener, bool open)
 {
-	listener->carrier = carrier;
+	listener->open = open;
 	loop_watch_want(listener->watch, false, false);
 	listener_tcp_retry(listener);
 }

@@ -12,11 +12,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define RETRY_FIRST_US 1000000
 #define RETRY_MAX_US   30000000
+#define MS_NS	       1000000ULL
+#define SECOND_NS      1000000000ULL
+
+/* A program's connection that waits for a member of the pool, or for a stream of the path. */
+struct waiter {
+	STAILQ_ENTRY(waiter) entry;
+	int fd;
+	bool refused; /* the pool has no member for it */
+};
+
+STAILQ_HEAD(waiters, waiter);
 
 struct connector {
 	struct node node;
@@ -25,6 +39,7 @@ struct connector {
 	const struct peer_target *target;
 	struct link *link; /* NULL: not connected */
 	struct listener_tcp tcp;
+	struct waiters waiters;
 	struct loop_timer *retry;
 	uint64_t retry_us;
 	struct log_condition condition;
@@ -33,6 +48,12 @@ struct connector {
 	int result;
 	struct err *err;
 };
+
+static void on_random(void *buffer, size_t size, void *arg)
+{
+	if (getrandom(buffer, size, 0) != (ssize_t)size)
+		abort(); /* fails only before Linux 3.17: up to 256 bytes cannot fail */
+}
 
 static const char *service_of(const struct connector *connector)
 {
@@ -54,6 +75,75 @@ static void connect_now(void *arg)
 			    runtime_now_ns());
 	node_update(&connector->node);
 }
+
+/* --- connections of programs */
+
+/* Returns 0, -EAGAIN or -ENOMEM, as carrier_tcp(). */
+static int use_path(struct connector *connector, int fd)
+{
+	struct carrier *carrier = connector->link ? link_carrier(connector->link) : NULL;
+
+	return carrier ? carrier_tcp(carrier, service_of(connector), fd, fd) : -EAGAIN;
+}
+
+static void forget(struct connector *connector, struct waiter *waiter)
+{
+	STAILQ_REMOVE(&connector->waiters, waiter, waiter, entry);
+	free(waiter);
+}
+
+/* Passes the connections without a member to the path, as long as it has streams. */
+static void use_path_for_refused(struct connector *connector)
+{
+	struct waiter *waiter, *next;
+
+	for (waiter = STAILQ_FIRST(&connector->waiters); waiter; waiter = next) {
+		next = STAILQ_NEXT(waiter, entry);
+		if (!waiter->refused)
+			continue;
+		if (use_path(connector, waiter->fd) == -EAGAIN)
+			return;
+		forget(connector, waiter);
+	}
+}
+
+static int on_connection(void *arg, int fd)
+{
+	struct connector *connector = arg;
+	struct waiter *waiter;
+
+	if (!node_pool_is_used(&connector->node))
+		return use_path(connector, fd);
+	waiter = malloc(sizeof(*waiter));
+	if (!waiter || !node_pool_acquire(&connector->node, waiter)) {
+		free(waiter);
+		return use_path(connector, fd);
+	}
+	*waiter = (struct waiter){ .fd = fd };
+	STAILQ_INSERT_TAIL(&connector->waiters, waiter, entry);
+	return 0;
+}
+
+static void on_granted(void *arg, void *granted, struct link *member)
+{
+	struct connector *connector = arg;
+	struct waiter *waiter = granted;
+
+	if (member && carrier_tcp(link_carrier(member), service_of(connector), waiter->fd,
+				  waiter->fd) != -EAGAIN) {
+		forget(connector, waiter);
+		return;
+	}
+	waiter->refused = true;
+	use_path_for_refused(connector);
+}
+
+static void on_flush(void *arg)
+{
+	node_update(&((struct connector *)arg)->node);
+}
+
+/* --- failures */
 
 /* Handles a temporary failure: --stdio exits, a listener retries. */
 static void failed(struct connector *connector, const char *reason)
@@ -151,7 +241,8 @@ static void on_ready(void *arg, struct link *link)
 	else if (connector->target->listen.kind == SERVICE_UDP)
 		result = carrier_udp(carrier, service_of(connector), connector->listen_fd);
 	else
-		listener_tcp_use(&connector->tcp, carrier);
+		listener_tcp_use(&connector->tcp, true);
+	use_path_for_refused(connector);
 	if (result)
 		fail(connector, err_set(connector->err, EXIT_ERROR, -result, "%s: %s",
 					connector->target->to, strerror(-result)));
@@ -185,8 +276,10 @@ static void on_ended(void *arg)
 
 	if (connector->target->stdio)
 		loop_stop(connector->node.runtime.loop);
-	else if (connector->listen_fd >= 0 && connector->target->listen.kind == SERVICE_TCP)
-		listener_tcp_retry(&connector->tcp);
+	if (connector->target->listen.kind != SERVICE_TCP)
+		return;
+	use_path_for_refused(connector);
+	listener_tcp_retry(&connector->tcp);
 }
 
 static void on_over(void *arg, struct link *link)
@@ -196,16 +289,43 @@ static void on_over(void *arg, struct link *link)
 	report_over(&connector->report, link);
 	connector->link = NULL;
 	if (connector->target->listen.kind == SERVICE_TCP)
-		listener_tcp_use(&connector->tcp, NULL);
+		listener_tcp_use(&connector->tcp, false);
 	failed(connector, link->end);
+}
+
+/* --- life */
+
+static int open_pool(struct connector *connector)
+{
+	const struct peer_pool *from = &connector->target->pool;
+	const struct pool_options options = {
+		.max = from->max,
+		.min_idle = from->min_idle ? from->min_idle : PEER_POOL_MIN_IDLE,
+		.queue = from->queue ? from->queue : PEER_POOL_QUEUE,
+		.acquire_ns = (from->acquire_ms ? from->acquire_ms : PEER_POOL_ACQUIRE_MS) * MS_NS,
+		.idle_ns = (from->idle_s ? from->idle_s : PEER_POOL_IDLE_S) * SECOND_NS,
+		.life_ns = (from->life_s ? from->life_s : PEER_POOL_LIFE_S) * SECOND_NS,
+		.fifo = from->order == PEER_POOL_FIFO,
+		.random = on_random,
+	};
+
+	return from->max ? node_pool_open(&connector->node, &options) : 0;
+}
+
+static void close_waiters(struct connector *connector)
+{
+	struct waiter *waiter;
+
+	while ((waiter = STAILQ_FIRST(&connector->waiters))) {
+		close(waiter->fd);
+		forget(connector, waiter);
+	}
 }
 
 static void on_stop(void *arg)
 {
 	loop_stop(((struct connector *)arg)->node.runtime.loop);
 }
-
-/* --- life */
 
 static int start(struct connector *connector)
 {
@@ -218,15 +338,17 @@ static int start(struct connector *connector)
 		result = parent_watch(&connector->parent);
 	connector->retry = loop_timer(node->runtime.loop, false, connect_now, connector);
 	connector->tcp = (struct listener_tcp){ .loop = node->runtime.loop,
-						.service = service_of(connector),
-						.flush = node_update,
-						.arg = node,
+						.take = on_connection,
+						.flush = on_flush,
+						.arg = connector,
 						.fd = connector->listen_fd,
 						.held = -1 };
 	if (!connector->retry)
 		result = -ENOMEM;
 	if (!result && connector->target->listen.kind == SERVICE_TCP)
 		result = listener_tcp_init(&connector->tcp);
+	if (!result)
+		result = open_pool(connector);
 	if (!result)
 		connect_now(connector);
 	return result;
@@ -244,7 +366,8 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 			  .hooks = { .registered = on_registered,
 				     .refused = on_refused,
 				     .over = on_over,
-				     .connect_failed = on_connect_failed } },
+				     .connect_failed = on_connect_failed,
+				     .granted = on_granted } },
 		.report = { .view = { .node = &connector.node, .target = target } },
 		.parent = { .view = &connector.report.view, .stop = on_stop, .arg = &connector },
 		.target = target,
@@ -255,6 +378,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	int result = 0;
 
 	connector.node.runtime.arg = &connector;
+	STAILQ_INIT(&connector.waiters);
 	signal(SIGPIPE, SIG_IGN);
 	log_logfmt(verbose ? LOG_LEVEL_DEBUG : target->stdio ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
 	if (target->listen.kind) {
@@ -285,6 +409,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	connector.node.runtime.answered = NULL;
 	connector.node.runtime.ended = NULL;
 	node_close(&connector.node);
+	close_waiters(&connector);
 	if (connector.listen_fd >= 0)
 		close(connector.listen_fd);
 	return result;

@@ -8,28 +8,55 @@
 
 #include <string.h>
 
+/* Returns the link, or the member of a pool, whose QUIC connection starts with this id. */
+static struct link *starts_with(struct link *links, const uint8_t *id)
+{
+	struct link *link;
+
+	for (link = links; link; link = link->next)
+		if (!memcmp(peer_session_introduction(link->session)->id, id, QUIC_ID_SIZE))
+			return link;
+	return NULL;
+}
+
 static void on_quic(struct node *node, const struct stun_endpoint *from, const uint8_t *packet,
 		    size_t length)
 {
+	struct link *link = NULL;
 	const uint8_t *id;
-	struct link *link;
 	bool first;
 
 	id = quic_destination(packet, length, &first);
 	if (!id)
 		return;
 	if (first)
-		for (link = node->links; link; link = link->next)
-			if (!memcmp(peer_session_introduction(link->session)->id, id,
-				    QUIC_ID_SIZE)) {
-				if (peer_session_knows(link->session, from))
-					link_packet(link, from, id, true, packet, length,
-						    runtime_now_ns());
-				return;
-			}
-	link = quic_slot(id) / 2 < NODE_LINKS_MAX ? node->by_slot[quic_slot(id) / 2] : NULL;
+		link = starts_with(node->links, id);
+	if (first && !link)
+		link = starts_with(node->members, id);
+	if (!link) {
+		first = false;
+		link = quic_slot(id) / 2 < NODE_LINKS_MAX ? node->by_slot[quic_slot(id) / 2] : NULL;
+	}
 	if (link && peer_session_knows(link->session, from))
-		link_packet(link, from, id, false, packet, length, runtime_now_ns());
+		link_packet(link, from, id, first, packet, length, runtime_now_ns());
+}
+
+/* Passes a message to the link, or the member of a pool, to which it belongs. */
+static bool give(struct node *node, struct link *links, const struct stun_endpoint *from,
+		 const struct stun_message *message)
+{
+	struct link *link;
+
+	for (link = links; link; link = link->next) {
+		if (!peer_session_owns(link->session, message))
+			continue;
+		/* the members of a peer share its limit of connections */
+		if (peer_session_receive(link->session, from, message, runtime_now_ns()) &&
+		    from->tcp)
+			tcp_paths_prove(link_tcp(link), from, link->parent ? link->parent : link);
+		return true;
+	}
+	return false;
 }
 
 /* @from: an address, or the relay channel of the datagram. */
@@ -37,7 +64,6 @@ static void on_inner(struct node *node, const struct stun_endpoint *from, const 
 		     size_t length)
 {
 	struct stun_message message;
-	struct link *link;
 
 	if (data[0] >= 64) {
 		on_quic(node, from, data, length);
@@ -46,13 +72,8 @@ static void on_inner(struct node *node, const struct stun_endpoint *from, const 
 	if (stun_parse(data, length, &message) ||
 	    peer_client_receive(node->runtime.client, from, &message, runtime_now_ns()))
 		return;
-	for (link = node->links; link; link = link->next)
-		if (peer_session_owns(link->session, &message)) {
-			if (peer_session_receive(link->session, from, &message, runtime_now_ns()) &&
-			    from->tcp)
-				tcp_paths_prove(node->runtime.tcp, from, link);
-			return;
-		}
+	if (!give(node, node->links, from, &message))
+		give(node, node->members, from, &message);
 }
 
 /*

@@ -9,21 +9,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-/*
- * Detects a peer that lost the connection in a restart, after a path change: its session still
- * answers checks, at least every second, but QUIC does not answer this number of packets.
- */
-#define SILENT_NS	500000000ULL
-#define SILENT_PACKETS	8
-#define SILENT_CHECK_NS 2000000000ULL
-
 static void on_random(void *buffer, size_t size, void *arg)
 {
 	if (getrandom(buffer, size, 0) != (ssize_t)size)
 		abort(); /* fails only before Linux 3.17: up to 256 bytes cannot fail */
 }
 
-static void link_over(struct link *link, const char *reason)
+void link_over(struct link *link, const char *reason)
 {
 	if (!link->end[0])
 		snprintf(link->end, sizeof(link->end), "%s", reason);
@@ -32,6 +24,26 @@ static void link_over(struct link *link, const char *reason)
 static unsigned int index_of(const struct connection *connection)
 {
 	return connection == &connection->link->connection[1];
+}
+
+struct tcp_paths *link_tcp(const struct link *link)
+{
+	return link->tcp ? link->tcp : link->runtime->tcp;
+}
+
+void link_send(struct link *link, const struct stun_endpoint *to, const void *data, size_t length,
+	       size_t size)
+{
+	if (!to->tcp)
+		runtime_send(link->runtime, to, data, length, size);
+	else if (link_tcp(link))
+		tcp_paths_send(link_tcp(link), to, data, length, size);
+}
+
+/* Returns the link that counts the bytes of this one. */
+static struct link *counted(struct link *link)
+{
+	return link->parent ? link->parent : link;
 }
 
 /* --- what QUIC calls */
@@ -44,8 +56,8 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 	/* a packet of the previous path; TCP closes the connection for a packet that is too long */
 	if (!path || size > peer_session_mtu(link->session))
 		return;
-	runtime_send(link->runtime, &path->at, packets, length, size);
-	link->bytes_out += length;
+	link_send(link, &path->at, packets, length, size);
+	counted(link)->bytes_out += length;
 	peer_session_sent(link->session, runtime_now_ns());
 }
 
@@ -79,6 +91,40 @@ static const struct quic_handlers handlers = {
 	.ended = carrier_ended,
 };
 
+/* --- what the carrier calls */
+
+static void on_answered(void *arg, unsigned int code)
+{
+	const struct runtime *runtime = ((struct link *)arg)->runtime;
+
+	if (runtime->answered)
+		runtime->answered(runtime->arg, code);
+}
+
+static void on_ended(void *arg)
+{
+	const struct runtime *runtime = ((struct link *)arg)->runtime;
+
+	if (runtime->ended)
+		runtime->ended(runtime->arg);
+}
+
+static enum service_code on_member_requested(void *arg, const struct member_request *request,
+					     uint8_t key[KEY_SIZE])
+{
+	struct link *link = arg;
+
+	return link->runtime->member_requested(link->runtime->update_arg, link, request, key);
+}
+
+static void on_member_answered(void *arg, const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+			       unsigned int code, const uint8_t *key)
+{
+	const struct runtime *runtime = ((struct link *)arg)->runtime;
+
+	runtime->member_answered(runtime->update_arg, id, code, key);
+}
+
 /* --- connections */
 
 static void connection_close(struct connection *connection, uint64_t now_ns)
@@ -108,9 +154,11 @@ static void connection_open(struct connection *connection, const uint8_t *packet
 						 .services = runtime->services,
 						 .count = runtime->service_count,
 						 .flush = runtime->update,
-						 .answered = runtime->answered,
-						 .ended = runtime->ended,
-						 .hooks_arg = runtime->arg,
+						 .answered = on_answered,
+						 .ended = on_ended,
+						 .member_requested = on_member_requested,
+						 .member_answered = on_member_answered,
+						 .hooks_arg = link,
 						 .drops = &connection->drops,
 						 .arg = runtime->update_arg };
 	struct quic_settings settings = { .server = packet,
@@ -159,7 +207,7 @@ void link_packet(struct link *link, const struct stun_endpoint *from, const uint
 	}
 	if (!connection->quic || !quic_receive(connection->quic, packet, length, now_ns))
 		return;
-	link->bytes_in += length;
+	counted(link)->bytes_in += length;
 	peer_session_heard(link->session, from);
 	if (index_of(connection) == link->active)
 		link->silent_ns = 0;
@@ -186,9 +234,9 @@ static void release_tcp(const struct link *link)
 	unsigned int i, count;
 
 	remote = peer_session_remotes(link->session, &count);
-	for (i = 0; i < count && link->runtime->tcp; i++)
+	for (i = 0; i < count && link_tcp(link); i++)
 		if (remote[i].at.tcp)
-			tcp_paths_release(link->runtime->tcp, &remote[i].at, link);
+			tcp_paths_release(link_tcp(link), &remote[i].at, link);
 }
 
 /* Holds only the TCP connection of the path, if the path has one. */
@@ -198,11 +246,10 @@ static void hold_tcp(const struct link *link)
 
 	release_tcp(link);
 	if (path && path->at.tcp)
-		tcp_paths_hold(link->runtime->tcp, &path->at, link);
+		tcp_paths_hold(link_tcp(link), &path->at, link);
 }
 
-/* Holds only the relay binding or the TCP connection of the path, if there is a path. */
-static void hold_path(struct link *link, uint64_t now_ns)
+void link_hold_path(struct link *link, uint64_t now_ns)
 {
 	const struct peer_session_remote *path = peer_session_path(link->session);
 
@@ -225,18 +272,19 @@ bool link_relay(struct link *link, const struct peer_client_event *event, uint64
 		peer_session_lose(link->session, &event->relay, now_ns);
 	else if (!peer_session_set_relay(link->session, event->session_id, &event->relay, now_ns))
 		return false;
-	hold_path(link, now_ns);
+	link_hold_path(link, now_ns);
 	return bound;
 }
 
 /* --- life */
 
-int link_new(struct link **link, struct runtime *runtime, const struct introduction *introduction,
-	     unsigned int slot, uint64_t now_ns)
+static int create(struct link **link, struct runtime *runtime, struct link *parent,
+		  const struct introduction *introduction, unsigned int slot, uint64_t now_ns)
 {
 	struct peer_session_options options = { .random = on_random,
-						.relay = runtime->relay,
-						.no_udp = runtime->tcp_only,
+						.relay = parent ? PEER_SESSION_RELAY_NEVER
+								: runtime->relay,
+						.no_udp = parent || runtime->tcp_only,
 						.no_tcp = runtime->udp_only,
 						.interval_ns = runtime->interval_ns,
 						.searches_full_ns = &runtime->searches_full_ns };
@@ -246,6 +294,7 @@ int link_new(struct link **link, struct runtime *runtime, const struct introduct
 	if (!created)
 		return -ENOMEM;
 	created->runtime = runtime;
+	created->parent = parent;
 	created->slot = slot;
 	created->initiator = introduction->initiator;
 	created->connection[0].link = created->connection[1].link = created;
@@ -257,6 +306,22 @@ int link_new(struct link **link, struct runtime *runtime, const struct introduct
 		free(created);
 	else
 		*link = created;
+	return result;
+}
+
+int link_new(struct link **link, struct runtime *runtime, const struct introduction *introduction,
+	     unsigned int slot, uint64_t now_ns)
+{
+	return create(link, runtime, NULL, introduction, slot, now_ns);
+}
+
+int link_new_member(struct link **link, struct link *parent, struct tcp_paths *tcp,
+		    const struct introduction *introduction, unsigned int slot, uint64_t now_ns)
+{
+	int result = create(link, parent->runtime, parent, introduction, slot, now_ns);
+
+	if (!result)
+		(*link)->tcp = tcp;
 	return result;
 }
 
@@ -291,140 +356,6 @@ struct carrier *link_carrier(struct link *link)
 
 /* --- progress */
 
-static void log_remote(struct log_line *line, const struct peer_session_remote *remote)
-{
-	char text[ADDR_TEXT_MAX];
-
-	if (remote->kind != PEER_SESSION_REMOTE_RELAYED)
-		log_field(line, "address", "%s",
-			  addr_format_port(&remote->at.addr, remote->at.port_be, text));
-	log_field(line, "kind", "%s", peer_session_remote_kinds[remote->kind]);
-	if (remote->kind != PEER_SESSION_REMOTE_RELAYED)
-		log_field(line, "transport", "%s", remote->at.tcp ? "tcp" : "udp");
-}
-
-static void log_path(const struct link *link)
-{
-	const struct peer_session_remote *path = peer_session_path(link->session);
-	struct log_line line;
-
-	log_begin(&line, LOG_LEVEL_INFO, path ? "path" : "path lost");
-	log_field(&line, "peer", "%s", link->name);
-	if (path) {
-		log_remote(&line, path);
-		log_field(&line, "rtt_ms", "%.1f", (double)path->rtt_ns / 1e6);
-	}
-	log_end(&line);
-}
-
-static void on_path(struct link *link, uint64_t now_ns)
-{
-	struct connection *connection = &link->connection[link->active];
-
-	log_path(link);
-	hold_path(link, now_ns);
-	link->runtime->path_changed(link->runtime->arg, link);
-	if (!peer_session_path(link->session) || !connection->quic)
-		return;
-	quic_set_packet_size(connection->quic, peer_session_mtu(link->session));
-	quic_path_changed(connection->quic, now_ns);
-	if (!link->ready || !link->initiator)
-		return;
-	link->silent_ns = now_ns + SILENT_NS;
-	link->silent_packets = 0;
-}
-
-static void on_mtu(struct link *link, uint64_t now_ns)
-{
-	struct quic *quic = link->connection[link->active].quic;
-	size_t mtu = peer_session_mtu(link->session);
-	bool fell = mtu == PEER_SESSION_FULL_SIZE; /* a black hole, or a network change */
-	struct log_line line;
-
-	log_begin(&line, fell ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "path mtu");
-	log_field(&line, "peer", "%s", link->name);
-	log_field(&line, "bytes", "%zu", mtu);
-	log_end(&line);
-	if (!quic)
-		return;
-	quic_set_packet_size(quic, mtu);
-	if (fell)
-		quic_path_changed(quic, now_ns);
-}
-
-/* Repeats a packet on a new path that has not answered yet, or gives up. */
-static void ask_again(struct link *link, uint64_t now_ns)
-{
-	const struct peer_session_remote *path = peer_session_path(link->session);
-	struct quic *quic = link->connection[link->active].quic;
-
-	link->silent_ns = now_ns + SILENT_NS;
-	/* the path itself may be silent */
-	if (!path || !quic || now_ns - path->consent_ns > SILENT_CHECK_NS)
-		link->silent_packets = 0;
-	else if (link->silent_packets++ == SILENT_PACKETS)
-		link_over(link, "the other peer does not know the connection any more");
-	else
-		quic_path_changed(quic, now_ns);
-}
-
-/* Logs each address of the other peer, with the reason why it was not reached. */
-static void describe_failure(struct link *link)
-{
-	const struct peer_session_remote *remote;
-	unsigned int i, count;
-	struct log_line line;
-
-	remote = peer_session_remotes(link->session, &count);
-	for (i = 0; i < count; i++) {
-		log_begin(&line, LOG_LEVEL_INFO, "candidate failed");
-		log_field(&line, "peer", "%s", link->name);
-		log_remote(&line, &remote[i]);
-		log_field(&line, "reason", "%s", peer_session_reasons[remote[i].reason]);
-		log_end(&line);
-	}
-	if (!link->relay_code)
-		link_over(link, link->reported ? "the path is lost, and no other one was found"
-					       : "no path was found");
-	else if (link->relay_code == 486)
-		link_over(link, "no direct path was found, and the server relays no more sessions");
-	else
-		link_over(link, "no direct path was found, and the relay of the server fails");
-}
-
-static void session_update(struct link *link, uint64_t now_ns)
-{
-	struct runtime *runtime = link->runtime;
-	uint8_t buffer[PEER_SESSION_DATAGRAM_MAX];
-	struct stun_endpoint to;
-	unsigned int events;
-	size_t size;
-
-	if (peer_session_due_ns(link->session) <= now_ns)
-		peer_session_timeout(link->session, now_ns);
-	events = peer_session_events(link->session);
-	if (events & PEER_SESSION_PATH_CHANGED)
-		on_path(link, now_ns);
-	else if (events & PEER_SESSION_MTU_CHANGED)
-		on_mtu(link, now_ns);
-	if (events & PEER_SESSION_WANTS_REFRESH) {
-		peer_client_refresh(runtime->client, now_ns);
-		mapping_doubt(runtime->mapping);
-	}
-	if (events & PEER_SESSION_WANTS_INTRODUCTION)
-		peer_client_connect(runtime->client, link->name, now_ns);
-	if (events & PEER_SESSION_WANTS_RELAY)
-		peer_client_relay(runtime->client, peer_session_introduction(link->session),
-				  now_ns);
-	if (events & PEER_SESSION_ENDED) {
-		describe_failure(link);
-		peer_client_report(runtime->client, peer_session_introduction(link->session),
-				   SLUICE_RENDEZVOUS_FAILED, now_ns);
-	}
-	while ((size = peer_session_send(link->session, buffer, &to, now_ns)))
-		runtime_send(runtime, &to, buffer, size, size);
-}
-
 /* Handles the completed handshake of the active connection, which authenticates the other peer. */
 static void became_ready(struct link *link, uint64_t now_ns)
 {
@@ -434,6 +365,8 @@ static void became_ready(struct link *link, uint64_t now_ns)
 	link->ready = true;
 	link->silent_ns = 0;
 	connection_close(&link->connection[!link->active], now_ns);
+	if (link->parent)
+		return;
 	if (!link->reported)
 		peer_client_report(runtime->client, peer_session_introduction(link->session),
 				   link->relayed	  ? SLUICE_RENDEZVOUS_RELAYED
@@ -471,7 +404,7 @@ void link_update(struct link *link, uint64_t now_ns)
 {
 	struct connection *active = &link->connection[link->active];
 
-	session_update(link, now_ns);
+	link_session_update(link, now_ns);
 	if (link->initiator && !active->quic && peer_session_path(link->session))
 		connection_open(active, NULL, 0, now_ns);
 	connection_update(&link->connection[0], now_ns);
@@ -482,7 +415,7 @@ void link_update(struct link *link, uint64_t now_ns)
 		quic_flush(active->quic, now_ns);
 	}
 	if (link->silent_ns && now_ns >= link->silent_ns)
-		ask_again(link, now_ns);
+		link_ask_again(link, now_ns);
 }
 
 uint64_t link_due_ns(const struct link *link)

@@ -24,6 +24,13 @@ struct connection {
 struct link {
 	struct link *next;
 	struct runtime *runtime;
+	/*
+	 * The link of the path, if this one is a member of the pool (members.c): a single TCP
+	 * connection, which is not replaced when it is lost. NULL otherwise. The parent lives
+	 * longer.
+	 */
+	struct link *parent;
+	struct tcp_paths *tcp; /* own port of a member; NULL: the port of the process */
 	struct peer_session *session;
 	char name[PEER_NAME_MAX + 1];
 	unsigned int slot;
@@ -34,7 +41,7 @@ struct link {
 	bool reported;		 /* the outcome was reported to the server */
 	bool relayed;		 /* the path is a channel of the relay */
 	unsigned int relay_code; /* latest failure of the relay; 0: none */
-	/* QUIC packets only. */
+	/* QUIC packets only; those of members count for their parent. */
 	uint64_t bytes_in, bytes_out;
 	/* Next retry on a new path that QUIC has not answered; 0: none. */
 	uint64_t silent_ns;
@@ -47,6 +54,9 @@ struct link {
 /* Returns 0, -ENOMEM, or -EINVAL for an introduction with a weak key. */
 int link_new(struct link **link, struct runtime *runtime, const struct introduction *introduction,
 	     unsigned int slot, uint64_t now_ns);
+/* Creates a member of the pool. @tcp has the port of its connection. As link_new(). */
+int link_new_member(struct link **link, struct link *parent, struct tcp_paths *tcp,
+		    const struct introduction *introduction, unsigned int slot, uint64_t now_ns);
 void link_free(struct link *link, uint64_t now_ns);
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns);
 
@@ -65,6 +75,23 @@ void link_packet(struct link *link, const struct stun_endpoint *from, const uint
 /* Runs expired timers and sends pending packets. Sets link->end if the link is over. */
 void link_update(struct link *link, uint64_t now_ns);
 uint64_t link_due_ns(const struct link *link);
+/* Returns the TCP connections that the link uses; NULL: none yet. */
+struct tcp_paths *link_tcp(const struct link *link);
+void link_send(struct link *link, const struct stun_endpoint *to, const void *data, size_t length,
+	       size_t size);
+/* Ends the link; the first reason counts. */
+void link_over(struct link *link, const char *reason);
+/* Holds only the relay binding or the TCP connection of the path, if there is a path. */
+void link_hold_path(struct link *link, uint64_t now_ns);
+
+/* --- link_session.c */
+
+void link_session_update(struct link *link, uint64_t now_ns);
+/* Repeats a packet on a new path that has not answered yet, or gives up. */
+void link_ask_again(struct link *link, uint64_t now_ns);
+
+/* --- link.c */
+
 /* Returns the carrier of the active connection, or NULL. */
 struct carrier *link_carrier(struct link *link);
 

@@ -67,7 +67,7 @@ bool node_network_offer(struct node *node)
 	if (count >= 0 && mapping_candidate(node->runtime.mapping, &other))
 		count = add(candidates, count, &other);
 	if (count >= 0 && node->reflexive.offered) {
-		other = (struct candidate){ .at = node->reflexive.at,
+		other = (struct candidate){ .at = node->reflexive.tcp.at,
 					    .kind = CANDIDATE_REFLEXIVE,
 					    .transport = CANDIDATE_TCP };
 		count = add(candidates, count, &other);

@@ -304,6 +304,7 @@ static void links_update(struct node *node)
 		}
 		*at = link->next;
 		node->by_slot[link->slot] = NULL;
+		node_members_orphan(node, link);
 		node->hooks.over(node->runtime.arg, link);
 		link_free(link, runtime_now_ns());
 	}
@@ -321,6 +322,8 @@ static void arm(struct node *node)
 	uint64_t due_ns = peer_client_due_ns(node->runtime.client), now_ns = runtime_now_ns();
 	const struct link *link;
 
+	if (node_members_due_ns(node) < due_ns)
+		due_ns = node_members_due_ns(node);
 	for (link = node->links; link; link = link->next)
 		if (link_due_ns(link) < due_ns)
 			due_ns = link_due_ns(link);
@@ -343,6 +346,7 @@ void node_update(void *arg)
 		node->again = false;
 		/* links send requests to the client, whose events may create links */
 		links_update(node);
+		node->again |= node_members_update(node, runtime_now_ns());
 		client_update(node);
 	}
 	node->updating = false;
@@ -379,6 +383,8 @@ int node_open(struct node *node, struct err *err)
 	raise_files();
 	node->runtime.socket.fd = node->network.fd = node->lookup_fd[0] = node->lookup_fd[1] = -1;
 	node->runtime.update = node_update;
+	node->runtime.member_requested = node_members_requested;
+	node->runtime.member_answered = node_members_answered;
 	node->runtime.interval_ns = node->identity->keepalive_s
 					    ? node->identity->keepalive_s * 1000000000ULL
 					    : PEER_SESSION_INTERVAL_NS;
@@ -435,6 +441,7 @@ void node_close(struct node *node)
 	struct link *link;
 	size_t size;
 
+	node_pool_close(node);
 	while ((link = node->links)) {
 		node->links = link->next;
 		link_free(link, runtime_now_ns());

@@ -6,8 +6,10 @@
 #include "base/debounce.h"
 #include "base/log.h"
 #include "meet/node/link.h"
+#include "meet/node/reflexive.h"
 #include "meet/node/runtime.h"
 #include "meet/peer/options.h"
+#include "meet/pool.h"
 
 #define NODE_LINKS_MAX 256
 
@@ -22,6 +24,8 @@ struct node_hooks {
 	/* Called when a link is over, before it is freed; link->end is the reason. */
 	void (*over)(void *arg, struct link *link);
 	void (*connect_failed)(void *arg, unsigned int code);
+	/* Called when a waiter has got a member of the pool, or with NULL that it gets none. */
+	void (*granted)(void *arg, void *waiter, struct link *member);
 };
 
 struct node;
@@ -49,15 +53,11 @@ struct node_network {
 	struct in6_addr source[PEER_CLIENT_SERVERS_MAX]; /* source address toward each server */
 };
 
-/*
- * A connection to a server from the port of the TCP paths. A peer that is registered by UDP learns
- * its server-reflexive TCP address from it. While the connection exists, the NAT keeps the mapping.
+/* The server-reflexive address of the port of the TCP paths, while this peer is registered by UDP.
  */
 struct node_reflexive {
-	struct tcp_stream *stream; /* NULL: not needed yet */
+	struct reflexive tcp;
 	struct loop_timer *timer;
-	uint8_t id[SLUICE_STUN_ID_SIZE];
-	struct stun_endpoint at;
 	bool offered;
 };
 
@@ -68,6 +68,41 @@ struct node_keepalive {
 	bool measured;
 };
 
+#define MEMBERS_PEER_MAX 16 /* of one peer */
+
+enum lending_state {
+	LENDING_FREE,
+	LENDING_LEARN,
+	LENDING_ASK,
+	LENDING_CONNECT,
+	LENDING_READY,
+};
+
+/* A member of the own pool. */
+struct lending {
+	enum lending_state state;
+	struct node *node;
+	struct link *path;     /* over which it was requested */
+	struct tcp_paths *tcp; /* its port */
+	struct reflexive reflexive;
+	struct member_request own;
+	uint8_t secret[KEY_SIZE]; /* ephemeral; erased when it is used */
+	bool known, failed;	  /* the address is known; a callback has failed */
+	bool answered;
+	struct member_request other; /* the answer */
+	struct link *link;
+	uint64_t due_ns;   /* end of this state, or of the test */
+	uint64_t tests_ns; /* start of the test; 0: none */
+	bool lent;
+};
+
+/* The pool of a connecting peer. */
+struct node_pool {
+	struct pool *pool; /* NULL: none */
+	struct link *path; /* link of the path, while it is TCP; NULL: the pool is down */
+	struct lending lending[MEMBERS_PEER_MAX];
+};
+
 struct node {
 	struct runtime runtime;
 	struct node_hooks hooks; /* called with runtime.arg */
@@ -76,6 +111,8 @@ struct node {
 	struct node_server server[PEER_CLIENT_SERVERS_MAX];
 	struct peers known;
 	struct link *links;
+	struct link *members; /* of pools: members.c */
+	struct node_pool pool;
 	struct link *by_slot[NODE_LINKS_MAX];
 	struct node_network network;
 	struct node_reflexive reflexive;
@@ -137,6 +174,34 @@ bool node_tcp_is_offered(const struct node *node);
 /* Drops the server-reflexive address, because the port now has a connection to a server. */
 void node_tcp_forget(struct node *node);
 void node_tcp_close(struct node *node);
+
+/* --- members.c */
+
+/* Returns 0, -EINVAL or -ENOMEM. @options->max is at most MEMBERS_PEER_MAX. */
+int node_pool_open(struct node *node, const struct pool_options *options);
+/* Closes all members. */
+void node_pool_close(struct node *node);
+
+/* Returns true if local connections should borrow members: the path is TCP, and there is a pool. */
+bool node_pool_is_used(const struct node *node);
+/* As pool_acquire(). The hook granted() follows. */
+bool node_pool_acquire(struct node *node, void *waiter);
+
+/* Runs expired timers, and passes what has happened to the pool. Returns true if it did anything.
+ */
+bool node_members_update(struct node *node, uint64_t now_ns);
+uint64_t node_members_due_ns(const struct node *node);
+/* Ends the members of this link. */
+void node_members_orphan(struct node *node, const struct link *link);
+/* Returns the number of established members of this link, at either peer. */
+unsigned int node_members_count(const struct node *node, const struct link *link);
+
+/* For struct runtime. */
+enum service_code node_members_requested(void *node, struct link *link,
+					 const struct member_request *request,
+					 uint8_t key[KEY_SIZE]);
+void node_members_answered(void *node, const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+			   unsigned int code, const uint8_t *key);
 
 /* --- lookup.c */
 

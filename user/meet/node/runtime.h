@@ -45,6 +45,13 @@ struct runtime {
 	void (*answered)(void *arg, unsigned int code);
 	loop_fn ended;
 	void *arg;
+	/* As in struct carrier_options, called with update_arg; @link is the path's. */
+	enum service_code (*member_requested)(void *update_arg, struct link *link,
+					      const struct member_request *request,
+					      uint8_t key[KEY_SIZE]);
+	void (*member_answered)(void *update_arg,
+				const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+				unsigned int code, const uint8_t *key);
 };
 
 /*

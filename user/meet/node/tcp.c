@@ -5,12 +5,8 @@
  */
 #include "base/log.h"
 #include "meet/node/node.h"
-#include "meet/tcp/server_stream.h"
-#include "net/stun_build.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 /*
  * Delay before a new candidate is offered. The offer is a new registration, which ends the sessions
@@ -25,6 +21,9 @@ static void on_connected(void *arg, const struct stun_endpoint *at)
 
 	for (link = node->links; link; link = link->next)
 		peer_session_connected(link->session, at, runtime_now_ns());
+	for (link = node->members; link; link = link->next)
+		if (!link->tcp)
+			peer_session_connected(link->session, at, runtime_now_ns());
 }
 
 static void on_ended(void *arg, const struct stun_endpoint *at)
@@ -34,6 +33,9 @@ static void on_ended(void *arg, const struct stun_endpoint *at)
 
 	for (link = node->links; link; link = link->next)
 		peer_session_lose(link->session, at, runtime_now_ns());
+	for (link = node->members; link; link = link->next)
+		if (!link->tcp)
+			peer_session_lose(link->session, at, runtime_now_ns());
 }
 
 void node_tcp_open(struct node *node)
@@ -62,15 +64,10 @@ void node_tcp_open(struct node *node)
 
 /* --- the server-reflexive address */
 
-static void on_answer(void *arg, const uint8_t *data, size_t length)
+static void on_known(void *arg)
 {
 	struct node *node = arg;
-	struct stun_message message;
 
-	if (stun_parse(data, length, &message) || message.method != SLUICE_STUN_BINDING ||
-	    !stun_is_response(&message, node->reflexive.id) ||
-	    stun_get_mapped(&message, &node->reflexive.at))
-		return;
 	loop_timer_start(node->reflexive.timer, OFFER_US);
 }
 
@@ -84,22 +81,9 @@ static void offer(void *arg)
 	node_update(node);
 }
 
-static void on_changed(void *arg)
+static void on_unknown(void *arg)
 {
-	struct node *node = arg;
-	struct node_reflexive *reflexive = &node->reflexive;
-	struct stun_builder builder;
-	uint8_t request[SLUICE_STUN_HEADER_SIZE];
-
-	if (!reflexive->stream->connected) {
-		node_tcp_forget(node);
-		return;
-	}
-	if (getrandom(reflexive->id, sizeof(reflexive->id), 0) != sizeof(reflexive->id))
-		return;
-	stun_begin(&builder, request, sizeof(request), SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST,
-		   reflexive->id);
-	server_stream_send(reflexive->stream, request, stun_end(&builder));
+	node_tcp_forget(arg);
 }
 
 /*
@@ -110,25 +94,17 @@ static void learn(struct node *node, unsigned int server)
 {
 	struct node_reflexive *reflexive = &node->reflexive;
 
-	if (!reflexive->timer)
+	if (!reflexive->timer) {
+		reflexive->tcp = (struct reflexive){ .loop = node->runtime.loop,
+						     .known = on_known,
+						     .ended = on_unknown,
+						     .flush = node_update,
+						     .arg = node };
 		reflexive->timer = loop_timer(node->runtime.loop, false, offer, node);
-	if (!reflexive->timer)
-		return;
-	if (!reflexive->stream) {
-		reflexive->stream = malloc(sizeof(*reflexive->stream));
-		if (!reflexive->stream)
-			return;
-		*reflexive->stream = (struct tcp_stream){ .loop = node->runtime.loop,
-							  .frame = server_stream_frame,
-							  .received = on_answer,
-							  .changed = on_changed,
-							  .flush = node_update,
-							  .arg = node,
-							  .fd = -1 };
 	}
-	if (reflexive->stream->fd < 0)
-		tcp_stream_connect(reflexive->stream, tcp_paths_port(node->runtime.tcp),
-				   peer_client_server_at(node->runtime.client, server));
+	if (reflexive->timer)
+		reflexive_learn(&reflexive->tcp, tcp_paths_port(node->runtime.tcp),
+				peer_client_server_at(node->runtime.client, server));
 }
 
 void node_tcp_forget(struct node *node)
@@ -136,8 +112,7 @@ void node_tcp_forget(struct node *node)
 	struct node_reflexive *reflexive = &node->reflexive;
 	bool offered = reflexive->offered;
 
-	if (reflexive->stream)
-		tcp_stream_close(reflexive->stream, true);
+	reflexive_close(&reflexive->tcp);
 	if (reflexive->timer)
 		loop_timer_stop(reflexive->timer);
 	reflexive->offered = false;
@@ -192,10 +167,7 @@ bool node_tcp_is_offered(const struct node *node)
 
 void node_tcp_close(struct node *node)
 {
-	if (node->reflexive.stream)
-		tcp_stream_close(node->reflexive.stream, true);
-	free(node->reflexive.stream);
-	node->reflexive.stream = NULL;
+	reflexive_free(&node->reflexive.tcp);
 	tcp_paths_close(node->runtime.tcp);
 	node->runtime.tcp = NULL;
 }

@@ -209,6 +209,8 @@ const struct opt peer_run_opts[] = {
 	{ .name = NULL },
 };
 
+static const char *const orders[] = { "lifo", "fifo", NULL };
+
 const struct opt peer_connect_opts[] = {
 	{ "to", 0, "NAME", parse_name, TARGET(to), "the peer to connect to" },
 	{ "service", 0, "NAME", parse_name, TARGET(service),
@@ -219,6 +221,33 @@ const struct opt peer_connect_opts[] = {
 	  "connect a TCP service to the standard input and output, as for ProxyCommand of ssh",
 	  .side = OPT_LINE },
 	{ "until-eof", 0, NULL, opt_switch, TARGET(until_eof), UNTIL_EOF_HELP, .side = OPT_LINE },
+	{ "pool-max", 0, "NUMBER", opt_u32, TARGET(pool.max),
+	  "while the path is TCP, give each program's connection a TCP connection of its own, of at"
+	  " most this many; by default they share that of the path",
+	  .min = 1, .max = PEER_POOL_MAX },
+	{ "pool-min-idle", 0, "NUMBER", opt_u32, TARGET(pool.min_idle),
+	  "connections to keep ready; by default " OPT_TEXT(PEER_POOL_MIN_IDLE), .min = 1,
+	  .max = PEER_POOL_MAX },
+	{ "pool-queue", 0, "NUMBER", opt_u32, TARGET(pool.queue),
+	  "programs' connections that may wait for one of the pool; further ones share that of the"
+	  " path; by default " OPT_TEXT(PEER_POOL_QUEUE),
+	  .min = 1, .max = 1024 },
+	{ "pool-acquire-timeout", 0, "MS", opt_u32, TARGET(pool.acquire_ms),
+	  "milliseconds to wait for a connection of the pool, before that of the path is shared; by"
+	  " default " OPT_TEXT(PEER_POOL_ACQUIRE_MS),
+	  .min = 1, .max = 60000 },
+	{ "pool-idle-timeout", 0, "SECONDS", opt_u32, TARGET(pool.idle_s),
+	  "close connections that were idle for this time, except those to keep ready; by"
+	  " default " OPT_TEXT(PEER_POOL_IDLE_S),
+	  .min = 1, .max = 86400 },
+	{ "pool-max-life", 0, "SECONDS", opt_u32, TARGET(pool.life_s),
+	  "replace connections of this age, less a random tenth, when they are idle; by"
+	  " default " OPT_TEXT(PEER_POOL_LIFE_S),
+	  .min = 1, .max = 604800 },
+	{ "pool-order", 0, "lifo|fifo", opt_word, TARGET(pool.order),
+	  "use the connection that was used last, so that the others become idle, or the one that was"
+	  " idle longest; by default lifo",
+	  .words = orders, .noun = "order", .min = PEER_POOL_LIFO },
 	{ .name = NULL },
 };
 
@@ -263,6 +292,37 @@ int peer_exposed_check(const struct peer_exposed *exposed, struct err *err)
 			"give a local service, as in --expose ssh=tcp:127.0.0.1:22");
 }
 
+static int check_pool(const struct peer_target *target, const struct peer_identity *identity,
+		      struct err *err)
+{
+	const struct peer_pool *pool = &target->pool;
+	const char *other = pool->min_idle     ? "pool-min-idle"
+			    : pool->queue      ? "pool-queue"
+			    : pool->acquire_ms ? "pool-acquire-timeout"
+			    : pool->idle_s     ? "pool-idle-timeout"
+			    : pool->life_s     ? "pool-max-life"
+			    : pool->order      ? "pool-order"
+					       : NULL;
+
+	if (other && !pool->max)
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL, "--%s needs a --pool-max", other),
+				"without --pool-max there is no pool");
+	if (pool->min_idle > pool->max)
+		return err_set(err, EXIT_USAGE, EINVAL,
+			       "--pool-min-idle %u is more than --pool-max %u", pool->min_idle,
+			       pool->max);
+	if (pool->max && target->listen.kind != SERVICE_TCP)
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--pool-max needs a --listen tcp:ADDR:PORT"),
+				"the pool is for the connections of several programs");
+	if (pool->max && (identity->relay_only || identity->transport == PEER_TRANSPORT_UDP))
+		return err_set(err, EXIT_USAGE, EINVAL, "--pool-max and --%s exclude each other",
+			       identity->relay_only ? "relay-only" : "transport udp");
+	return 0;
+}
+
 int peer_target_check(const struct peer_target *target, const struct peer_identity *identity,
 		      struct err *err)
 {
@@ -280,5 +340,5 @@ int peer_target_check(const struct peer_target *target, const struct peer_identi
 	if (target->stdio && target->until_eof)
 		return err_set(err, EXIT_USAGE, EINVAL,
 			       "--stdio and --until-eof exclude each other");
-	return 0;
+	return check_pool(target, identity, err);
 }

@@ -61,12 +61,32 @@ struct peer_exposed {
 	bool until_eof;
 };
 
+/* The pool of TCP connections: meet/pool.h. 0: the default; max 0: no pool. */
+struct peer_pool {
+	__u32 max, min_idle, queue;
+	__u32 acquire_ms, idle_s, life_s;
+	unsigned int order; /* enum peer_pool_order */
+};
+
+#define PEER_POOL_MAX	     16 /* the other peer accepts no more */
+#define PEER_POOL_MIN_IDLE   1
+#define PEER_POOL_QUEUE	     64
+#define PEER_POOL_ACQUIRE_MS 1000
+#define PEER_POOL_IDLE_S     600
+#define PEER_POOL_LIFE_S     1800
+
+enum peer_pool_order {
+	PEER_POOL_LIFO = 1,
+	PEER_POOL_FIFO,
+};
+
 struct peer_target {
 	const char *to;
 	const char *service;	       /* NULL: the service without a name */
 	struct service_address listen; /* kind 0: none */
 	bool stdio;
 	bool until_eof;
+	struct peer_pool pool;
 };
 
 struct peer_list_options {

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-const char *const service_kinds[] = { "?", "udp", "tcp", NULL };
+const char *const service_kinds[] = { "?", "udp", "tcp", "member", NULL };
 
 const char *const service_code_text[] = {
 	[SERVICE_OK] = "accepted",
@@ -95,34 +95,41 @@ const struct service *service_find(const struct service *services, unsigned int 
 }
 
 size_t service_request_put(uint8_t buffer[SERVICE_REQUEST_MAX], enum service_kind kind,
-			   const char *name)
+			   const void *text, size_t length)
 {
-	size_t length = strnlen(name, PEER_NAME_MAX);
-
 	buffer[0] = (uint8_t)kind;
 	buffer[1] = (uint8_t)length;
-	memcpy(buffer + 2, name, length);
-	return 2 + length;
+	memcpy(buffer + SERVICE_HEADER, text, length);
+	return SERVICE_HEADER + length;
+}
+
+static bool is_valid_name(const char *name, size_t length)
+{
+	return strlen(name) == length && (!length || service_is_name(name));
 }
 
 int service_request_read(const uint8_t *data, size_t have, enum service_kind *kind,
 			 char name[PEER_NAME_MAX + 1])
 {
-	size_t length;
+	size_t length, max;
 
-	if (have && data[0] != SERVICE_UDP && data[0] != SERVICE_TCP)
+	if (have && (data[0] < SERVICE_UDP || data[0] > SERVICE_MEMBER))
 		return -EPROTO;
-	if (have < 2)
+	if (have < SERVICE_HEADER)
 		return 0;
 	length = data[1];
-	if (length > PEER_NAME_MAX)
+	max = data[0] == SERVICE_MEMBER ? MEMBER_REQUEST_MAX : PEER_NAME_MAX;
+	if (length > max)
 		return -EPROTO;
-	if (have < 2 + length)
+	if (have < SERVICE_HEADER + length)
 		return 0;
-	memcpy(name, data + 2, length);
-	name[length] = '\0';
-	if (strlen(name) != length || (length && !service_is_name(name)))
-		return -EPROTO;
+	*name = '\0';
+	if (data[0] != SERVICE_MEMBER) {
+		memcpy(name, data + SERVICE_HEADER, length);
+		name[length] = '\0';
+		if (!is_valid_name(name, length))
+			return -EPROTO;
+	}
 	*kind = data[0];
-	return (int)(2 + length);
+	return (int)(SERVICE_HEADER + length);
 }

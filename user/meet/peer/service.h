@@ -12,12 +12,14 @@
 #define SLUICE_MEET_PEER_SERVICE_H
 
 #include "base/err.h"
+#include "meet/peer/member.h"
 #include "meet/peers.h"
 #include "net/stun.h"
 
 enum service_kind {
 	SERVICE_UDP = 1,
 	SERVICE_TCP = 2,
+	SERVICE_MEMBER = 3, /* no service, but a member of the pool: peer/member.h */
 };
 
 struct service_address {
@@ -63,15 +65,16 @@ bool service_is_name(const char *text);
 const struct service *service_find(const struct service *services, unsigned int count,
 				   enum service_kind kind, const char *name);
 
-/* A request: kind, length of the name, name. The maximum size is SERVICE_REQUEST_MAX bytes. */
-#define SERVICE_REQUEST_MAX (2 + PEER_NAME_MAX)
+/* A request: kind, length of the text, text: the name of the service, or a member's request. */
+#define SERVICE_HEADER	    2
+#define SERVICE_REQUEST_MAX (SERVICE_HEADER + MEMBER_REQUEST_MAX)
 
 /* Writes a request. Returns its size. */
 size_t service_request_put(uint8_t buffer[SERVICE_REQUEST_MAX], enum service_kind kind,
-			   const char *name);
+			   const void *text, size_t length);
 /*
  * Parses a request at the start of a stream, of which @have bytes have arrived. Returns its size, 0
- * if more bytes are needed, or -EPROTO.
+ * if more bytes are needed, or -EPROTO. *name is empty for a member.
  */
 int service_request_read(const uint8_t *data, size_t have, enum service_kind *kind,
 			 char name[PEER_NAME_MAX + 1]);

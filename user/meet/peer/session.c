@@ -441,6 +441,11 @@ void peer_session_sent(struct peer_session *session, uint64_t now_ns)
 	}
 }
 
+void peer_session_test(struct peer_session *session, uint64_t now_ns)
+{
+	session_check_selected(session, now_ns);
+}
+
 void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns)
 {
 	session->options.interval_ns = interval_ns ? interval_ns : PEER_SESSION_INTERVAL_NS;

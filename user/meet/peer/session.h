@@ -93,6 +93,8 @@ void peer_session_heard(struct peer_session *session, const struct stun_endpoint
  * at least PEER_SESSION_FULL_SIZE (session_mtu.c).
  */
 size_t peer_session_mtu(const struct peer_session *session);
+/* Checks the selected path at once; its consent_ns then shows whether it answers. */
+void peer_session_test(struct peer_session *session, uint64_t now_ns);
 /* Reports that sent traffic stalls. Checks whether datagrams of the path MTU still pass. */
 void peer_session_stalled(struct peer_session *session, uint64_t now_ns);
 /*

@@ -105,6 +105,40 @@ static void add_kinds(struct metrics *metrics, const struct node *node)
 		metrics_add(metrics, count[i], "kind", peer_session_remote_kinds[i], NULL);
 }
 
+static void add_members(struct metrics *metrics, const struct node *node)
+{
+	struct pool_view pool = { .idle = 0 };
+	const struct link *link;
+	unsigned int accepted = 0;
+
+	if (node->pool.pool)
+		pool = pool_view(node->pool.pool);
+	for (link = node->members; link; link = link->next)
+		accepted += !link->initiator && link->ready;
+	metrics_family(metrics, METRICS_GAUGE, "sluice_peer_members", NULL,
+		       "TCP connections of the pool by their state; accepted: of the pools of other"
+		       " peers");
+	metrics_add(metrics, pool.creating, "state", "connecting", NULL);
+	metrics_add(metrics, pool.idle, "state", "idle", NULL);
+	metrics_add(metrics, pool.testing, "state", "testing", NULL);
+	metrics_add(metrics, pool.borrowed, "state", "lent", NULL);
+	metrics_add(metrics, accepted, "state", "accepted", NULL);
+}
+
+static void count_members(const struct node *node, __u64 value[PEER_COUNTERS_MAX])
+{
+	struct pool_view pool;
+
+	if (!node->pool.pool)
+		return;
+	pool = pool_view(node->pool.pool);
+	value[PEER_COUNT_members_connected] += pool.created;
+	value[PEER_COUNT_members_failed] += pool.failed;
+	value[PEER_COUNT_members_lost] += pool.lost + pool.tests_failed;
+	value[PEER_COUNT_members_given] += pool.given;
+	value[PEER_COUNT_members_refused] += pool.refused;
+}
+
 static void add_peers(struct metrics *metrics, const struct peer_totals *peer, size_t count)
 {
 	size_t i;
@@ -146,11 +180,13 @@ static void collect(struct metrics *metrics, void *arg)
 
 	add_servers(metrics, node);
 	add_kinds(metrics, node);
+	add_members(metrics, node);
 	peer = calloc(own->known + 1, sizeof(*peer));
 	if (!peer)
 		return;
 	memcpy(peer, own->peer, (own->known + 1) * sizeof(*peer));
 	memcpy(value, own->value, sizeof(value));
+	count_members(node, value);
 	for (link = node->links; link; link = link->next) {
 		one = find_peer(own, peer, link);
 		add_link(link, value, one);

@@ -259,7 +259,7 @@ json_t *view_link(const struct node *node, const struct link *link)
 
 	return json_pack(
 		"{s:s, s:s, s:b, s:s, s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:s, s:s?, s:s?, s:s?,"
-		" s:o, s:I, s:I, s:I, s:I, s:s?, s:o}",
+		" s:o, s:I, s:I, s:I, s:I, s:s?, s:i, s:o}",
 		"peer", link->name, "state", states[peer_session_state(link->session)], "ready",
 		link->ready, "role", link->initiator ? "connects" : "accepts", "kind",
 		path ? peer_session_remote_kinds[path->kind] : NULL, "transport",
@@ -274,7 +274,8 @@ json_t *view_link(const struct node *node, const struct link *link)
 		keepalive_json(node, stats), "repunches", (json_int_t)stats->repunches,
 		"path_changes", (json_int_t)stats->path_changes, "bytes_in",
 		(json_int_t)link->bytes_in, "bytes_out", (json_int_t)link->bytes_out, "end",
-		*link->end ? link->end : NULL, "candidates", candidates_json(link));
+		*link->end ? link->end : NULL, "members", node_members_count(node, link),
+		"candidates", candidates_json(link));
 }
 
 /* --- the process */
@@ -318,6 +319,24 @@ static json_t *services_json(const struct runtime *runtime)
 	return list;
 }
 
+/* Returns the pool, or null if there is none. */
+static json_t *pool_json(const struct node *node)
+{
+	struct pool_view view;
+
+	if (!node->pool.pool)
+		return json_null();
+	view = pool_view(node->pool.pool);
+	return json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "in_use", node_pool_is_used(node), "idle", view.idle, "testing",
+			 view.testing, "lent", view.borrowed, "connecting", view.creating,
+			 "waiting", view.waiters, "connected", (json_int_t)view.created, "failed",
+			 (json_int_t)view.failed, "lost", (json_int_t)view.lost, "tests_failed",
+			 (json_int_t)view.tests_failed, "closed_idle",
+			 (json_int_t)view.evicted_idle, "closed_old", (json_int_t)view.evicted_old,
+			 "given", (json_int_t)view.given, "refused", (json_int_t)view.refused);
+}
+
 json_t *view_process(const struct view *view)
 {
 	const struct node *node = view->node;
@@ -330,13 +349,13 @@ json_t *view_process(const struct view *view)
 	mapping_candidate(node->runtime.mapping, &mapped);
 	json_object_update_new(
 		document,
-		json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:s?, s:o, s:o, s:o, s:O}", "id",
+		json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:O}", "id",
 			  node->identity->id, "command", view->target ? "connect" : "run", "pid",
 			  getpid(), "version", SLUICE_VERSION, "running_for_s",
 			  since_json(view->started_ns), "servers", servers_json(node), "to",
 			  view->target ? view->target->to : NULL, "services",
-			  services_json(&node->runtime), "mapped", address_json(&mapped.at),
-			  "paths", paths, "ended", view->ended));
+			  services_json(&node->runtime), "mapped", address_json(&mapped.at), "pool",
+			  pool_json(node), "paths", paths, "ended", view->ended));
 	return document;
 }
 
