@@ -2,7 +2,9 @@
 #include "meet/forward/carrier.h"
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/rate.h"
 #include "meet/forward/pipe.h"
 #include "net/sockaddr.h"
 
@@ -25,6 +27,9 @@
  * outlives its stream if the local socket does not read.
  */
 #define TCP_MAX (2 * QUIC_STREAMS_MAX)
+/* Rate limit of log lines about failed requests: one in ten seconds, with a burst of ten. */
+#define LOG_NS	     10000000000ULL
+#define LOG_BURST_NS (10 * LOG_NS)
 
 enum channel_state {
 	CHANNEL_REQUESTED,  /* opened by the other peer; the request is not complete */
@@ -61,6 +66,8 @@ struct carrier {
 	struct channel_list channels;
 	struct channel_queue waiting;
 	unsigned int count;
+	uint64_t log_full_ns; /* when the budget of log lines is full again */
+	unsigned int unlogged;
 };
 
 static struct channel *channel_new(struct carrier *carrier, struct quic_stream *stream)
@@ -94,17 +101,25 @@ static void channel_free(struct channel *channel, bool abort)
 		carrier->options.ended(carrier->options.hooks_arg);
 }
 
-static void log_service(const struct channel *channel, enum log_level level, const char *message,
-			const char *reason)
+/* Logs that a request has failed. The other peer can make any number of requests. */
+static void log_failure(const struct channel *channel, const char *message, const char *reason)
 {
+	struct carrier *carrier = channel->carrier;
 	struct log_line line;
 
-	log_begin(&line, level, message);
-	log_field(&line, "peer", "%s", channel->carrier->options.peer);
+	if (!rate_take(&carrier->log_full_ns, LOG_NS, LOG_BURST_NS, clock_now_us() * 1000)) {
+		carrier->unlogged++;
+		return;
+	}
+	log_begin(&line, LOG_LEVEL_WARNING, message);
+	log_field(&line, "peer", "%s", carrier->options.peer);
 	log_field(&line, "service", "%s", channel->service);
 	log_field(&line, "protocol", "%s", service_kinds[channel->kind]);
 	log_field(&line, "reason", "%s", reason);
+	if (carrier->unlogged)
+		log_field(&line, "unlogged", "%u", carrier->unlogged);
 	log_end(&line);
+	carrier->unlogged = 0;
 }
 
 /* Moves the bytes of a TCP service, or delivers datagrams. May free the channel. */
@@ -181,7 +196,7 @@ static void on_connected(struct channel *channel)
 		pump(channel);
 		return;
 	}
-	log_service(channel, LOG_LEVEL_WARNING, "exposed service does not answer", strerror(error));
+	log_failure(channel, "exposed service does not answer", strerror(error));
 	pipe_close(&channel->pipe, false);
 	channel->has_pipe = false;
 	answer(channel, SERVICE_SILENT);
@@ -258,7 +273,7 @@ static bool is_limit(const struct carrier *carrier, enum service_kind kind)
 
 static void refuse(struct channel *channel, enum service_code code)
 {
-	log_service(channel, LOG_LEVEL_WARNING, "request refused", service_describe(code));
+	log_failure(channel, "request refused", service_describe(code));
 	answer(channel, code);
 }
 
@@ -287,8 +302,7 @@ static void serve(struct channel *channel)
 	}
 	if (!result)
 		return;
-	log_service(channel, LOG_LEVEL_WARNING, "exposed service does not answer",
-		    strerror(-result));
+	log_failure(channel, "exposed service does not answer", strerror(-result));
 	if (channel->has_pipe)
 		pipe_close(&channel->pipe, false);
 	channel->has_pipe = false;
@@ -325,7 +339,7 @@ static int take_answer(struct channel *channel, unsigned int code)
 	const struct carrier_options *options = &channel->carrier->options;
 
 	if (code != SERVICE_OK)
-		log_service(channel, LOG_LEVEL_WARNING, "service refused", service_describe(code));
+		log_failure(channel, "service refused", service_describe(code));
 	if (options->answered)
 		options->answered(options->hooks_arg, code);
 	if (code != SERVICE_OK)
