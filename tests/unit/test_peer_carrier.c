@@ -18,6 +18,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -367,6 +368,39 @@ static void test_flows(void **state)
 	down();
 }
 
+/* The log lines about refused requests are limited, because a peer can make any number of requests.
+ */
+static void test_refusals(void **state)
+{
+	static const uint8_t request[] = { SERVICE_TCP, 4, 'n', 'o', 'n', 'e' };
+	int before = dup(STDERR_FILENO);
+	FILE *log = tmpfile();
+	struct raw *raw = &net.raw[0];
+	unsigned int i, lines = 0;
+	char line[512];
+
+	assert_true(log && before >= 0);
+	up(1);
+	log_logfmt(LOG_LEVEL_WARNING);
+	dup2(fileno(log), STDERR_FILENO);
+	for (i = 0; i < 100; i++) {
+		raw->stream = quic_stream_open(net.end[0].quic, raw);
+		assert_non_null(raw->stream);
+		net.open++;
+		quic_stream_write(raw->stream, request, sizeof(request));
+		wait_for(&net.open, 0);
+	}
+	dup2(before, STDERR_FILENO);
+	log_logfmt(LOG_LEVEL_ERROR);
+	down();
+	rewind(log);
+	while (fgets(line, sizeof(line), log))
+		lines += strstr(line, "msg=\"request refused\" peer=mallory service=none") != NULL;
+	assert_in_range(lines, 10, 15);
+	fclose(log);
+	close(before);
+}
+
 /* Datagrams follow the request for their service without waiting for the answer. */
 static void test_no_answer(void **state)
 {
@@ -448,7 +482,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unread),	    cmocka_unit_test(test_no_request),
 		cmocka_unit_test(test_flows),	    cmocka_unit_test(test_no_answer),
-		cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_descriptors), cmocka_unit_test(test_refusals),
 	};
 
 	log_logfmt(LOG_LEVEL_ERROR);

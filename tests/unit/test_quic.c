@@ -757,6 +757,33 @@ static void test_pause(void **state)
 	interrupt(50);
 }
 
+/*
+ * The packet size decreases while a datagram waits that no longer fits, behind one that fits: it is
+ * dropped, and costs no packet.
+ */
+static void test_shrunk(void **state)
+{
+	static const uint8_t data[QUIC_DATAGRAM_MAX];
+	const size_t length[] = { 100, 1300, 100, 1300, 100 };
+	unsigned int i, packets;
+	struct net net;
+
+	up(&net, 23);
+	set_mtu(&net, QUIC_PACKET_MAX);
+	for (i = 0; i < sizeof(length) / sizeof(*length); i++)
+		assert_int_equal(quic_datagram(net.end[0].quic, "head", 4, data, length[i],
+					       net.now_ns),
+				 0);
+	packets = net.end[0].packets;
+	set_mtu(&net, QUIC_PACKET);
+	quic_flush(net.end[0].quic, net.now_ns);
+	assert_in_range(net.end[0].packets - packets, 1, 4);
+	run(&net, SECOND);
+	assert_int_equal(net.end[1].datagrams, 3);
+	assert_int_equal(net.end[0].drops.count[DROP_QUEUE], 2);
+	net_free(&net);
+}
+
 /* An idle connection sends nothing and does not time out: the session decides when it ends. */
 static void test_idle(void **state)
 {
@@ -785,7 +812,7 @@ int main(void)
 		cmocka_unit_test(test_flood),	       cmocka_unit_test(test_outage),
 		cmocka_unit_test(test_late),	       cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_pause),	       cmocka_unit_test(test_packet_size),
-		cmocka_unit_test(test_black_hole),
+		cmocka_unit_test(test_black_hole),     cmocka_unit_test(test_shrunk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meet/forward/carrier.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/rate.h"
 #include "meet/forward/channel.h"
 
 #include <errno.h>
@@ -14,6 +16,11 @@
  * outlives its stream if the local socket does not read.
  */
 #define TCP_MAX (2 * QUIC_STREAMS_MAX)
+/* The same for a member of a pool, which is lent to one program at a time. */
+#define MEMBER_TCP_MAX 4
+/* Rate limit of log lines about failed requests: one in ten seconds, with a burst of ten. */
+#define LOG_NS	     10000000000ULL
+#define LOG_BURST_NS (10 * LOG_NS)
 
 struct channel *channel_new(struct carrier *carrier, struct quic_stream *stream)
 {
@@ -45,17 +52,24 @@ void channel_free(struct channel *channel, bool abort)
 		carrier->options.ended(carrier->options.hooks_arg);
 }
 
-void channel_log(const struct channel *channel, enum log_level level, const char *message,
-		 const char *reason)
+void channel_log_failure(const struct channel *channel, const char *message, const char *reason)
 {
+	struct carrier *carrier = channel->carrier;
 	struct log_line line;
 
-	log_begin(&line, level, message);
-	log_field(&line, "peer", "%s", channel->carrier->options.peer);
+	if (!rate_take(&carrier->log_full_ns, LOG_NS, LOG_BURST_NS, clock_now_us() * 1000)) {
+		carrier->unlogged++;
+		return;
+	}
+	log_begin(&line, LOG_LEVEL_WARNING, message);
+	log_field(&line, "peer", "%s", carrier->options.peer);
 	log_field(&line, "service", "%s", channel->service);
 	log_field(&line, "protocol", "%s", service_kinds[channel->kind]);
 	log_field(&line, "reason", "%s", reason);
+	if (carrier->unlogged)
+		log_field(&line, "unlogged", "%u", carrier->unlogged);
 	log_end(&line);
+	carrier->unlogged = 0;
 }
 
 void channel_pump(struct channel *channel)
@@ -142,6 +156,8 @@ bool channel_is_limit(const struct carrier *carrier, enum service_kind kind)
 
 	LIST_FOREACH(channel, &carrier->channels, entry)
 		used += kind == SERVICE_UDP ? channel->udp != NULL : channel->has_pipe;
+	if (carrier->options.is_member)
+		return kind == SERVICE_UDP || used >= MEMBER_TCP_MAX;
 	return used >= (kind == SERVICE_UDP ? UDP_MAX : TCP_MAX);
 }
 

@@ -12,6 +12,7 @@ struct carrier_options {
 	/* Exposed services of this peer; count 0: none. */
 	const struct service *services;
 	unsigned int count;
+	bool is_member; /* of a pool: carries TCP services only */
 	/* Called when a loop event has queued data: call quic_flush(). */
 	loop_fn flush;
 	void *arg;

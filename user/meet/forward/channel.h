@@ -3,7 +3,6 @@
 #ifndef SLUICE_MEET_FORWARD_CHANNEL_H
 #define SLUICE_MEET_FORWARD_CHANNEL_H
 
-#include "base/log.h"
 #include "meet/forward/carrier_options.h"
 #include "meet/forward/pipe.h"
 #include "meet/forward/udp_flows.h"
@@ -48,6 +47,8 @@ struct carrier {
 	struct channel_list channels;
 	struct channel_queue waiting;
 	unsigned int count;
+	uint64_t log_full_ns; /* when the budget of log lines is full again */
+	unsigned int unlogged;
 };
 
 /* --- carrier.c */
@@ -55,8 +56,8 @@ struct carrier {
 struct channel *channel_new(struct carrier *carrier, struct quic_stream *stream);
 /* @abort: reset, because data may have been lost. */
 void channel_free(struct channel *channel, bool abort);
-void channel_log(const struct channel *channel, enum log_level level, const char *message,
-		 const char *reason);
+/* Logs that a request has failed. The other peer can make any number of requests. */
+void channel_log_failure(const struct channel *channel, const char *message, const char *reason);
 /* Moves the bytes of a TCP service, or delivers datagrams. May free the channel. */
 void channel_pump(struct channel *channel);
 /* Called when the local socket of a channel is ready. */

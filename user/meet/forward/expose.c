@@ -38,7 +38,7 @@ void channel_connected(struct channel *channel)
 		channel_pump(channel);
 		return;
 	}
-	channel_log(channel, LOG_LEVEL_WARNING, "exposed service does not answer", strerror(error));
+	channel_log_failure(channel, "exposed service does not answer", strerror(error));
 	pipe_close(&channel->pipe, false);
 	channel->has_pipe = false;
 	answer(channel, SERVICE_SILENT);
@@ -72,7 +72,7 @@ static int connect_tcp(struct channel *channel, const struct stun_endpoint *at)
 
 static void refuse(struct channel *channel, enum service_code code)
 {
-	channel_log(channel, LOG_LEVEL_WARNING, "request refused", service_describe(code));
+	channel_log_failure(channel, "request refused", service_describe(code));
 	answer(channel, code);
 }
 
@@ -101,8 +101,7 @@ static void serve(struct channel *channel)
 	}
 	if (!result)
 		return;
-	channel_log(channel, LOG_LEVEL_WARNING, "exposed service does not answer",
-		    strerror(-result));
+	channel_log_failure(channel, "exposed service does not answer", strerror(-result));
 	if (channel->has_pipe)
 		pipe_close(&channel->pipe, false);
 	channel->has_pipe = false;

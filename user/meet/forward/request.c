@@ -36,7 +36,7 @@ int channel_take_answer(struct channel *channel, const uint8_t *data, size_t len
 		return take_key(channel, data, length);
 	code = data[0];
 	if (code != SERVICE_OK)
-		channel_log(channel, LOG_LEVEL_WARNING, "service refused", service_describe(code));
+		channel_log_failure(channel, "service refused", service_describe(code));
 	if (options->answered)
 		options->answered(options->hooks_arg, code);
 	if (code != SERVICE_OK)

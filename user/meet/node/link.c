@@ -153,6 +153,7 @@ static void connection_open(struct connection *connection, const uint8_t *packet
 						 .peer = link->name,
 						 .services = runtime->services,
 						 .count = runtime->service_count,
+						 .is_member = link->parent,
 						 .flush = runtime->update,
 						 .answered = on_answered,
 						 .ended = on_ended,

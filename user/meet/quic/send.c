@@ -49,14 +49,19 @@ static bool is_useless(const struct quic *quic, uint64_t now_ns)
 	return first->queued_ns + QUIC_QUEUE_NS < now_ns || first->length > datagram_max(quic);
 }
 
-/* Drops datagrams that are late, or that no longer fit into a packet. */
-static void drop_useless(struct quic *quic, uint64_t now_ns)
+/*
+ * Returns true if a datagram is queued. Drops datagrams that are late, or that no longer fit into a
+ * packet: with one of these, ngtcp2 would write packets without the datagram until the congestion
+ * window is full.
+ */
+static bool has_datagram(struct quic *quic, uint64_t now_ns)
 {
 	while (quic->datagrams && is_useless(quic, now_ns)) {
 		datagram_done(quic);
 		if (quic->drops)
 			quic->drops->count[DROP_QUEUE]++;
 	}
+	return quic->datagrams;
 }
 
 /*
@@ -137,7 +142,7 @@ static ngtcp2_ssize write_next(struct quic *quic, struct turns *turns, uint8_t *
 			size = quic_streams_write(quic, packet, now_ns, &none);
 			if (!none)
 				return size;
-		} else if (quic->datagrams && !turns->blocked) {
+		} else if (!turns->blocked && has_datagram(quic, now_ns - quic->ahead_ns)) {
 			size = write_datagram(quic, packet, now_ns);
 			if (size)
 				return size;
@@ -158,7 +163,6 @@ unsigned int quic_write(struct quic *quic, uint64_t now_ns)
 	if (quic->over)
 		return 0;
 	quic_streams_begin(quic);
-	drop_useless(quic, now_ns);
 	while ((size = write_next(quic, &turns, out->batch + out->length,
 				  now_ns + quic->ahead_ns)) > 0) {
 		batch_add(quic, (size_t)size);
