@@ -771,9 +771,8 @@ static void test_shrunk(void **state)
 	up(&net, 23);
 	set_mtu(&net, QUIC_PACKET_MAX);
 	for (i = 0; i < sizeof(length) / sizeof(*length); i++)
-		assert_int_equal(quic_datagram(net.end[0].quic, "head", 4, data, length[i],
-					       net.now_ns),
-				 0);
+		assert_int_equal(
+			quic_datagram(net.end[0].quic, "head", 4, data, length[i], net.now_ns), 0);
 	packets = net.end[0].packets;
 	set_mtu(&net, QUIC_PACKET);
 	quic_flush(net.end[0].quic, net.now_ns);
