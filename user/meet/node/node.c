@@ -324,6 +324,8 @@ static void arm(struct node *node)
 
 	if (node_members_due_ns(node) < due_ns)
 		due_ns = node_members_due_ns(node);
+	if (node_pool_due_ns(node) < due_ns)
+		due_ns = node_pool_due_ns(node);
 	for (link = node->links; link; link = link->next)
 		if (link_due_ns(link) < due_ns)
 			due_ns = link_due_ns(link);
@@ -346,7 +348,8 @@ void node_update(void *arg)
 		node->again = false;
 		/* links send requests to the client, whose events may create links */
 		links_update(node);
-		node->again |= node_members_update(node, runtime_now_ns());
+		node_members_update(node, runtime_now_ns());
+		node->again |= node_pool_update(node, runtime_now_ns());
 		client_update(node);
 	}
 	node->updating = false;
@@ -384,7 +387,7 @@ int node_open(struct node *node, struct err *err)
 	node->runtime.socket.fd = node->network.fd = node->lookup_fd[0] = node->lookup_fd[1] = -1;
 	node->runtime.update = node_update;
 	node->runtime.member_requested = node_members_requested;
-	node->runtime.member_answered = node_members_answered;
+	node->runtime.member_answered = node_pool_answered;
 	node->runtime.interval_ns = node->identity->keepalive_s
 					    ? node->identity->keepalive_s * 1000000000ULL
 					    : PEER_SESSION_INTERVAL_NS;
@@ -442,6 +445,7 @@ void node_close(struct node *node)
 	size_t size;
 
 	node_pool_close(node);
+	node_members_close(node);
 	while ((link = node->links)) {
 		node->links = link->next;
 		link_free(link, runtime_now_ns());

@@ -177,31 +177,43 @@ void node_tcp_close(struct node *node);
 
 /* --- members.c */
 
+/* Adds a member of this path. Returns 0, -ENOSPC, or as link_new_member(). */
+int node_members_add(struct node *node, struct link *path, struct tcp_paths *tcp,
+		     const struct introduction *introduction, struct link **link);
+void node_members_remove(struct node *node, struct link *link);
+void node_members_update(struct node *node, uint64_t now_ns);
+uint64_t node_members_due_ns(const struct node *node);
+/* Ends the members of this path. */
+void node_members_orphan(struct node *node, const struct link *path);
+void node_members_close(struct node *node);
+/* Returns the number of established members of this path, at either peer. */
+unsigned int node_members_count(const struct node *node, const struct link *path);
+/* For struct runtime. */
+enum service_code node_members_requested(void *node, struct link *path,
+					 const struct member_request *request,
+					 uint8_t key[KEY_SIZE]);
+
+/* --- lending.c */
+
 /* Returns 0, -EINVAL or -ENOMEM. @options->max is at most MEMBERS_PEER_MAX. */
 int node_pool_open(struct node *node, const struct pool_options *options);
-/* Closes all members. */
+/* Closes all members of the own pool. */
 void node_pool_close(struct node *node);
-
-/* Returns true if local connections should borrow members: the path is TCP, and there is a pool. */
+/* Returns true if programs should borrow members: there is a pool, and the path is TCP. */
 bool node_pool_is_used(const struct node *node);
 /* As pool_acquire(). The hook granted() follows. */
 bool node_pool_acquire(struct node *node, void *waiter);
-
-/* Runs expired timers, and passes what has happened to the pool. Returns true if it did anything.
+/*
+ * Reports what has happened to the pool, and carries out what it decides. Returns true if there was
+ * anything.
  */
-bool node_members_update(struct node *node, uint64_t now_ns);
-uint64_t node_members_due_ns(const struct node *node);
-/* Ends the members of this link. */
-void node_members_orphan(struct node *node, const struct link *link);
-/* Returns the number of established members of this link, at either peer. */
-unsigned int node_members_count(const struct node *node, const struct link *link);
-
+bool node_pool_update(struct node *node, uint64_t now_ns);
+uint64_t node_pool_due_ns(const struct node *node);
+/* Ends the members of this path. */
+void node_pool_orphan(struct node *node, const struct link *path);
 /* For struct runtime. */
-enum service_code node_members_requested(void *node, struct link *link,
-					 const struct member_request *request,
-					 uint8_t key[KEY_SIZE]);
-void node_members_answered(void *node, const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
-			   unsigned int code, const uint8_t *key);
+void node_pool_answered(void *node, const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+			unsigned int code, const uint8_t *key);
 
 /* --- lookup.c */
 
