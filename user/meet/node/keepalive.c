@@ -25,6 +25,34 @@ static void set_interval(struct node *node, uint64_t interval_ns)
 	node_update(node);
 }
 
+/* Returns true if this peer is registered with the server by UDP. */
+static bool is_usable(const struct node *node, unsigned int server)
+{
+	const struct tcp_stream *stream = node->runtime.stream[server];
+
+	return peer_client_registered(node->runtime.client, server) &&
+	       !(stream && stream->connected);
+}
+
+static void measure(struct node *node, unsigned int server);
+
+/* Measures with another server, if one did not answer, or does not know RESPONSE-PORT. */
+static void try_next(struct node *node)
+{
+	struct node_keepalive *keepalive = &node->keepalive;
+	unsigned int i, count = node->identity->servers;
+
+	keepalive->tried |= 1U << keepalive->server;
+	for (i = 0; i < count; i++)
+		if (!(keepalive->tried & 1U << i) && is_usable(node, i)) {
+			node_keepalive_close(node);
+			measure(node, i);
+			return;
+		}
+	/* again with all servers after AGAIN_S */
+	keepalive->tried = 0;
+}
+
 static void on_probed(const struct nat_finding *finding, const char *failure, void *arg)
 {
 	struct node *node = arg;
@@ -42,8 +70,12 @@ static void on_probed(const struct nat_finding *finding, const char *failure, vo
 	else
 		log_field(&line, "at_least_s", "%u", finding->proven_s);
 	log_end(&line);
-	/* without a result, the finding is that of an earlier probe */
-	if (*failure || (keepalive->measured == found && node->runtime.interval_ns == interval_ns))
+	if (*failure) {
+		try_next(node);
+		return;
+	}
+	keepalive->tried = 0;
+	if (keepalive->measured == found && node->runtime.interval_ns == interval_ns)
 		return;
 	keepalive->measured = found;
 	log_begin(&line, LOG_LEVEL_INFO, "keepalive interval");
@@ -53,7 +85,7 @@ static void on_probed(const struct nat_finding *finding, const char *failure, vo
 	set_interval(node, interval_ns);
 }
 
-void node_keepalive_registered(struct node *node, unsigned int server)
+static void measure(struct node *node, unsigned int server)
 {
 	struct node_keepalive *keepalive = &node->keepalive;
 	const struct lifetime_watch_options options = {
@@ -64,6 +96,15 @@ void node_keepalive_registered(struct node *node, unsigned int server)
 		.arg = node,
 	};
 
+	keepalive->server = server;
+	/* without memory, the interval stays the default */
+	keepalive->watch = lifetime_watch_new(node->runtime.loop, &options);
+}
+
+void node_keepalive_registered(struct node *node, unsigned int server)
+{
+	struct node_keepalive *keepalive = &node->keepalive;
+
 	/*
 	 * A NAT that loses the mapping of the registration makes the peer register again before a
 	 * probe has ended. With --relay-only, the registration keeps the only mapping in use.
@@ -71,9 +112,13 @@ void node_keepalive_registered(struct node *node, unsigned int server)
 	if (keepalive->watch || node->identity->keepalive_s ||
 	    node->runtime.relay == PEER_SESSION_RELAY_ONLY)
 		return;
-	keepalive->server = server;
-	/* without memory, the interval stays the default */
-	keepalive->watch = lifetime_watch_new(node->runtime.loop, &options);
+	measure(node, server);
+}
+
+void node_keepalive_server_moved(struct node *node, unsigned int server)
+{
+	if (node->keepalive.watch && node->keepalive.server == server)
+		node_keepalive_close(node);
 }
 
 void node_keepalive_moved(struct node *node)
@@ -81,6 +126,7 @@ void node_keepalive_moved(struct node *node)
 	struct node_keepalive *keepalive = &node->keepalive;
 
 	node_keepalive_close(node);
+	keepalive->tried = 0;
 	if (!keepalive->measured)
 		return;
 	keepalive->measured = false;

@@ -65,6 +65,7 @@ struct node_reflexive {
 struct node_keepalive {
 	struct lifetime_watch *watch; /* NULL: not registered by UDP, or not needed */
 	unsigned int server;
+	unsigned int tried; /* bit mask of the servers without a result */
 	bool measured;
 };
 
@@ -232,6 +233,8 @@ void node_lookup_stop(struct node *node, unsigned int server);
 /* Starts to measure with this server, to which the peer has registered by UDP, unless it measures.
  */
 void node_keepalive_registered(struct node *node, unsigned int server);
+/* Measures with the new address of this server once the peer has registered there. */
+void node_keepalive_server_moved(struct node *node, unsigned int server);
 /* Returns to the default interval until the next registration, because the NAT may be another. */
 void node_keepalive_moved(struct node *node);
 /* Returns the source of the interval: option, measured or default. */

@@ -224,6 +224,7 @@ void node_server_found(struct node *node, unsigned int index, const struct stun_
 		return;
 	use_udp(server);
 	peer_client_set_server(node->runtime.client, index, at, runtime_now_ns());
+	node_keepalive_server_moved(node, index);
 	log_state(server, "the server has another address");
 	connect_now(server);
 }

@@ -35,6 +35,30 @@ static bool wants_full(const struct peer_session_remote *remote,
 	       checks->full < SESSION_TRIES_FULL;
 }
 
+static bool is_marked(const struct session_marks *marks, const uint8_t id[SLUICE_STUN_ID_SIZE])
+{
+	return marks->bits[id[0] % 64] >> id[1] % 64 & 1;
+}
+
+static void mark(struct session_marks *marks, const uint8_t id[SLUICE_STUN_ID_SIZE])
+{
+	marks->bits[id[0] % 64] |= 1ULL << id[1] % 64;
+	marks->added++;
+}
+
+/* Marks the recorded checks only. */
+static void mark_again(struct peer_session *session)
+{
+	unsigned int i, k;
+
+	session->marks = (struct session_marks){ .added = 0 };
+	for (i = 0; i < session->remotes; i++)
+		for (k = 0; k < SESSION_SENT; k++)
+			if (session->checks[i].sent[k].used)
+				mark(&session->marks, session->checks[i].sent[k].id);
+	session->marks.added = 0;
+}
+
 /* @size: 0: without padding; @probe: it is an MTU probe. */
 static size_t put_request(struct peer_session *session, unsigned int remote, uint16_t size,
 			  bool probe, uint8_t *buffer, uint64_t now_ns)
@@ -51,6 +75,10 @@ static size_t put_request(struct peer_session *session, unsigned int remote, uin
 	checks->sent[sent].full = checks->full;
 	checks->sent[sent].probe = probe ? size : 0;
 	session->options.random(checks->sent[sent].id, SLUICE_STUN_ID_SIZE, session->options.arg);
+	if (session->marks.added == SESSION_MARKS_MAX)
+		mark_again(session);
+	else
+		mark(&session->marks, checks->sent[sent].id);
 	stun_begin(&builder, buffer, PEER_SESSION_DATAGRAM_MAX, SLUICE_STUN_BINDING,
 		   SLUICE_STUN_REQUEST, checks->sent[sent].id);
 	stun_put(&builder, SLUICE_RENDEZVOUS_SESSION_ID, keys->introduction.id,
@@ -117,7 +145,8 @@ int session_remote_of(const struct peer_session *session, const struct stun_mess
 {
 	unsigned int i, k;
 
-	if (message->method != SLUICE_STUN_BINDING || message->class != SLUICE_STUN_SUCCESS)
+	if (message->method != SLUICE_STUN_BINDING || message->class != SLUICE_STUN_SUCCESS ||
+	    !is_marked(&session->marks, stun_id(message)))
 		return SESSION_NONE;
 	for (i = 0; i < session->remotes; i++)
 		for (k = 0; k < SESSION_SENT; k++)

@@ -78,6 +78,18 @@ struct session_mtu {
 	uint64_t confirmed_ns;	/* start of the last confirmation */
 };
 
+/*
+ * Marks the transaction ids of recorded checks, by 12 bits of each, and of some that are not
+ * recorded any more. So a response of a stranger costs little, although a process with many
+ * sessions asks each of them whether it is the response to one of 256 checks.
+ */
+#define SESSION_MARKS_MAX 256 /* marks added until those of unrecorded checks are removed */
+
+struct session_marks {
+	uint64_t bits[64];
+	unsigned int added;
+};
+
 struct session_response {
 	struct stun_endpoint to;
 	unsigned int keys;
@@ -95,6 +107,7 @@ struct peer_session {
 	struct peer_session_remote remote[PEER_SESSION_REMOTES_MAX];
 	struct session_checks checks[PEER_SESSION_REMOTES_MAX];
 	unsigned int remotes;
+	struct session_marks marks;
 	int selected;
 	bool doubting;	     /* the search goes on only until the selected address answers */
 	uint64_t start_ns;   /* start of the checks of the latest introduction */
