@@ -234,7 +234,8 @@ lab_core()
 {
 	netns_add "$ROUTER"
 	netns_add "$PEER"
-	ip -n "$ROUTER" link add outside type bridge
+	# otherwise, a bridge has the lowest address of its ports, and changes it with them
+	ip -n "$ROUTER" link add outside address 02:c6:33:64:00:fe type bridge
 	lab_dev "$ROUTER" outside fe80::fe
 	if [ $# = 0 ]; then
 		lab_link "$ROUTER" peer "$PEER" eth0
