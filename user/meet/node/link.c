@@ -421,8 +421,10 @@ static void session_update(struct link *link, uint64_t now_ns)
 		peer_client_report(runtime->client, peer_session_introduction(link->session),
 				   SLUICE_RENDEZVOUS_FAILED, now_ns);
 	}
-	while ((size = peer_session_send(link->session, buffer, &to, now_ns)))
+	while ((size = peer_session_send(link->session, buffer, &to, now_ns))) {
+		prediction_begin(link->prediction);
 		runtime_send(runtime, &to, buffer, size, size);
+	}
 }
 
 /* Handles the completed handshake of the active connection, which authenticates the other peer. */
