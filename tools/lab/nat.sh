@@ -42,7 +42,7 @@ INSIDE4=10.0.0.2 INSIDE6=fd0a:1::2 NAT4=$LAB_OUTSIDE.1 PEER4=203.0.113.2 PEER6=f
 PEER4_SECOND=203.0.113.3
 # shellcheck disable=SC2034
 LAB_KINDS=(none firewall endpoint-independent address-dependent address-and-port-dependent
-	other-port address-dependent-mapping symmetric)
+	other-port address-dependent-mapping symmetric symmetric-sequential)
 LAB=$(dirname "${BASH_SOURCE[0]}")
 
 # lab_dev NAME DEV LINK_LOCAL: a router sends its neighbour solicitations from a link-local address
