@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# As peer-kinds-tcp.sh, but one NAT of each pair answers an unsolicited SYN with a reset segment. If both
+# Once each pair of peer-kinds-tcp.sh, but one NAT of each pair answers an unsolicited SYN with a reset segment. If both
 # did, the SYN of both peers would have to cross between them, for which this network is too short.
 . "$(dirname "$0")/../net/lib/lib.sh"
 . "$(dirname "$0")/../net/lib/peer.sh"
 . "$(dirname "$0")/../net/lib/kinds.sh"
 
-RUN_REFUSAL=reset kinds_run --transport tcp
+RUN_REFUSAL=reset kinds_run 1 tcp peer-kinds-tcp.table

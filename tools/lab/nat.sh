@@ -42,7 +42,7 @@ INSIDE4=10.0.0.2 INSIDE6=fd0a:1::2 NAT4=$LAB_OUTSIDE.1 PEER4=203.0.113.2 PEER6=f
 PEER4_SECOND=203.0.113.3
 # shellcheck disable=SC2034
 LAB_KINDS=(none firewall endpoint-independent address-dependent address-and-port-dependent
-	other-port address-dependent-mapping symmetric)
+	other-port address-dependent-mapping symmetric symmetric-sequential)
 LAB=$(dirname "${BASH_SOURCE[0]}")
 
 # lab_dev NAME DEV LINK_LOCAL: a router sends its neighbour solicitations from a link-local address
@@ -234,7 +234,8 @@ lab_core()
 {
 	netns_add "$ROUTER"
 	netns_add "$PEER"
-	ip -n "$ROUTER" link add outside type bridge
+	# otherwise, a bridge has the lowest address of its ports, and changes it with them
+	ip -n "$ROUTER" link add outside address 02:c6:33:64:00:fe type bridge
 	lab_dev "$ROUTER" outside fe80::fe
 	if [ $# = 0 ]; then
 		lab_link "$ROUTER" peer "$PEER" eth0

@@ -165,6 +165,8 @@ void link_session_update(struct link *link, uint64_t now_ns)
 		member_events(link, events);
 	else
 		session_events(link, events, now_ns);
-	while ((size = peer_session_send(link->session, buffer, &to, now_ns)))
+	while ((size = peer_session_send(link->session, buffer, &to, now_ns))) {
+		prediction_begin(link->prediction);
 		link_send(link, &to, buffer, size, size);
+	}
 }

@@ -8,6 +8,7 @@
 
 struct prediction {
 	struct loop *loop;
+	struct loop_timer *begin;
 	struct loop_timer *end;
 	struct nat_client *client;
 	struct nat_query query[PREDICT_SOCKETS];
@@ -72,6 +73,24 @@ static void on_done(struct nat_query *query)
 		loop_timer_start(prediction->end, 0);
 }
 
+static void on_begin(void *arg)
+{
+	struct prediction *prediction = arg;
+	unsigned int i;
+
+	prediction->running = PREDICT_SOCKETS;
+	for (i = 0; i < PREDICT_SOCKETS; i++)
+		nat_client_ask(prediction->client, &prediction->query[i], 0);
+}
+
+void prediction_begin(struct prediction *prediction)
+{
+	if (!prediction || !loop_timer_runs(prediction->begin))
+		return;
+	loop_timer_stop(prediction->begin);
+	on_begin(prediction);
+}
+
 struct prediction *prediction_new(
 	struct loop *loop, const struct stun_endpoint *server, uint64_t delay_us,
 	void (*fn)(const struct sluice_rendezvous_predicted *predicted, void *arg), void *arg)
@@ -85,8 +104,9 @@ struct prediction *prediction_new(
 	prediction->fn = fn;
 	prediction->arg = arg;
 	prediction->client = nat_client_new(loop, NULL);
+	prediction->begin = loop_timer(loop, false, on_begin, prediction);
 	prediction->end = loop_timer(loop, false, on_end, prediction);
-	if (!prediction->client || !prediction->end)
+	if (!prediction->client || !prediction->begin || !prediction->end)
 		goto fail;
 	for (i = 0; i < PREDICT_SOCKETS; i++) {
 		struct nat_query *query = &prediction->query[i];
@@ -98,9 +118,10 @@ struct prediction *prediction_new(
 		query->done = on_done;
 		query->arg = prediction;
 	}
-	prediction->running = PREDICT_SOCKETS;
-	for (i = 0; i < PREDICT_SOCKETS; i++)
-		nat_client_ask(prediction->client, &prediction->query[i], delay_us);
+	if (!delay_us)
+		on_begin(prediction);
+	else if (loop_timer_start(prediction->begin, delay_us))
+		goto fail;
 	return prediction;
 fail:
 	prediction_free(prediction);
@@ -112,6 +133,7 @@ void prediction_free(struct prediction *prediction)
 	if (!prediction)
 		return;
 	nat_client_free(prediction->client);
+	loop_timer_free(prediction->loop, prediction->begin);
 	loop_timer_free(prediction->loop, prediction->end);
 	free(prediction);
 }

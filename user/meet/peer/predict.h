@@ -29,12 +29,17 @@ bool predict_ports(const in_port_t ports_be[PREDICT_SOCKETS],
 struct prediction;
 
 /*
- * Starts to measure after @delay_us. The loop calls @fn once if there is a prediction; @fn may free
- * it. Returns NULL on ENOMEM, or without a descriptor.
+ * Measures after @delay_us, or before if prediction_begin() is called. The loop calls @fn once if
+ * there is a prediction; @fn may free it. Returns NULL on ENOMEM, or without a descriptor.
  */
 struct prediction *prediction_new(
 	struct loop *loop, const struct stun_endpoint *server, uint64_t delay_us,
 	void (*fn)(const struct sluice_rendezvous_predicted *predicted, void *arg), void *arg);
+/*
+ * Sends the requests now, unless they are sent already. Call it before the NAT may assign another
+ * port: a late loop may handle the timer after others. Does nothing for NULL.
+ */
+void prediction_begin(struct prediction *prediction);
 /* Stops the measurement. Does nothing for NULL. */
 void prediction_free(struct prediction *prediction);
 
