@@ -109,5 +109,7 @@ udp_unblock in1
 udp_unblock in2
 wait_until 60 peer_has_path alice '* udp *' || fail "$(cat "$TEST_TMP/alice.log")"
 want_pooled "(p['in_use'], p['idle'] + p['testing'] + p['lent'] + p['connecting'])" "(False, 0)"
+# a member that has ended is not connected again
+want_equal "$(in_ns in2 ss -Htn state syn-sent)" ""
 want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000)" hello
 wait_until 20 test -z "$(ports)" || fail "$(ports)"

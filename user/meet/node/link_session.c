@@ -165,6 +165,9 @@ void link_session_update(struct link *link, uint64_t now_ns)
 		member_events(link, events);
 	else
 		session_events(link, events, now_ns);
+	/* a check would connect again */
+	if (link->parent && link->end[0])
+		return;
 	while ((size = peer_session_send(link->session, buffer, &to, now_ns))) {
 		prediction_begin(link->prediction);
 		link_send(link, &to, buffer, size, size);
