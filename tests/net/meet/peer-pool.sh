@@ -3,7 +3,7 @@
 #
 # While the path is TCP, each connection of a program borrows a TCP connection of its own, up to
 # --pool-max; further ones share that of the path. A member that has died is found before it is lent.
-# On a UDP path, and without the server, the programs use the path.
+# Without the server, and when the members are lost, the programs use the path.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -12,13 +12,11 @@
 . "$(dirname "$0")/../lib/peer.sh"
 
 peers_up address-and-port-dependent address-and-port-dependent 30
-udp_block in1
-udp_block in2
 echo_start in2
-peer_run in2 bob --peer-key "alice=$(public alice)" --expose tcp:127.0.0.1:7
+peer_run in2 bob --peer-key "alice=$(public alice)" --expose tcp:127.0.0.1:7 --transport tcp
 bob=$SPAWNED
-peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000 --verbose \
-	--pool-max 3 --pool-min-idle 1
+peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000 --transport tcp \
+	--verbose --pool-max 3 --pool-min-idle 1
 alice=$SPAWNED
 wait_until 40 peer_is_direct alice || fail "$(cat "$TEST_TMP"/{alice,bob}.log)"
 
@@ -100,16 +98,14 @@ for _ in 1 2 3 4; do
 	hold_open
 done
 want_pooled "p['lent'] > 0" True
+wait_log "$TEST_TMP/alice.log" 'msg="no members, programs share the path" peer=bob'
 stop "${HELD[@]}"
 HELD=()
-server_start
 
-say "a UDP path needs no members"
-udp_unblock in1
-udp_unblock in2
-wait_until 60 peer_has_path alice '* udp *' || fail "$(cat "$TEST_TMP/alice.log")"
-want_pooled "(p['in_use'], p['idle'] + p['testing'] + p['lent'] + p['connecting'])" "(False, 0)"
-# a member that has ended is not connected again
-want_equal "$(in_ns in2 ss -Htn state syn-sent)" ""
-want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000)" hello
-wait_until 20 test -z "$(ports)" || fail "$(ports)"
+say "the members of a peer that exits are closed, and not connected again"
+stop "$alice"
+members()
+{
+	in_ns in2 ss -Htn state established state syn-sent dst 198.51.100.1
+}
+wait_until 20 test -z "$(members)" || fail "$(members)"

@@ -169,10 +169,9 @@ void node_pool_answered(void *arg, const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID
 		    memcmp(lending->own.id, id, sizeof(lending->own.id)))
 			continue;
 		if (code != SERVICE_OK) {
-			log_member(lending, "no member",
-				   code == SERVICE_CODES ? "the other peer does not answer"
-							 : service_describe(code));
-			lending->failed = true;
+			lending->failure = code == SERVICE_CODES
+						   ? "the other peer does not know pools"
+						   : service_describe(code);
 			return;
 		}
 		memcpy(lending->other.id, id, sizeof(lending->other.id));
@@ -228,6 +227,21 @@ static void lose(struct lending *lending, const char *reason, uint64_t now_ns)
 	pool_lost(node->pool.pool, member, now_ns);
 }
 
+/* Gives a member up that is being made. Each reason is logged once, until a member is ready. */
+static void fail(struct lending *lending, uint64_t now_ns)
+{
+	const char *reason = lending->failure ? lending->failure : "no connection was established";
+	struct log_line line;
+
+	if (log_condition_set(&lending->node->pool.failing, reason)) {
+		log_begin(&line, LOG_LEVEL_INFO, "no members, programs share the path");
+		log_field(&line, "peer", "%s", lending->path->name);
+		log_field(&line, "reason", "%s", reason);
+		log_end(&line);
+	}
+	lose(lending, reason, now_ns);
+}
+
 /* Continues a member that is being made. Returns true if its state has changed. */
 static bool advance(struct lending *lending, uint64_t now_ns)
 {
@@ -242,14 +256,15 @@ static bool advance(struct lending *lending, uint64_t now_ns)
 		reflexive_close(&lending->reflexive);
 		set_state(lending, LENDING_READY, UINT64_MAX);
 		pool_created(lending->node->pool.pool, index_of(lending), now_ns);
+		log_condition_set(&lending->node->pool.failing, NULL);
 		log_member(lending, "member ready", NULL);
-	} else if (late || lending->failed) {
+	} else if (late || lending->failure) {
 		result = -ETIMEDOUT;
 	} else {
 		return false;
 	}
 	if (result)
-		lose(lending, "not connected", now_ns);
+		fail(lending, now_ns);
 	return true;
 }
 
@@ -279,7 +294,12 @@ static bool update_one(struct lending *lending, uint64_t now_ns)
 	if (lending->state == LENDING_FREE)
 		return false;
 	if (lending->link && lending->link->end[0]) {
-		lose(lending, lending->link->end, now_ns);
+		if (lending->state == LENDING_READY) {
+			lose(lending, lending->link->end, now_ns);
+			return true;
+		}
+		lending->failure = lending->link->end;
+		fail(lending, now_ns);
 		return true;
 	}
 	return lending->state == LENDING_READY ? check(lending, now_ns) : advance(lending, now_ns);

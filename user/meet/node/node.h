@@ -88,7 +88,8 @@ struct lending {
 	struct reflexive reflexive;
 	struct member_request own;
 	uint8_t secret[KEY_SIZE]; /* ephemeral; erased when it is used */
-	bool known, failed;	  /* the address is known; a callback has failed */
+	bool known;		  /* the address of the port, or that it stays unknown */
+	const char *failure;	  /* why the other peer refuses; NULL: it does not */
 	bool answered;
 	struct member_request other; /* the answer */
 	struct link *link;
@@ -102,6 +103,7 @@ struct node_pool {
 	struct pool *pool; /* NULL: none */
 	struct link *path; /* link of the path, while it is TCP; NULL: the pool is down */
 	struct lending lending[MEMBERS_PEER_MAX];
+	struct log_condition failing; /* why members cannot be made */
 };
 
 struct node {
