@@ -846,6 +846,28 @@ static void test_relay(void **state)
 	assert_int_equal(net.node[1].count[PEER_CLIENT_RELAY_ENDED], 1);
 }
 
+/* All attempts to bind end at once, because the server is silent: none ends without an event. */
+static void test_relay_silent(void **state)
+{
+	struct introduction introduction;
+	unsigned int i;
+
+	introduce_both();
+	introduction = net.node[0].event[PEER_CLIENT_INTRODUCED].introduction;
+	net.dead[0] = true;
+	for (i = 0; i < PEER_CLIENT_RELAYS_MAX; i++) {
+		introduction.id[0] = (uint8_t)i;
+		introduction.id[1]++;
+		assert_int_equal(peer_client_relay(net.node[0].client, &introduction, net.now_ns),
+				 0);
+	}
+	net.now_ns += 60 * SECOND_NS;
+	peer_client_timeout(net.node[0].client, net.now_ns);
+	while (peer_client_next_event(net.node[0].client, &net.node[0].event[0]))
+		net.node[0].count[net.node[0].event[0].kind]++;
+	assert_int_equal(net.node[0].count[PEER_CLIENT_RELAY_ENDED], PEER_CLIENT_RELAYS_MAX);
+}
+
 static void test_relay_loss(void **state)
 {
 	introduce_both();
@@ -1074,6 +1096,7 @@ int main(void)
 		TEST(forged_success),
 		TEST(weak_server_key),
 		TEST(relay),
+		TEST(relay_silent),
 		TEST(relay_loss),
 		TEST(relay_moves),
 		TEST(relay_restarted_server),

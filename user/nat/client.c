@@ -3,6 +3,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "net/sockaddr.h"
 #include "net/stun_build.h"
 
 #include <errno.h>
@@ -72,41 +73,74 @@ bool nat_is_usable(const struct stun_endpoint *reported, const struct in6_addr *
 		   : !IN6_IS_ADDR_UNSPECIFIED(addr) && !IN6_IS_ADDR_MULTICAST(addr);
 }
 
-static struct sockaddr_in6 sockaddr_of(const struct in6_addr *addr, in_port_t port_be)
+/*
+ * Opens a UDP socket for IPv6 and IPv4, or only for IPv4 on a kernel without IPv6. Returns -1 with
+ * errno on failure.
+ */
+static int open_udp(int flags)
 {
-	return (struct sockaddr_in6){ .sin6_family = AF_INET6,
-				      .sin6_addr = *addr,
-				      .sin6_port = port_be };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | flags, 0);
+
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | flags, 0);
+	return fd;
 }
 
-static struct stun_endpoint endpoint_of(const struct sockaddr_in6 *addr)
+static bool is_ip6(int fd)
 {
-	return (struct stun_endpoint){ .addr = addr->sin6_addr, .port_be = addr->sin6_port };
+	int family = AF_INET6;
+	socklen_t size = sizeof(family);
+
+	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+	return family == AF_INET6;
+}
+
+/* Fills *sockaddr for this socket, which requires IPv4-mapped addresses if it is for IPv6. */
+static socklen_t sockaddr_for(int fd, const struct in6_addr *addr, in_port_t port_be,
+			      union any_sockaddr *sockaddr)
+{
+	const struct stun_endpoint at = { .addr = *addr, .port_be = port_be };
+
+	if (!is_ip6(fd) && IN6_IS_ADDR_UNSPECIFIED(addr)) {
+		sockaddr->ip4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = port_be };
+		return sizeof(sockaddr->ip4);
+	}
+	if (!is_ip6(fd))
+		return endpoint_to_sockaddr(&at, 0, sockaddr);
+	sockaddr->ip6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+					       .sin6_addr = *addr,
+					       .sin6_port = port_be };
+	return sizeof(sockaddr->ip6);
+}
+
+static struct stun_endpoint local_of(int fd)
+{
+	struct stun_endpoint local = { .port_be = 0 };
+	union any_sockaddr sockaddr = { .ip6 = { .sin6_family = AF_INET6 } };
+	socklen_t size = sizeof(sockaddr);
+
+	getsockname(fd, &sockaddr.sa, &size);
+	endpoint_from_sockaddr(&local, &sockaddr);
+	return local;
 }
 
 in_port_t nat_local_port(int fd)
 {
-	struct sockaddr_in6 local = { 0 };
-	socklen_t size = sizeof(local);
-
-	getsockname(fd, (struct sockaddr *)&local, &size);
-	return local.sin6_port;
+	return local_of(fd).port_be;
 }
 
 int nat_local_addr(const struct in6_addr *to, struct in6_addr *local)
 {
-	struct sockaddr_in6 addr = sockaddr_of(to, htons(9));
-	socklen_t size = sizeof(addr);
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = 0;
+	union any_sockaddr sockaddr;
+	int fd = open_udp(0), result = 0;
 
 	/* connecting a UDP socket sends no datagram */
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, size) ||
-	    getsockname(fd, (struct sockaddr *)&addr, &size))
+	if (fd < 0 || connect(fd, &sockaddr.sa, sockaddr_for(fd, to, htons(9), &sockaddr)))
 		result = -errno;
+	else
+		*local = local_of(fd).addr;
 	if (fd >= 0)
 		close(fd);
-	if (!result)
-		*local = addr.sin6_addr;
 	return result;
 }
 
@@ -139,7 +173,8 @@ static void end(struct nat_client *client, struct nat_query *query, enum nat_out
 
 static void transmit(struct nat_client *client, struct nat_query *query)
 {
-	struct sockaddr_in6 to = sockaddr_of(&query->to.addr, query->to.port_be);
+	union any_sockaddr to;
+	socklen_t size = sockaddr_for(query->fd, &query->to.addr, query->to.port_be, &to);
 	unsigned int doubled = query->tries < DOUBLED_MAX ? query->tries : DOUBLED_MAX, i;
 	struct stun_builder builder;
 	uint8_t message[64];
@@ -158,8 +193,7 @@ static void transmit(struct nat_client *client, struct nat_query *query)
 	 * sending
 	 */
 	for (i = 0; i < 2 && !sent; i++) {
-		sent = sendto(query->fd, message, length, MSG_DONTWAIT, (struct sockaddr *)&to,
-			      sizeof(to)) >= 0;
+		sent = sendto(query->fd, message, length, MSG_DONTWAIT, &to.sa, size) >= 0;
 		if (!sent)
 			query->error = errno;
 	}
@@ -255,7 +289,7 @@ static struct nat_query *find(struct nat_client *client, const struct stun_messa
 }
 
 static void receive(struct nat_client *client, int fd, const void *data, size_t length,
-		    const struct sockaddr_in6 *from)
+		    const union any_sockaddr *from)
 {
 	enum nat_outcome outcome = NAT_REFUSED;
 	struct stun_message message;
@@ -265,7 +299,7 @@ static void receive(struct nat_client *client, int fd, const void *data, size_t 
 	query = result != -EPROTO ? find(client, &message) : NULL;
 	if (!query)
 		return;
-	query->from = endpoint_of(from);
+	endpoint_from_sockaddr(&query->from, from);
 	/* the request was echoed: this is not a STUN server */
 	if (message.class == SLUICE_STUN_REQUEST && nat_is_same(&query->from, &query->to))
 		return;
@@ -322,7 +356,7 @@ static void refuse(struct nat_client *client, int fd, const struct stun_endpoint
 static void read_errors(struct nat_client *client, int fd)
 {
 	for (;;) {
-		struct sockaddr_in6 to = { .sin6_family = AF_UNSPEC };
+		union any_sockaddr to = { .sa = { .sa_family = AF_UNSPEC } };
 		_Alignas(struct cmsghdr) char control[256];
 		struct msghdr message = { .msg_name = &to,
 					  .msg_namelen = sizeof(to),
@@ -332,8 +366,8 @@ static void read_errors(struct nat_client *client, int fd)
 
 		if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 			return;
-		quoted = endpoint_of(&to);
-		if (to.sin6_family == AF_INET6)
+		endpoint_from_sockaddr(&quoted, &to);
+		if (to.sa.sa_family != AF_UNSPEC)
 			refuse(client, fd, &quoted, error_of(&message));
 	}
 }
@@ -341,11 +375,10 @@ static void read_errors(struct nat_client *client, int fd)
 static void on_readable(void *arg)
 {
 	const struct nat_socket *socket = arg;
-	struct sockaddr_in6 from = { 0 };
+	union any_sockaddr from = { .ip6 = { .sin6_family = AF_INET6 } };
 	socklen_t size = sizeof(from);
 	uint8_t data[2048];
-	ssize_t length = recvfrom(socket->fd, data, sizeof(data), MSG_DONTWAIT,
-				  (struct sockaddr *)&from, &size);
+	ssize_t length = recvfrom(socket->fd, data, sizeof(data), MSG_DONTWAIT, &from.sa, &size);
 
 	if (length < 0)
 		read_errors(socket->client, socket->fd);
@@ -358,22 +391,24 @@ static void on_readable(void *arg)
 
 int nat_client_socket(struct nat_client *client, struct err *err)
 {
-	struct sockaddr_in6 local = sockaddr_of(&client->source, 0);
+	union any_sockaddr local;
 	struct nat_socket *added = &client->sockets[client->count];
 	char text[ADDR_TEXT_MAX];
 	int fd, on = 1, off = 0, error;
+	socklen_t size;
 
 	if (client->count == NAT_CLIENT_SOCKETS_MAX)
 		return err_set(err, EXIT_ERROR, EMFILE, "more than %d sockets",
 			       NAT_CLIENT_SOCKETS_MAX);
-	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = open_udp(SOCK_NONBLOCK);
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, errno, "UDP socket: %s", strerror(errno));
 	/* ignore a failure: without these options, ICMP errors only become timeouts */
 	setsockopt(fd, SOL_IP, IP_RECVERR, &on, sizeof(on));
 	setsockopt(fd, SOL_IPV6, IPV6_RECVERR, &on, sizeof(on));
 	setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (bind(fd, (struct sockaddr *)&local, sizeof(local))) {
+	size = sockaddr_for(fd, &client->source, 0, &local);
+	if (bind(fd, &local.sa, size)) {
 		error = errno;
 		close(fd);
 		addr_format(&client->source, text);

@@ -73,6 +73,8 @@ for verb in run connect; do
 	want_equal "$(setting ExecStart)" "$SLUICE peer $verb --config /etc/sluice/peer/%i.conf"
 	want_equal "$(setting CapabilityBoundingSet)|$(setting RuntimeDirectory)|$(setting LoadCredential)|$(setting Type)" \
 		"|sluice-peer/%i|key:/etc/sluice/peer/%i.key|notify"
+	# a peer that cannot resolve the name of its server exits at once: systemd must not give up
+	want_equal "$(sed -n '/^\[Unit\]/,/^\[Service\]/s/^StartLimitIntervalSec=//p' "$UNIT")|$(setting Restart)" "0|always"
 done
 
 say "a peer within its restrictions: the user of the unit, no capability, a read-only system"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A peer finds a server whose name gets a new address, and a server whose first address does not
-# answer.
+# A peer finds a server whose name gets a new address, a server whose first address does not answer,
+# and a server whose name has no address yet while another server has one.
 #
 #   in1 [alice, bob: run] ── nat1 ── router ── peer [sluice rendezvous serve]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -30,6 +30,7 @@ run_by_names()
 
 run_by_names alice 203.0.113.77 "$PEER4"
 run_by_names bob 203.0.113.77
+BOB=$SPAWNED
 wait_log "$TEST_TMP/alice.log" 'msg="not registered" server=alice.example reason="no answer"'
 wait_log "$TEST_TMP/bob.log" 'msg="not registered" server=bob.example reason="no answer"'
 
@@ -42,3 +43,16 @@ say "the name gets another address"
 echo "$PEER4 bob.example" >"$TEST_TMP/hosts"
 wait_log "$TEST_TMP/bob.log" "msg=\"the server has another address\" server=$PEER4:3478"
 wait_log "$TEST_TMP/bob.log" 'msg="registered" server=bob.example'
+
+say "one of two names has no address"
+: >"$TEST_TMP/empty"
+mount --bind "$TEST_TMP/empty" /etc/resolv.conf
+stop "$BOB"
+identity bob
+IDENTITY[1]=later.example:3478
+spawn_in in1 "$TEST_TMP/bob.log" "$SLUICE" peer run "${IDENTITY[@]}" --server "$PEER4:3478" --trust-server \
+	--expose tcp:127.0.0.1:7
+wait_log "$TEST_TMP/bob.log" 'msg="not registered" server=later.example reason="--server later.example: '
+wait_log "$TEST_TMP/bob.log" "msg=\"registered\" server=$PEER4"
+echo "$PEER4 later.example" >"$TEST_TMP/hosts"
+wait_log "$TEST_TMP/bob.log" 'msg="registered" server=later.example'

@@ -150,17 +150,23 @@ static int new_client(struct node *node, struct err *err)
 					       .random = on_random,
 					       .admit = on_admit,
 					       .arg = node };
-	unsigned int i, weak = 0;
+	unsigned int i, resolved = 0, weak = 0;
 	int result = 0;
 
-	for (i = 0; i < identity->servers && !result; i++) {
+	for (i = 0; i < identity->servers; i++) {
 		memcpy(options.server[i].key,
 		       identity->server_key[identity->server_keys == 1 ? 0 : i], KEY_SIZE);
 		result = node_resolve(&identity->server[i], node->runtime.socket.ip6,
 				      &options.server[i].at, err);
+		if (result && identity->servers > 1)
+			node_server_warn(node, i, err->what);
+		if (result)
+			continue;
+		resolved++;
 		mapping_toward(node->runtime.mapping, &options.server[i].at);
 	}
-	if (result)
+	/* the others get an address later, as servers that do not answer (lookup.c) */
+	if (!resolved)
 		return result;
 	memcpy(options.secret, node->runtime.secret, sizeof(options.secret));
 	result = peer_client_new(&node->runtime.client, &options, runtime_now_ns(), &weak);

@@ -223,6 +223,8 @@ void node_server_found(struct node *node, unsigned int index, const struct stun_
 	if (stun_endpoint_is_same(peer_client_server_at(node->runtime.client, index), at))
 		return;
 	use_udp(server);
+	/* another route is no move of this host */
+	node->network.source[index] = node_source_toward(at);
 	peer_client_set_server(node->runtime.client, index, at, runtime_now_ns());
 	node_keepalive_server_moved(node, index);
 	log_state(server, "the server has another address");

@@ -7,8 +7,8 @@
 
 #define CHALLENGES_MAX 3
 
-/* Queue slots that introductions by other peers must leave free. */
-#define EVENTS_RESERVED 32
+/* Introductions by other peers that the event queue takes; they leave its other slots free. */
+#define INTRODUCED_MAX 32
 
 /* --- connect */
 
@@ -85,7 +85,7 @@ static void on_introduced(struct peer_client *client, unsigned int server,
 		return;
 	}
 	/* the server repeats the introduction when the other peer repeats its request */
-	if (client->events > CLIENT_EVENTS - EVENTS_RESERVED)
+	if (client->events > INTRODUCED_MAX)
 		return;
 	answer = &client->answer[client->next_answer++ % CLIENT_RECENT];
 	*answer = (struct client_answer){ .used = true, .due = true, .server = server };

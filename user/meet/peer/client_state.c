@@ -23,6 +23,9 @@ struct peer_client_event *client_add_event(struct peer_client *client,
 
 	if (client->events == CLIENT_EVENTS)
 		return NULL;
+	/* restart at the first page, so that a short queue uses little memory */
+	if (!client->events)
+		client->first_event = 0;
 	event = &client->event[(client->first_event + client->events) % CLIENT_EVENTS];
 	client->events++;
 	*event = (struct peer_client_event){ .kind = kind,

@@ -6,7 +6,11 @@
 #include "meet/nonce.h"
 #include "meet/peer/client_event.h"
 
-#define CLIENT_EVENTS  64
+/*
+ * Each relay channel may be bound and end before the caller takes the events. A lost event would
+ * leave a session without its channel.
+ */
+#define CLIENT_EVENTS  (64 + 2 * PEER_CLIENT_RELAYS_MAX)
 #define CLIENT_RECENT  16 /* introductions that are answered again if repeated */
 #define CLIENT_REPORTS 8
 
