@@ -104,8 +104,12 @@ HELD=()
 
 say "the members of a peer that exits are closed, and not connected again"
 stop "$alice"
-members()
+connections()
 {
 	in_ns in2 ss -Htn state established state syn-sent dst 198.51.100.1
 }
-wait_until 20 test -z "$(members)" || fail "$(members)"
+all_closed()
+{
+	[ -z "$(connections)" ]
+}
+wait_until 20 all_closed || fail "$(connections)"
