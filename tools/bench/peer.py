@@ -9,6 +9,8 @@
               long an echo takes afterwards
   throughput  TCP, and UDP at 100 Mbit/s, through a path, and CPU time, beside a plain socket and
               wireguard-go
+  pool        a small echo over a TCP path that loses packets, while another program downloads: with
+              and without --pool-max, beside plain sockets
 
 All are of Debian, with a server in the same place: a lighthouse that is a relay, too, and a
 supernode. An echo service for UDP answers at one end. A path counts as relayed if the server's device
@@ -51,7 +53,8 @@ ECHO, IPERF, LOCAL = 7, 5201, 7000
 UDP_RATE, UDP_SIZE = "100M", 1100
 DELAY_MS, ROUND_TRIP_S = 10, 0.040  # per cable; two cables in each direction
 PATIENCE_S = 30
-PARTS = ("pairs", "time", "idle", "throughput")
+LOSS_PERCENT = 1  # of "pool", in each direction
+PARTS = ("pairs", "time", "idle", "throughput", "pool")
 
 
 def theory(one, other):
@@ -629,6 +632,95 @@ def print_throughput(rows):
                   f"{f'{statistics.median(alone):.2f}' if alone else '':>21} {both / 1e9:>12.2f}{lost}")
 
 
+# --- part "pool"
+
+# A service that downloads ("b") or echoes ("e").
+SERVICE = """import socket, threading
+def serve(s):
+    try:
+        kind = s.recv(1)
+        while data := bytes(65536) if kind == b"b" else s.recv(2048):
+            s.sendall(data)
+    except OSError:
+        pass
+listener = socket.create_server(("0.0.0.0", %d), backlog=64)
+while True:
+    s = listener.accept()[0]
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    threading.Thread(target=serve, args=(s,), daemon=True).start()
+"""
+
+
+def download_and_echo(target, seconds):
+    """Returns the times of echoes of 64 bytes during a download, and the rate of the download."""
+    got, done = [0], threading.Event()
+
+    def download():
+        while not done.is_set() and (data := bulk.recv(65536)):
+            got[0] += len(data)
+
+    with socket.create_connection(target, PATIENCE_S) as bulk, \
+            socket.create_connection(target, PATIENCE_S) as small:
+        bulk.sendall(b"b")
+        small.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        small.sendall(b"e")
+        reader = threading.Thread(target=download)
+        reader.start()
+        time.sleep(2)
+        took, before, began = [], got[0], time.monotonic()
+        while (at := time.monotonic()) - began < seconds:
+            small.sendall(b"x" * 64)
+            left = 64
+            while left:
+                left -= len(small.recv(left))
+            took.append(time.monotonic() - at)
+            time.sleep(0.02)
+        rate = 8 * (got[0] - before) / (time.monotonic() - began)
+        done.set()
+        reader.join()
+    return {"echo_s": took, "bits_per_s": rate}
+
+
+def pool(options):
+    rows, port = [], IPERF
+    with Lab(("endpoint-independent",) * 2, DELAY_MS) as lab:
+        lab.spawn(lab.host(2), "service", [sys.executable, "-c", SERVICE % port])
+        command(tool("nsenter"), f"--net=/run/netns/{lab.prefix}nat2", tool("nft"), "-f", "-",
+                input=f"add rule ip lab prerouting iifname out tcp dport {port} dnat to 10.0.0.2\n")
+        sluice, targets = Sluice(lab, options), {"plain sockets": ("198.51.100.2", port)}
+        lab.spawn(lab.host(2), "run2", sluice.words("run", "run2") +
+                  ["--expose", f"tcp:127.0.0.1:{port}", "--transport", "tcp"])
+        lab.wait_log("run2", 'msg="registered"')
+        for number, (name, more) in enumerate(
+                (("sluice, one TCP connection", []),
+                 ("sluice --pool-max 4", ["--pool-max", 4, "--pool-min-idle", 3])), 1):
+            lab.spawn(lab.host(1), f"connect{number}", sluice.words("connect", f"connect{number}") +
+                      ["--to", "run2", "--listen", f"tcp:127.0.0.1:{LOCAL + number}",
+                       "--transport", "tcp", "--direct-only"] + more)
+            lab.wait_log(f"connect{number}", 'msg="connected"')
+            targets[name] = ("127.0.0.1", LOCAL + number)
+        time.sleep(5)
+        command(tool("nsenter"), f"--net=/run/netns/{lab.prefix}router", tool("nft"), "-f", "-",
+                input="add table inet loss\n"
+                "add chain inet loss forward { type filter hook forward priority 0; }\n"
+                f"add rule inet loss forward numgen random mod 100 < {LOSS_PERCENT} drop\n")
+        for _round in range(options.rounds_throughput):
+            for name in random.sample(list(targets), len(targets)):
+                rows.append({"tool": name, **lab.inside(lab.host(1), lambda: download_and_echo(
+                    targets[name], 3 * options.slice / 1000))})
+    return rows
+
+
+def print_pool(rows):
+    print(f"\necho of 64 bytes beside a download, {LOSS_PERCENT} % of packets lost"
+          f"{'median, ms':>21} {'p99, ms':>9} {'Mbit/s':>8}")
+    for name in dict.fromkeys(sorted(row["tool"] for row in rows)):
+        those = [row for row in rows if row["tool"] == name]
+        took = [1000 * one for row in those for one in row["echo_s"]]
+        rate = statistics.median(row["bits_per_s"] for row in those) / 1e6
+        print(f"  {name:<50} {statistics.median(took):>20.0f} {quantile(took, 0.99):>9.0f} {rate:>8.1f}")
+
+
 # --- all
 
 def parse_options(words):
@@ -662,7 +754,8 @@ def main(words):
     found = {"kernel": platform.release(), "cpus": os.cpu_count(), "load": os.getloadavg()[0]}
     print(f"kernel {found['kernel']}, {found['cpus']} CPUs, load {found['load']:.1f}")
     functions = {"pairs": (pairs, print_pairs), "time": (times, print_times),
-                 "idle": (idle, print_idle), "throughput": (throughput, print_throughput)}
+                 "idle": (idle, print_idle), "throughput": (throughput, print_throughput),
+                 "pool": (pool, print_pool)}
     for part in options.parts:
         measure, show = functions[part]
         found[part] = measure(options)
