@@ -40,6 +40,13 @@ refused 2 "a --listen or --stdio is needed" connect "${given[@]}" --to b
 refused 2 "exclude each other" connect "${given[@]}" --to b --stdio --listen tcp:127.0.0.1:1
 refused 2 "--direct-only and --relay-only exclude each other" connect "${given[@]}" --to b --stdio \
 	--direct-only --relay-only
+web=(connect "${given[@]}" --to b --listen tcp:127.0.0.1:1)
+refused 2 "--pool-order without --pool-max" "${web[@]}" --pool-order fifo
+refused 2 "--pool-min-idle 3 is more than --pool-max 2" "${web[@]}" --pool-max 2 --pool-min-idle 3
+refused 2 "--pool-max and --transport udp exclude each other" "${web[@]}" --pool-max 2 --transport udp
+refused 2 "--pool-max and --relay-only exclude each other" "${web[@]}" --pool-max 2 --relay-only
+refused 2 "from 1 to 16" "${web[@]}" --pool-max 17
+refused 2 "--pool-max needs a --listen tcp:" connect "${given[@]}" --to b --stdio --pool-max 2
 refused 2 "instead of the wildcard" connect "${given[@]}" --to b --listen udp:0.0.0.0:1
 refused 1 "$TEST_TMP/absent: No such file" run "${given[@]}" --known-peers "$TEST_TMP/absent" \
 	--expose tcp:127.0.0.1:1

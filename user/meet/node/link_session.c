@@ -29,8 +29,10 @@ static void log_path(const struct link *link)
 	const struct peer_session_remote *path = peer_session_path(link->session);
 	struct log_line line;
 
-	log_begin(&line, link->parent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-		  path ? "path" : "path lost");
+	if (link->parent)
+		log_begin(&line, LOG_LEVEL_DEBUG, path ? "member path" : "member path lost");
+	else
+		log_begin(&line, LOG_LEVEL_INFO, path ? "path" : "path lost");
 	log_field(&line, "peer", "%s", link->name);
 	if (path) {
 		log_remote(&line, path);
@@ -106,7 +108,9 @@ static void describe_failure(struct link *link)
 		log_field(&line, "reason", "%s", peer_session_reasons[remote[i].reason]);
 		log_end(&line);
 	}
-	if (!link->relay_code)
+	if (link->parent)
+		link_over(link, "no connection was established");
+	else if (!link->relay_code)
 		link_over(link, link->reported ? "the path is lost, and no other one was found"
 					       : "no path was found");
 	else if (link->relay_code == 486)

@@ -222,8 +222,9 @@ const struct opt peer_connect_opts[] = {
 	  .side = OPT_LINE },
 	{ "until-eof", 0, NULL, opt_switch, TARGET(until_eof), UNTIL_EOF_HELP, .side = OPT_LINE },
 	{ "pool-max", 0, "NUMBER", opt_u32, TARGET(pool.max),
-	  "while the path is TCP, give each program's connection a TCP connection of its own, of at"
-	  " most this many; by default they share that of the path",
+	  "while the path is TCP, lend each program's connection a TCP connection of its own, of at"
+	  " most this many; if it is lost, the program's connection ends; by default they share that of"
+	  " the path",
 	  .min = 1, .max = PEER_POOL_MAX },
 	{ "pool-min-idle", 0, "NUMBER", opt_u32, TARGET(pool.min_idle),
 	  "connections to keep ready; by default " OPT_TEXT(PEER_POOL_MIN_IDLE), .min = 1,
@@ -306,20 +307,25 @@ static int check_pool(const struct peer_target *target, const struct peer_identi
 
 	if (other && !pool->max)
 		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL, "--%s needs a --pool-max", other),
-				"without --pool-max there is no pool");
+				err_set(err, EXIT_USAGE, EINVAL, "--%s without --pool-max", other),
+				"--pool-max sets how many connections the pool may have");
 	if (pool->min_idle > pool->max)
-		return err_set(err, EXIT_USAGE, EINVAL,
-			       "--pool-min-idle %u is more than --pool-max %u", pool->min_idle,
-			       pool->max);
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--pool-min-idle %u is more than --pool-max %u",
+					pool->min_idle, pool->max),
+				"idle connections count for --pool-max");
 	if (pool->max && target->listen.kind != SERVICE_TCP)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
 					"--pool-max needs a --listen tcp:ADDR:PORT"),
 				"the pool is for the connections of several programs");
 	if (pool->max && (identity->relay_only || identity->transport == PEER_TRANSPORT_UDP))
-		return err_set(err, EXIT_USAGE, EINVAL, "--pool-max and --%s exclude each other",
-			       identity->relay_only ? "relay-only" : "transport udp");
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--pool-max and --%s exclude each other",
+					identity->relay_only ? "relay-only" : "transport udp"),
+				"the pool has direct TCP connections only");
 	return 0;
 }
 
