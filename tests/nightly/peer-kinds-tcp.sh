@@ -6,4 +6,4 @@
 . "$(dirname "$0")/../net/lib/peer.sh"
 . "$(dirname "$0")/../net/lib/kinds.sh"
 
-kinds_run 100 tcp peer-kinds-tcp.table
+kinds_punch_all tcp 100 peer-kinds-tcp.table

@@ -8,4 +8,4 @@
 . "$(dirname "$0")/../net/lib/peer.sh"
 . "$(dirname "$0")/../net/lib/kinds.sh"
 
-kinds_run 100 udp peer-kinds.table
+kinds_punch_all udp 100 peer-kinds.table
