@@ -98,6 +98,7 @@ kinds_jobs()
 	done
 }
 
+# kinds_logs: prints the logs of punches with a different outcome
 kinds_logs()
 {
 	cat "$PUNCHED"/*.log | tail -n 300
@@ -128,6 +129,7 @@ kinds_punch()
 		cat "$PUNCHED/$number"
 	done | python3 "$ROOT/tests/net/lib/punched.py" "$TEST_TMP/plan" >"$1" ||
 		fail "$(kinds_logs)"
+	kinds_logs
 }
 
 # kinds_punch_all TRANSPORT COUNT TABLE: punches all pairs; the file TABLE shows their outcomes
