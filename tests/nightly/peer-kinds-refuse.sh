@@ -7,4 +7,4 @@
 . "$(dirname "$0")/../net/lib/peer.sh"
 . "$(dirname "$0")/../net/lib/kinds.sh"
 
-RUN_REFUSAL=reset kinds_run 1 tcp peer-kinds-tcp.table
+RUN_REFUSAL=reset kinds_punch_all tcp 1 peer-kinds-tcp.table

@@ -226,8 +226,6 @@ static void on_timer(void *arg)
 
 void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t delay_us)
 {
-	struct nat_query **end = &client->pending;
-
 	query->outcome = NAT_PENDING;
 	query->arrived_fd = -1;
 	query->tries = 0;
@@ -239,10 +237,8 @@ void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t
 		query->error = errno;
 		query->tries = TRIES_MAX;
 	}
-	query->next = NULL;
-	while (*end)
-		end = &(*end)->next;
-	*end = query;
+	query->next = client->pending;
+	client->pending = query;
 	if (!delay_us && query->tries < TRIES_MAX)
 		transmit(client, query);
 	schedule(client);

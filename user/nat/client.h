@@ -59,10 +59,9 @@ struct nat_client *nat_client_new(struct loop *loop, const struct in6_addr *sour
 /* Opens a socket on an unused port. Returns the descriptor, or -errno with *err set. */
 int nat_client_socket(struct nat_client *client, struct err *err);
 /*
- * Starts a transaction after @delay_us, or sends the request at once if it is 0. Requests
- * that are due at the same time are sent in the order of the calls. The loop calls query->done once
- * when it is complete; done() may start other transactions, but must not free the client. Until
- * then, the query must not move in memory.
+ * Starts a transaction after @delay_us, or sends the request at once if it is 0. The loop calls
+ * query->done once when it is complete; done() may start other transactions, but must not free the
+ * client. Until then, the query must not move in memory.
  */
 void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t delay_us);
 /* Closes the sockets and drops pending queries. Does nothing for NULL. */
