@@ -40,6 +40,7 @@ struct connector {
 	struct link *link; /* NULL: not connected */
 	struct listener_tcp tcp;
 	struct waiters waiters;
+	bool passing; /* use_path_for_refused() runs */
 	struct loop_timer *retry;
 	uint64_t retry_us;
 	struct log_condition condition;
@@ -92,19 +93,30 @@ static void forget(struct connector *connector, struct waiter *waiter)
 	free(waiter);
 }
 
-/* Passes the connections without a member to the path, as long as it has streams. */
+static struct waiter *find_refused(const struct connector *connector)
+{
+	struct waiter *waiter;
+
+	STAILQ_FOREACH(waiter, &connector->waiters, entry)
+		if (waiter->refused)
+			break;
+	return waiter;
+}
+
+/*
+ * Passes the connections without a member to the path, as long as it has streams. A connection that
+ * ends at once calls this function again, which must not pass it twice.
+ */
 static void use_path_for_refused(struct connector *connector)
 {
-	struct waiter *waiter, *next;
+	struct waiter *waiter;
 
-	for (waiter = STAILQ_FIRST(&connector->waiters); waiter; waiter = next) {
-		next = STAILQ_NEXT(waiter, entry);
-		if (!waiter->refused)
-			continue;
-		if (use_path(connector, waiter->fd) == -EAGAIN)
-			return;
+	if (connector->passing)
+		return;
+	connector->passing = true;
+	while ((waiter = find_refused(connector)) && use_path(connector, waiter->fd) != -EAGAIN)
 		forget(connector, waiter);
-	}
+	connector->passing = false;
 }
 
 static int on_connection(void *arg, int fd)
