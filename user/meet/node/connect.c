@@ -282,16 +282,28 @@ static void on_answered(void *arg, unsigned int code)
 			     target->to, service_of(connector), service_describe(code)));
 }
 
+/* Passes the connections that wait for a stream. */
+static void pass_waiting(struct connector *connector)
+{
+	if (connector->target->listen.kind != SERVICE_TCP)
+		return;
+	use_path_for_refused(connector);
+	listener_tcp_retry(&connector->tcp);
+}
+
 static void on_ended(void *arg)
 {
 	struct connector *connector = arg;
 
 	if (connector->target->stdio)
 		loop_stop(connector->node.runtime.loop);
-	if (connector->target->listen.kind != SERVICE_TCP)
-		return;
-	use_path_for_refused(connector);
-	listener_tcp_retry(&connector->tcp);
+	pass_waiting(connector);
+}
+
+/* Streams that have ended are available only when the other peer has permitted new ones. */
+static void on_permitted(void *arg)
+{
+	pass_waiting(arg);
 }
 
 static void on_over(void *arg, struct link *link)
@@ -374,7 +386,8 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 			  .runtime = { .ready = on_ready,
 				       .path_changed = on_path_changed,
 				       .answered = on_answered,
-				       .ended = on_ended },
+				       .ended = on_ended,
+				       .permitted = on_permitted },
 			  .hooks = { .registered = on_registered,
 				     .refused = on_refused,
 				     .over = on_over,
@@ -420,6 +433,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	/* the hooks would report connections that are closed here */
 	connector.node.runtime.answered = NULL;
 	connector.node.runtime.ended = NULL;
+	connector.node.runtime.permitted = NULL;
 	node_close(&connector.node);
 	close_waiters(&connector);
 	if (connector.listen_fd >= 0)
