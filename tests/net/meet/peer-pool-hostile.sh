@@ -3,7 +3,7 @@
 #
 # A pool under stress. Programs that find neither a member of the pool nor a stream of the path
 # wait; some of them reset their connections while they wait. The connecting peer survives, and
-# each program that still waits gets its turn.
+# each program that still waits gets its turn. A short outage resets no program's connection.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -73,3 +73,25 @@ assert len(answered(waiting, len(waiting), 40)) == len(waiting)
 PY
 alive
 want_equal "$(echo hello | in_ns in1 socat -t 20 - TCP:127.0.0.1:7000)" hello
+
+say "a program keeps its member in an outage of three seconds"
+spawn_in in1 "$TEST_TMP/held" python3 -uc "if True:
+	import socket, time
+	held = socket.create_connection(('127.0.0.1', 7000), 20)
+	held.settimeout(20)
+	end = time.monotonic() + 8
+	while time.monotonic() < end:
+		held.sendall(b'hello')
+		assert held.recv(5, socket.MSG_WAITALL) == b'hello'
+		print('hello')
+		time.sleep(0.05)
+	print('done')"
+wait_log "$TEST_TMP/held" hello
+want_equal "$(json "d['peers'][0]['pool']['lent']" sluice -j peer list --id alice)" 1
+in_ns in1 nft 'table inet cut {
+	chain out { type filter hook output priority 0; oifname != "lo" drop; }
+	chain in { type filter hook input priority 0; iifname != "lo" drop; }
+}'
+sleep 3
+in_ns in1 nft delete table inet cut
+wait_log "$TEST_TMP/held" done
