@@ -39,8 +39,8 @@ alive()
 }
 
 say "more programs than the path has streams"
-in_ns in1 python3 -u - <<'PY' || { alive; fail "a program had no turn" "$(sluice -j peer list --id alice)"; }
-import select, socket, struct, time
+in_ns in1 python3 -u - "$alice" <<'PY' || { alive; fail "a program had no turn" "$(sluice -j peer list --id alice)"; }
+import os, select, socket, struct, sys, time
 
 def connect():
     s = socket.create_connection(('127.0.0.1', 7000), 20)
@@ -62,6 +62,19 @@ many = [connect() for _ in range(150)]
 first = answered(many, 129, 40) # 128 streams and a member
 assert len(first) == 129, len(first)
 waiting = [s for s in many if s not in first]
+
+# only --pool-queue of them wait in the process; the listener holds back the others
+more = [socket.socket() for _ in range(200)]
+for s in more:
+    s.setblocking(False)
+    s.connect_ex(('127.0.0.1', 7000))
+    time.sleep(0.01)
+time.sleep(2)
+files = len(os.listdir(f'/proc/{sys.argv[1]}/fd'))
+assert files < 129 + 64 + 50, files
+for s in more:
+    s.close()
+
 for s in waiting[::2]:
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
     s.close()

@@ -40,6 +40,7 @@ struct connector {
 	struct link *link; /* NULL: not connected */
 	struct listener_tcp tcp;
 	struct waiters waiters;
+	unsigned int waiting, waiting_max; /* waiters */
 	bool passing; /* use_path_for_refused() runs */
 	struct loop_timer *retry;
 	uint64_t retry_us;
@@ -90,6 +91,7 @@ static int use_path(struct connector *connector, int fd)
 static void forget(struct connector *connector, struct waiter *waiter)
 {
 	STAILQ_REMOVE(&connector->waiters, waiter, waiter, entry);
+	connector->waiting--;
 	free(waiter);
 }
 
@@ -124,7 +126,7 @@ static int on_connection(void *arg, int fd)
 	struct connector *connector = arg;
 	struct waiter *waiter;
 
-	if (!node_pool_is_used(&connector->node))
+	if (!node_pool_is_used(&connector->node) || connector->waiting >= connector->waiting_max)
 		return use_path(connector, fd);
 	waiter = malloc(sizeof(*waiter));
 	if (!waiter || !node_pool_acquire(&connector->node, waiter)) {
@@ -133,6 +135,7 @@ static int on_connection(void *arg, int fd)
 	}
 	*waiter = (struct waiter){ .fd = fd };
 	STAILQ_INSERT_TAIL(&connector->waiters, waiter, entry);
+	connector->waiting++;
 	return 0;
 }
 
@@ -333,6 +336,8 @@ static int open_pool(struct connector *connector)
 		.random = on_random,
 	};
 
+	/* those that the pool has refused wait for a stream of the path */
+	connector->waiting_max = options.queue;
 	return from->max ? node_pool_open(&connector->node, &options) : 0;
 }
 
