@@ -41,7 +41,7 @@ struct connector {
 	struct listener_tcp tcp;
 	struct waiters waiters;
 	unsigned int waiting, waiting_max; /* waiters */
-	bool passing; /* use_path_for_refused() runs */
+	bool passing;			   /* use_path_for_refused() runs */
 	struct loop_timer *retry;
 	uint64_t retry_us;
 	struct log_condition condition;
@@ -97,11 +97,10 @@ static void forget(struct connector *connector, struct waiter *waiter)
 
 static struct waiter *find_refused(const struct connector *connector)
 {
-	struct waiter *waiter;
+	struct waiter *waiter = STAILQ_FIRST(&connector->waiters);
 
-	STAILQ_FOREACH(waiter, &connector->waiters, entry)
-		if (waiter->refused)
-			break;
+	while (waiter && !waiter->refused)
+		waiter = STAILQ_NEXT(waiter, entry);
 	return waiter;
 }
 
