@@ -34,6 +34,13 @@ struct channel *channel_new(struct carrier *carrier, struct quic_stream *stream)
 	return channel;
 }
 
+void channel_discard(struct channel *channel)
+{
+	LIST_REMOVE(channel, entry);
+	channel->carrier->count--;
+	free(channel);
+}
+
 void channel_free(struct channel *channel, bool abort)
 {
 	struct carrier *carrier = channel->carrier;
@@ -43,11 +50,9 @@ void channel_free(struct channel *channel, bool abort)
 	if (channel->has_pipe)
 		pipe_close(&channel->pipe, abort);
 	udp_flows_free(channel->udp);
-	LIST_REMOVE(channel, entry);
 	if (channel->waits)
 		TAILQ_REMOVE(&carrier->waiting, channel, waiting);
-	free(channel);
-	carrier->count--;
+	channel_discard(channel);
 	if (carrier->options.ended)
 		carrier->options.ended(carrier->options.hooks_arg);
 }

@@ -54,6 +54,8 @@ struct carrier {
 /* --- carrier.c */
 
 struct channel *channel_new(struct carrier *carrier, struct quic_stream *stream);
+/* Frees a channel without a stream and a socket. The hook ended() is not called. */
+void channel_discard(struct channel *channel);
 /* @abort: reset, because data may have been lost. */
 void channel_free(struct channel *channel, bool abort);
 /* Logs that a request has failed. The other peer can make any number of requests. */

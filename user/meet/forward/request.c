@@ -67,7 +67,7 @@ static struct channel *ask(struct carrier *carrier, enum service_kind kind, cons
 	channel->kind = kind;
 	channel->stream = quic_stream_open(carrier->quic, channel);
 	if (!channel->stream) {
-		channel_free(channel, false);
+		channel_discard(channel);
 		return NULL;
 	}
 	quic_stream_write(channel->stream, request, size);

@@ -40,6 +40,8 @@ struct connector {
 	struct link *link; /* NULL: not connected */
 	struct listener_tcp tcp;
 	struct waiters waiters;
+	unsigned int waiting, waiting_max; /* waiters */
+	bool passing;			   /* use_path_for_refused() runs */
 	struct loop_timer *retry;
 	uint64_t retry_us;
 	struct log_condition condition;
@@ -89,22 +91,33 @@ static int use_path(struct connector *connector, int fd)
 static void forget(struct connector *connector, struct waiter *waiter)
 {
 	STAILQ_REMOVE(&connector->waiters, waiter, waiter, entry);
+	connector->waiting--;
 	free(waiter);
 }
 
-/* Passes the connections without a member to the path, as long as it has streams. */
+static struct waiter *find_refused(const struct connector *connector)
+{
+	struct waiter *waiter = STAILQ_FIRST(&connector->waiters);
+
+	while (waiter && !waiter->refused)
+		waiter = STAILQ_NEXT(waiter, entry);
+	return waiter;
+}
+
+/*
+ * Passes the connections without a member to the path, as long as it has streams. A connection that
+ * ends at once calls this function again, which must not pass it twice.
+ */
 static void use_path_for_refused(struct connector *connector)
 {
-	struct waiter *waiter, *next;
+	struct waiter *waiter;
 
-	for (waiter = STAILQ_FIRST(&connector->waiters); waiter; waiter = next) {
-		next = STAILQ_NEXT(waiter, entry);
-		if (!waiter->refused)
-			continue;
-		if (use_path(connector, waiter->fd) == -EAGAIN)
-			return;
+	if (connector->passing)
+		return;
+	connector->passing = true;
+	while ((waiter = find_refused(connector)) && use_path(connector, waiter->fd) != -EAGAIN)
 		forget(connector, waiter);
-	}
+	connector->passing = false;
 }
 
 static int on_connection(void *arg, int fd)
@@ -112,7 +125,7 @@ static int on_connection(void *arg, int fd)
 	struct connector *connector = arg;
 	struct waiter *waiter;
 
-	if (!node_pool_is_used(&connector->node))
+	if (!node_pool_is_used(&connector->node) || connector->waiting >= connector->waiting_max)
 		return use_path(connector, fd);
 	waiter = malloc(sizeof(*waiter));
 	if (!waiter || !node_pool_acquire(&connector->node, waiter)) {
@@ -121,6 +134,7 @@ static int on_connection(void *arg, int fd)
 	}
 	*waiter = (struct waiter){ .fd = fd };
 	STAILQ_INSERT_TAIL(&connector->waiters, waiter, entry);
+	connector->waiting++;
 	return 0;
 }
 
@@ -270,16 +284,28 @@ static void on_answered(void *arg, unsigned int code)
 			     target->to, service_of(connector), service_describe(code)));
 }
 
+/* Passes the connections that wait for a stream. */
+static void pass_waiting(struct connector *connector)
+{
+	if (connector->target->listen.kind != SERVICE_TCP)
+		return;
+	use_path_for_refused(connector);
+	listener_tcp_retry(&connector->tcp);
+}
+
 static void on_ended(void *arg)
 {
 	struct connector *connector = arg;
 
 	if (connector->target->stdio)
 		loop_stop(connector->node.runtime.loop);
-	if (connector->target->listen.kind != SERVICE_TCP)
-		return;
-	use_path_for_refused(connector);
-	listener_tcp_retry(&connector->tcp);
+	pass_waiting(connector);
+}
+
+/* Streams that have ended are available only when the other peer has permitted new ones. */
+static void on_permitted(void *arg)
+{
+	pass_waiting(arg);
 }
 
 static void on_over(void *arg, struct link *link)
@@ -309,6 +335,8 @@ static int open_pool(struct connector *connector)
 		.random = on_random,
 	};
 
+	/* those that the pool has refused wait for a stream of the path */
+	connector->waiting_max = options.queue;
 	return from->max ? node_pool_open(&connector->node, &options) : 0;
 }
 
@@ -362,7 +390,8 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 			  .runtime = { .ready = on_ready,
 				       .path_changed = on_path_changed,
 				       .answered = on_answered,
-				       .ended = on_ended },
+				       .ended = on_ended,
+				       .permitted = on_permitted },
 			  .hooks = { .registered = on_registered,
 				     .refused = on_refused,
 				     .over = on_over,
@@ -408,6 +437,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	/* the hooks would report connections that are closed here */
 	connector.node.runtime.answered = NULL;
 	connector.node.runtime.ended = NULL;
+	connector.node.runtime.permitted = NULL;
 	node_close(&connector.node);
 	close_waiters(&connector);
 	if (connector.listen_fd >= 0)

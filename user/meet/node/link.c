@@ -81,6 +81,15 @@ static void *on_opened(void *arg, struct quic_stream *stream)
 	return carrier_opened(((struct connection *)arg)->carrier, stream);
 }
 
+static void on_permitted(void *arg)
+{
+	const struct link *link = ((struct connection *)arg)->link;
+	const struct runtime *runtime = link->runtime;
+
+	if (!link->parent && runtime->permitted)
+		runtime->permitted(runtime->arg);
+}
+
 static const struct quic_handlers handlers = {
 	.send = on_send,
 	.ready = on_ready,
@@ -89,6 +98,7 @@ static const struct quic_handlers handlers = {
 	.data = carrier_data,
 	.writable = carrier_writable,
 	.ended = carrier_ended,
+	.permitted = on_permitted,
 };
 
 /* --- what the carrier calls */

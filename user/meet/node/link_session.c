@@ -119,14 +119,15 @@ static void describe_failure(struct link *link)
 		link_over(link, "no direct path was found, and the relay of the server fails");
 }
 
-/* Ends a member whose connection is lost or was not established: only the pool replaces it. */
+/*
+ * Ends a member whose connection is lost or was not established: only the pool replaces it. Checks
+ * that are late do not end it, because a program may use it, and TCP repeats them.
+ */
 static void member_events(struct link *link, unsigned int events)
 {
 	if (events & PEER_SESSION_ENDED)
 		describe_failure(link);
-	else if (link->ready &&
-		 (events & (PEER_SESSION_WANTS_REFRESH | PEER_SESSION_WANTS_INTRODUCTION) ||
-		  !peer_session_path(link->session)))
+	else if (link->ready && !peer_session_path(link->session))
 		link_over(link, "the connection is lost");
 }
 

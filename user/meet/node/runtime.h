@@ -44,6 +44,8 @@ struct runtime {
 	/* As in struct carrier_options. */
 	void (*answered)(void *arg, unsigned int code);
 	loop_fn ended;
+	/* Called when a link may open more streams. May be NULL. */
+	loop_fn permitted;
 	void *arg;
 	/* As in struct carrier_options, called with update_arg; @link is the path's. */
 	enum service_code (*member_requested)(void *update_arg, struct link *link,

@@ -235,6 +235,15 @@ static int on_datagram(ngtcp2_conn *conn, uint32_t flags, const uint8_t *data, s
 	return 0;
 }
 
+static int on_more_streams(ngtcp2_conn *conn, uint64_t streams, void *arg)
+{
+	struct quic *quic = arg;
+
+	if (quic->ready && quic->handlers->permitted)
+		quic->handlers->permitted(quic->arg);
+	return 0;
+}
+
 static ngtcp2_callbacks callbacks(void)
 {
 	ngtcp2_callbacks set = {
@@ -254,6 +263,7 @@ static ngtcp2_callbacks callbacks(void)
 		.rand = on_rand,
 		.get_new_connection_id = on_new_id,
 		.recv_datagram = on_datagram,
+		.extend_max_local_streams_bidi = on_more_streams,
 	};
 
 	quic_stream_callbacks(&set);

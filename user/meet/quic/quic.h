@@ -53,6 +53,8 @@ struct quic_handlers {
 	/* The stream has ended and must not be used any more; @reset: not by fin in both
 	 * directions. */
 	void (*ended)(void *user, bool reset);
+	/* The other peer permits more streams, which it does after streams have ended. */
+	void (*permitted)(void *arg);
 };
 
 struct quic_settings {
