@@ -5,7 +5,7 @@
 #include "cli/counters.h"
 #include "cmd/answer.h"
 #include "cmd/command.h"
-#include "meet/rendezvous/status.h"
+#include "meet/rendezvous/status_socket.h"
 
 #include <errno.h>
 #include <sluice/meet.h>

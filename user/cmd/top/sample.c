@@ -8,7 +8,7 @@
 #include "hold/metrics.h"
 #include "hold/pins.h"
 #include "host/daemon_lock.h"
-#include "meet/rendezvous/status.h"
+#include "meet/rendezvous/status_socket.h"
 #include "net/netdev.h"
 #include "reply/metrics.h"
 #include "reply/pins.h"

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "meet/rendezvous/self_check.h"
-#include "meet/rendezvous/status.h"
+#include "meet/rendezvous/status_socket.h"
 
 struct metrics_server;
 

@@ -10,7 +10,7 @@
 #include "base/sd_notify.h"
 #include "meet/privileges.h"
 #include "meet/rendezvous/metrics.h"
-#include "meet/rendezvous/status.h"
+#include "meet/rendezvous/status_socket.h"
 #include "meet/rendezvous/xdp.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "meet/rendezvous/status.h"
+#include "meet/rendezvous/status_socket.h"
 
 #include "base/addr.h"
 #include "base/clock.h"

@@ -3,8 +3,8 @@
  * Sends the status of the server as one JSON document to each client of its socket. A child process
  * writes it, so that neither a long list nor a slow client delays the server.
  */
-#ifndef SLUICE_MEET_RENDEZVOUS_STATUS_H
-#define SLUICE_MEET_RENDEZVOUS_STATUS_H
+#ifndef SLUICE_MEET_RENDEZVOUS_STATUS_SOCKET_H
+#define SLUICE_MEET_RENDEZVOUS_STATUS_SOCKET_H
 
 #include "base/loop.h"
 #include "meet/rendezvous/rendezvous.h"
