@@ -58,6 +58,7 @@ struct net {
 	struct end end[2]; /* the client and the server */
 	struct raw raw[STREAMS_MAX];
 	unsigned int raws, open, datagrams;
+	bool mute;	    /* requests get no answer */
 	struct drops drops; /* counted by the carrier */
 };
 
@@ -125,7 +126,7 @@ static void on_data(void *user, const uint8_t *data, size_t length, bool fin)
 		return;
 	}
 	quic_stream_consumed(raw->stream, length);
-	if (!fin)
+	if (!fin || net.mute)
 		return;
 	assert_int_equal(quic_stream_write(raw->stream, answer, sizeof(answer)), sizeof(answer));
 	quic_stream_finish(raw->stream);
@@ -317,6 +318,32 @@ static void test_unread(void **state)
 		close(program[i]);
 }
 
+/* Requests for a member that are never answered do not use up the streams. */
+static void test_no_member(void **state)
+{
+	struct member_request request = { .addresses = 0 };
+	unsigned int i;
+
+	up(0);
+	net.mute = true;
+	for (i = 0; i < 2 * QUIC_STREAMS_MAX; i++) {
+		request.id[0] = (uint8_t)i;
+		assert_int_equal(carrier_member(net.end[0].carrier, &request), 0);
+		flush(&net.end[0]);
+		settle();
+		assert_int_equal(net.raws, i + 1);
+		request.id[1] = 1;
+		carrier_forget_member(net.end[0].carrier, request.id);
+		assert_int_equal(carrier_count(net.end[0].carrier), 1);
+		request.id[1] = 0;
+		carrier_forget_member(net.end[0].carrier, request.id);
+		assert_int_equal(carrier_count(net.end[0].carrier), 0);
+		flush(&net.end[0]);
+		wait_for(&net.open, 0);
+	}
+	down();
+}
+
 /* A stream that ends before its request, or that has no request. */
 static void test_no_request(void **state)
 {
@@ -480,9 +507,10 @@ static void test_descriptors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unread),	    cmocka_unit_test(test_no_request),
-		cmocka_unit_test(test_flows),	    cmocka_unit_test(test_no_answer),
-		cmocka_unit_test(test_descriptors), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_unread),	   cmocka_unit_test(test_no_member),
+		cmocka_unit_test(test_no_request), cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_no_answer),  cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_refusals),
 	};
 
 	log_logfmt(LOG_LEVEL_ERROR);

@@ -41,6 +41,9 @@ int carrier_tcp(struct carrier *carrier, const char *service, int in, int out);
 int carrier_udp(struct carrier *carrier, const char *service, int listen_fd);
 /* Requests a member of the pool. Returns as carrier_tcp(). */
 int carrier_member(struct carrier *carrier, const struct member_request *request);
+/* Ends the stream of an unanswered request; member_answered() is not called. */
+void carrier_forget_member(struct carrier *carrier,
+			   const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE]);
 /* Returns the number of streams in use. */
 unsigned int carrier_count(const struct carrier *carrier);
 

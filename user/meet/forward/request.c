@@ -101,6 +101,20 @@ int carrier_member(struct carrier *carrier, const struct member_request *request
 	return 0;
 }
 
+void carrier_forget_member(struct carrier *carrier,
+			   const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE])
+{
+	struct channel *channel;
+
+	LIST_FOREACH(channel, &carrier->channels, entry)
+		if (channel->kind == SERVICE_MEMBER && channel->state == CHANNEL_ASKED &&
+		    channel->stream && !memcmp(channel->member, id, sizeof(channel->member))) {
+			quic_stream_reset(channel->stream);
+			channel_discard(channel);
+			return;
+		}
+}
+
 int carrier_tcp(struct carrier *carrier, const char *service, int in, int out)
 {
 	struct channel *channel;

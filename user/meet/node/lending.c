@@ -46,6 +46,11 @@ static void set_state(struct lending *lending, enum lending_state state, uint64_
 
 static void lending_close(struct lending *lending)
 {
+	struct carrier *carrier = lending->path ? link_carrier(lending->path) : NULL;
+
+	/* a peer that never answers must not use up the streams of the path */
+	if (lending->state == LENDING_ASK && carrier)
+		carrier_forget_member(carrier, lending->own.id);
 	if (lending->link)
 		node_members_remove(lending->node, lending->link);
 	reflexive_free(&lending->reflexive);
