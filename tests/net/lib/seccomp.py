@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs a command under a seccomp filter that refuses one system call, like that of a container.
 
-    seccomp.py NUMBER ERRNO COMMAND...
+    seccomp.py NUMBER[:ARGUMENT] ERRNO COMMAND...
+
+With ARGUMENT, it refuses only the calls with this number as the first argument.
 """
 
 import ctypes
@@ -13,18 +15,18 @@ PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 LOAD_WORD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 RET_ALLOW, RET_ERRNO = 0x7FFF0000, 0x00050000
 
-number, error = int(sys.argv[1]), int(sys.argv[2])
-instructions = b"".join(
-    struct.pack("HBBI", *instruction)
-    for instruction in [
-        (LOAD_WORD, 0, 0, 0),  # the number of the system call
-        (JUMP_EQUAL, 0, 1, number),
-        (RETURN, 0, 0, RET_ERRNO | error),
-        (RETURN, 0, 0, RET_ALLOW),
-    ]
-)
-memory = ctypes.create_string_buffer(instructions)
-program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(memory)))
+number, _, argument = sys.argv[1].partition(":")
+refuse = [(RETURN, 0, 0, RET_ERRNO | int(sys.argv[2]))]
+if argument:
+    refuse = [(LOAD_WORD, 0, 0, 16), (JUMP_EQUAL, 0, 1, int(argument)), *refuse]
+filters = [
+    (LOAD_WORD, 0, 0, 0),  # the number of the system call
+    (JUMP_EQUAL, 0, len(refuse), int(number)),
+    *refuse,
+    (RETURN, 0, 0, RET_ALLOW),
+]
+memory = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in filters))
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(filters), ctypes.addressof(memory)))
 libc = ctypes.CDLL(None, use_errno=True)
 for call in [
     (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
