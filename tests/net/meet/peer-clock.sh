@@ -45,9 +45,10 @@ by_clock bob peer_run in2 bob --peer-key "alice=$(public alice)" --peer-key "car
 by_clock alice peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
 alice=$SPAWNED
 by_clock carol peer_connect in1 carol --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7001 --relay-only
+carol=$SPAWNED
 for name in alice carol; do
 	wait_log "$TEST_TMP/$name.log" 'msg="connected" peer=bob'
-	contains -F clock.so "/proc/$SPAWNED/maps" || fail "$name has the usual clock"
+	contains -F clock.so "/proc/${!name}/maps" || fail "$name has the usual clock"
 done
 want_equal "$(json "[p['kind'] for p in d['peers'][0]['paths']]" sluice -j peer list --id alice)" "['server-reflexive']"
 want_equal "$(json "[p['kind'] for p in d['peers'][0]['paths']]" sluice -j peer list --id carol)" "['relayed']"
